@@ -1,0 +1,253 @@
+"""
+The databases: how connections to SQLite and PostgreSQL are made, begun and guarded, and how the schema gets current.
+
+An engine comes from `operator_engine` (migrations, purges, loading a demo) or from `engine_options` and `install` (the
+server). The server's SQLite connections are guarded: they cannot change the schema or touch what is already recorded.
+The same is done on PostgreSQL by giving the server a role of its own, with `grants`.
+"""
+
+import json
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+BUSY_TIMEOUT = 10  # seconds a SQLite writer waits for its turn
+STATEMENT_TIMEOUT = 3  # seconds a request's statement may take on PostgreSQL
+
+_UPGRADE_LOCK = 0x61756469_74776562  # one upgrade at a time; the number is "auditweb"
+_reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+class UnusableError(Exception):
+    """The database cannot be reached, or not be read or changed; the text is one sentence without its password."""
+
+
+def normalise_url(url: str) -> URL:
+    """Return *url* with psycopg 3 as the driver of every PostgreSQL address; ValueError for other engines."""
+    parsed = make_url(url)
+    if parsed.drivername in {"postgres", "postgresql"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ValueError("an SQLite database needs a file: every connection to :memory: would see a log of its own")
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        raise ValueError("the database is SQLite (sqlite:///…) or PostgreSQL (postgresql://…)")
+    return parsed
+
+
+def engine_options(url: str, *, statement_timeout: int = STATEMENT_TIMEOUT) -> dict[str, Any]:
+    """Return the keyword arguments of `create_engine` (SQLALCHEMY_ENGINE_OPTIONS) for *url*; 0 means no timeout."""
+    options: dict[str, Any] = {"json_serializer": _json, "hide_parameters": True}  # errors end up in logs
+    if normalise_url(url).get_backend_name() == "sqlite":
+        return options | {"connect_args": {"timeout": BUSY_TIMEOUT, "cached_statements": 256}}
+    settings = f"-c timezone=UTC -c statement_timeout={statement_timeout * 1000}"
+    return options | {"connect_args": {"options": settings}, "pool_pre_ping": True}
+
+
+def install(engine: Engine, *, guarded: bool = True) -> None:
+    """
+    Prepare every connection that *engine* opens from now on; call it once, before the first.
+
+    *guarded* is for the server: on SQLite its connections refuse all that could alter what is recorded.
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", partial(_prepare_sqlite, guarded))
+        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "checkin", _end_sqlite)
+
+
+def operator_engine(url: str) -> Engine:
+    """Return an engine without guard and without time limit: for migrations, purges and bulk loading."""
+    engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
+    install(engine, guarded=False)
+    return engine
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let transactions that begin within the block only read: on SQLite they then take no turn among the writers."""
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def set_reading(only: bool) -> None:
+    """Say whether transactions that begin from here on only read, where a `with` block does not fit (a request)."""
+    _reading.set(only)
+
+
+def is_reading() -> bool:
+    return _reading.get()
+
+
+def upgrade(url: str) -> None:
+    """Apply all migrations that the database at *url* lacks, in one transaction; several at once take turns."""
+    with _used_once(url) as engine, engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        command.upgrade(_alembic(connection), "head")
+
+
+def is_current(url: str) -> bool:
+    """Tell whether the database at *url* has all migrations, without changing it."""
+    parsed = normalise_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return False  # connecting would create the file
+    with _used_once(url) as engine, reading(), engine.connect() as connection:
+        applied = MigrationContext.configure(connection).get_current_heads()
+        return set(applied) == set(ScriptDirectory.from_config(_alembic()).get_heads())
+
+
+def grants(role: str, *, schema: str = "public") -> list[str]:
+    """
+    Return the SQL that makes *role* the server's role on PostgreSQL; the tables' owner runs it in one transaction.
+
+    It may read and add events, never change or remove them, and of purges only read.
+    """
+    who, where = _quoted(role), _quoted(schema)
+    kept = ", ".join(f"{where}.{table}" for table in ("event", "purge", "alembic_version"))
+    return [
+        f"GRANT USAGE ON SCHEMA {where} TO {who}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {where} TO {who}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {where} TO {who}",
+        f"REVOKE ALL ON {kept} FROM {who}",
+        f"REVOKE ALL ON {kept} FROM PUBLIC",
+        f"GRANT SELECT ON {kept} TO {who}",
+        f"GRANT INSERT ON {where}.event TO {who}",
+    ]
+
+
+@contextmanager
+def _used_once(url: str) -> Iterator[Engine]:
+    engine = operator_engine(url)
+    try:
+        yield engine
+    except sa.exc.DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
+    finally:
+        engine.dispose()
+
+
+def _json(value: object) -> str:
+    """Write JSON compactly, other scripts as they are and keys in the order they came."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _alembic(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _prepare_sqlite(guarded: bool, connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # or the driver begins transactions itself, late and deferred
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT * 1000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+    if guarded:
+        connection.set_authorizer(_authorise)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # Taking the lock at once makes a writer wait for its turn; taking it later would fail where another was quicker.
+    if _reading.get():
+        connection.exec_driver_sql("BEGIN")
+    elif not _takes_turn(cast(sqlite3.Connection, connection.connection.driver_connection)):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the last try, whose failure SQLAlchemy reports
+
+
+def _takes_turn(connection: sqlite3.Connection) -> bool:
+    """
+    Begin a transaction that writes, as soon as no other does; False after BUSY_TIMEOUT in vain.
+
+    SQLite's own waiting looks ten times a second, and misses its turn for long where others write one transaction after
+    the other: of four of them on a busy machine, one waited its ten seconds in vain.
+    """
+    give_up_at = time.monotonic() + BUSY_TIMEOUT
+    connection.execute("PRAGMA busy_timeout = 0").close()
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE").close()
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                    return False
+            time.sleep(random.uniform(0.0005, 0.003))
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}").close()
+
+
+def _end_sqlite(connection: sqlite3.Connection | None, _record: object) -> None:
+    # A COMMIT that SQLite refuses leaves the transaction open, and SQLAlchemy takes it for ended: the lock would stay.
+    if connection is not None and connection.in_transaction:
+        connection.rollback()
+
+
+_ORDINARY = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_TRANSACTION,
+    sqlite3.SQLITE_SAVEPOINT,
+    sqlite3.SQLITE_RECURSIVE,
+}
+_KEPT = {"event", "purge", "alembic_version"}
+_HARMLESS = {
+    "busy_timeout",
+    "foreign_key_list",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+}
+
+
+def _authorise(deed: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None) -> int:
+    """
+    Let the server's connections read, write ordinary rows and add events; refuse all else.
+
+    All else is every change of the schema (temporary tables and triggers included: they could stand before the real
+    ones), ATTACH, all PRAGMAs that alter more than a writer's patience, and changing or deleting what is recorded.
+    """
+    if deed in _ORDINARY:
+        allowed = second != "load_extension"
+    elif deed == sqlite3.SQLITE_INSERT:
+        allowed = first == "event" or (first not in _KEPT and not str(first).startswith("sqlite_"))
+    elif deed in {sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}:
+        allowed = first not in _KEPT and not str(first).startswith("sqlite_")
+    elif deed == sqlite3.SQLITE_PRAGMA:
+        allowed = second is None or first in _HARMLESS
+    else:
+        allowed = False
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY

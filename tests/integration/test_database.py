@@ -1,0 +1,246 @@
+"""Connections and schema: careful settings, writers that take turns, migrations that agree with the models."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from auditweb import database
+from auditweb.models import Base
+from tests.databases import Database
+from tests.ledgers import a_bid, operator_engine, process_for, server_engine
+
+WRITTEN_BY_HAND = {"event", "purge"}
+
+
+@contextmanager
+def empty_database(fresh: Database, folder: Path) -> Iterator[str]:
+    """A database without any table, on the same engine as *fresh*."""
+    if fresh.engine_name == "sqlite":
+        yield f"sqlite:///{folder / 'empty.sqlite3'}"
+        return
+    url = database.normalise_url(fresh.owner_url)
+    name = f"auditweb_empty_{uuid4().hex[:8]}"
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg.connect(plain, autocommit=True)) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield url.set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+# Connections
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("connected", [server_engine, operator_engine])
+def test_sqlite_is_set_up_for_safety(database_url: str, connected: type) -> None:
+    """A commit that was acknowledged survives a power cut, and waiting writers wait."""
+    with connected(database_url) as engine, engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("synchronous", "journal_mode", "foreign_keys", "busy_timeout", "recursive_triggers")
+        }
+
+    assert settings == {
+        "synchronous": 2,  # FULL
+        "journal_mode": "wal",
+        "foreign_keys": 1,
+        "busy_timeout": 10_000,
+        "recursive_triggers": 1,
+    }
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_postgresql_is_set_up_for_requests(fresh: Database) -> None:
+    with server_engine(fresh.url) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW timezone").scalar_one() == "UTC"
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "3s"
+    with operator_engine(fresh.owner_url) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW timezone").scalar_one() == "UTC"
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "0"
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_long_statement_of_a_request_is_ended(database_url: str) -> None:
+    with server_engine(database_url) as engine, engine.connect() as connection:
+        connection.exec_driver_sql("SET statement_timeout = 50")
+        with pytest.raises(OperationalError, match="statement timeout"):
+            connection.exec_driver_sql("SELECT pg_sleep(5)")
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_writers_take_turns_and_readers_none(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0)
+    with server_engine(database_url) as engine, server_engine(database_url) as other, engine.connect() as writer:
+        writer.exec_driver_sql("SELECT 1")
+        with database.reading(), other.connect() as reader:
+            assert database.is_reading()
+            assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 0
+        assert not database.is_reading()
+        with other.connect() as second, pytest.raises(OperationalError, match="locked"):
+            second.exec_driver_sql("SELECT 1")
+
+
+def test_reading_can_be_set_where_no_block_fits() -> None:
+    with database.reading():
+        database.set_reading(False)
+        assert not database.is_reading()
+        database.set_reading(True)
+        assert database.is_reading()
+    assert not database.is_reading()
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_reading_sees_one_state(database_url: str) -> None:
+    """A transaction that reads keeps seeing what it saw first, whatever is recorded meanwhile."""
+    with server_engine(database_url) as engine, engine.connect() as writer:
+        with database.reading(), engine.connect() as reader:
+            assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 0
+            with sa.orm.Session(writer) as session:
+                a_bid(session)
+                session.commit()
+            assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 0
+        with database.reading(), engine.connect() as reader:
+            assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 1
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("postgres://u:p@host/db", "postgresql+psycopg"),
+        ("postgresql://u:p@host:5433/db?sslmode=require", "postgresql+psycopg"),
+        ("postgresql+psycopg://host/db", "postgresql+psycopg"),
+        ("sqlite:///audit.sqlite3", "sqlite"),
+    ],
+)
+def test_addresses_of_databases(url: str, driver: str) -> None:
+    assert database.normalise_url(url).drivername == driver
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://host/db", "postgresql+psycopg2://host/db", "sqlite://", "sqlite:///:memory:", "oracle://x"]
+)
+def test_other_engines_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="SQLite"):
+        database.normalise_url(url)
+
+
+# Migrations
+
+
+def test_empty_database_is_brought_up_to_date(fresh: Database, tmp_path: Path) -> None:
+    with empty_database(fresh, tmp_path) as url:
+        assert not database.is_current(url)
+        database.upgrade(url)
+        assert database.is_current(url)
+        database.upgrade(url)
+        assert database.is_current(url)
+
+
+def test_asking_creates_no_file(tmp_path: Path) -> None:
+    assert not database.is_current(f"sqlite:///{tmp_path / 'none.sqlite3'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_upgrades_at_once_take_turns(fresh: Database, tmp_path: Path) -> None:
+    """As when several workers start on a new database."""
+    with empty_database(fresh, tmp_path) as url:
+        processes = [process_for(database.upgrade, url) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+
+        assert [process.exitcode for process in processes] == [0, 0, 0]
+        assert database.is_current(url)
+
+
+def test_migrations_make_what_the_models_say(fresh: Database) -> None:
+    with operator_engine(fresh.owner_url) as engine, engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        for table in Base.metadata.sorted_tables:
+            made = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
+            made.pop("unfinished", None)  # of purge: computed, for the database alone
+            if table.name in WRITTEN_BY_HAND and engine.dialect.name == "sqlite":
+                made["id"] = False  # an INTEGER PRIMARY KEY is never null, and SQLite says otherwise
+            assert made == {column.name: bool(column.nullable) for column in table.columns}, table.name
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_object": lambda item, name, kind, *_: (
+                    (name if kind == "table" else getattr(getattr(item, "table", None), "name", ""))
+                    not in WRITTEN_BY_HAND
+                )
+            },
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+GOOD = {
+    "org_id": 1, "id": 5, "occurred_at": 0, "recorded_at": 0, "category": "team", "action": "a.b_done",
+    "summary": "Did", "facts": "{}", "actor_type": "member", "actor_id": "1", "actor_name": "A", "outcome": "success",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"], indirect=True)
+def test_schema_checks_what_raw_sql_writes(database_url: str) -> None:
+    bad: list[dict[str, object]] = [
+        {"category": "laundry"},
+        {"actor_type": "robot"},
+        {"outcome": "maybe"},
+        {"via_type": "member"},
+        {"via_type": "robot", "via_id": "1", "via_name": "R"},
+        {"via_id": "1"},
+        {"target_type": "vehicle", "target_id": "1"},
+        {"target_url": "/vehicles/1"},
+        {"id": -1},
+        {"summary": None},
+        {"actor_name": None},
+        {"org_id": None},
+        {"facts": None},
+    ]
+    with server_engine(database_url) as engine:
+        moment = 0 if engine.dialect.name == "sqlite" else "2026-01-01T00:00:00Z"
+        good = GOOD | {"occurred_at": moment, "recorded_at": moment}
+        for change in bad:
+            with engine.connect() as connection, pytest.raises(IntegrityError):
+                _insert(connection, good | change)
+        with engine.begin() as connection:
+            _insert(connection, good)
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "change", [{"facts": "{"}, {"occurred_at": "yesterday"}, {"org_id": "northgate"}, {"summary": b"\xff"}]
+)
+def test_sqlite_holds_to_the_types(database_url: str, change: dict[str, object]) -> None:
+    with server_engine(database_url) as engine, engine.connect() as connection, pytest.raises(IntegrityError):
+        _insert(connection, GOOD | change)
+
+
+def _insert(connection: sa.Connection, row: dict[str, object]) -> None:
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    connection.execute(sa.text(f"INSERT INTO event ({names}) VALUES ({values})"), row)
+
+
+# Rights
+
+
+def test_grants_name_the_role_whatever_it_is_called() -> None:
+    statements = database.grants('we"ird; DROP TABLE event', schema="Log")
+
+    assert 'GRANT INSERT ON "Log".event TO "we""ird; DROP TABLE event"' in statements
+    assert not any("UPDATE" in statement and "event" in statement.split(" TO ")[0] for statement in statements)
