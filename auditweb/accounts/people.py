@@ -1,0 +1,135 @@
+"""Creating and finding organisations, their people and their API keys. Every function works in the open transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import select, update
+
+from auditweb import clock
+from auditweb.accounts import passwords
+from auditweb.accounts.permissions import CAN_GRANT, Role
+from auditweb.extensions import db
+from auditweb.models import ApiKey, Membership, Organisation, Person
+from auditweb.models.base import Base
+
+Row = TypeVar("Row", bound=Base)
+
+
+def create_organisation(slug: str, name: str, zone: str, *, created_at: datetime | None = None) -> Organisation:
+    """Add an organisation, with nobody in it yet, and return it."""
+    return _added(Organisation(slug=slug, name=name, zone=zone, created_at=created_at or clock.now()))
+
+
+def create_person(
+    email: str, name: str, password: str, zone: str = "", *, created_at: datetime | None = None
+) -> Person:
+    """Add someone who can sign in, a member of nothing yet, and return them."""
+    return _added(
+        Person(
+            email=normalise_email(email),
+            name=name,
+            password_hash=passwords.hash_password(password),
+            zone=zone,
+            created_at=created_at or clock.now(),
+        )
+    )
+
+
+def add_member(
+    organisation: Organisation, person: Person, role: Role | str, joined_at: datetime | None = None
+) -> Membership:
+    """Make *person* a member, or a member again, of *organisation*."""
+    joined_at = joined_at or clock.now()
+    membership = _membership(organisation, person)
+    if membership is None:
+        return _added(
+            Membership(org_id=organisation.id, person_id=person.id, role=Role(role).value, joined_at=joined_at)
+        )
+    membership.role, membership.joined_at, membership.removed_at = Role(role).value, joined_at, None
+    db.session.flush()
+    return membership
+
+
+def remove_member(organisation: Organisation, person: Person, removed_at: datetime | None = None) -> None:
+    """End a membership. The row stays, so that the person's entries still say who they were."""
+    db.session.execute(
+        update(Membership)
+        .where(Membership.org_id == organisation.id, Membership.person_id == person.id, Membership.removed_at.is_(None))
+        .values(removed_at=removed_at or clock.now())
+    )
+
+
+def create_api_key(
+    organisation: Organisation, key_id: str, name: str, maker: Person, created_at: datetime | None = None
+) -> ApiKey:
+    """Add a key that other systems' entries can name."""
+    return _added(
+        ApiKey(id=key_id, org_id=organisation.id, name=name, maker_id=maker.id, created_at=created_at or clock.now())
+    )
+
+
+def revoke_api_key(key: ApiKey, revoked_at: datetime | None = None) -> None:
+    """End *key*, which stays on record."""
+    key.revoked_at = revoked_at or clock.now()
+    db.session.flush()
+
+
+def find_organisation(slug: str) -> Organisation | None:
+    return db.session.scalar(select(Organisation).where(Organisation.slug == slug))
+
+
+def find_person(email: str) -> Person | None:
+    return db.session.scalar(select(Person).where(Person.email == normalise_email(email)))
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """Someone to turn to for a right one does not have."""
+
+    name: str
+    email: str
+    role: Role
+
+
+def who_can_help(org_id: int) -> Sequence[Helper]:
+    """Return the owners and admins of an organisation, owners first."""
+    rows = db.session.execute(
+        select(Person.name, Person.email, Membership.role)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(Membership.org_id == org_id, Membership.removed_at.is_(None), Person.active.is_(True))
+        .where(Membership.role.in_([role.value for role in CAN_GRANT]))
+        .order_by(Membership.role == Role.ADMIN.value, Person.name, Person.id)
+    )
+    return [Helper(name, email, Role(role)) for name, email, role in rows]
+
+
+def save_profile(person_id: int, *, name: str, zone: str, absolute_times: bool, shortcuts: bool, theme: str) -> None:
+    """Store what a person said about themselves and how they like to read."""
+    db.session.execute(
+        update(Person)
+        .where(Person.id == person_id)
+        .values(name=name, zone=zone, absolute_times=absolute_times, shortcuts=shortcuts, theme=theme)
+    )
+
+
+def save_theme(person_id: int, theme: str) -> None:
+    db.session.execute(update(Person).where(Person.id == person_id).values(theme=theme))
+
+
+def normalise_email(email: str) -> str:
+    """Return *email* as it is stored and looked up: without blanks around it, in lower case."""
+    return email.strip().lower().replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even in a question
+
+
+def _membership(organisation: Organisation, person: Person) -> Membership | None:
+    return db.session.scalar(
+        select(Membership).where(Membership.org_id == organisation.id, Membership.person_id == person.id)
+    )
+
+
+def _added(row: Row) -> Row:
+    db.session.add(row)
+    db.session.flush()
+    return row

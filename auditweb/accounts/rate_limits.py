@@ -1,0 +1,92 @@
+"""
+How often something may be tried, counted in the database so that all workers agree.
+
+A window opens at the first try and closes by itself after a quarter of an hour. Within it some tries are free; after
+them each has to wait longer than the one before. Nobody is locked out for good, and nothing but the key and a count is
+kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, case, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
+
+from auditweb import clock
+from auditweb.extensions import db
+from auditweb.models import Rate
+
+WINDOW = 15 * 60
+FIRST_DELAY = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most *free* tries of *key* in a window before the waiting starts."""
+
+    key: str
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether this try may go ahead; if not, after how many seconds one may. *tries*: how many it is, by key."""
+
+    seconds: int
+    tries: Mapping[str, int]
+
+    @property
+    def refused(self) -> bool:
+        return self.seconds > 0
+
+
+def count(limits: Sequence[Limit]) -> Verdict:
+    """Count one more try of each of *limits*, in one statement, and judge it by the strictest."""
+    now = int(clock.now().timestamp())
+    counted = {key: (window, hits) for key, window, hits in db.session.execute(_counted([x.key for x in limits], now))}
+    if any(hits == 1 for _, hits in counted.values()):
+        db.session.execute(delete(Rate).where(Rate.window <= now - WINDOW))
+    seconds = max(_seconds_to_wait(limit, *counted[limit.key], now) for limit in limits)
+    return Verdict(seconds, {key: hits for key, (_, hits) in counted.items()})
+
+
+def forget(key: str) -> None:
+    """Open *key* again: its owner has shown who they are."""
+    db.session.execute(delete(Rate).where(Rate.key == key))
+
+
+def give_back(key: str) -> None:
+    """Take one counted try of *key* back."""
+    db.session.execute(update(Rate).where(Rate.key == key, Rate.hits > 0).values(hits=Rate.hits - 1))
+
+
+def rewrite(key: str) -> None:
+    """Store the count of *key* once more as it is: a write that costs what another would."""
+    db.session.execute(update(Rate).where(Rate.key == key).values(hits=Rate.hits))
+
+
+def delay_before(tries: int, free: int) -> int:
+    """Return how many seconds after the start of its window the *tries*-th try may be made."""
+    return 0 if tries <= free else min(FIRST_DELAY * 2 ** min(tries - free - 1, 20), WINDOW)
+
+
+def _seconds_to_wait(limit: Limit, window: int, hits: int, now: int) -> int:
+    if now >= window + delay_before(hits, limit.free):
+        return 0
+    return max(1, window + delay_before(hits + 1, limit.free) - now)
+
+
+def _counted(keys: Sequence[str], now: int) -> ReturningInsert[str, int, int]:
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    over: ColumnElement[bool] = Rate.window <= now - WINDOW
+    # Sorted, so that two workers counting the same keys lock them in the same order.
+    return (
+        insert(Rate)
+        .values([{"key": key, "window": now, "hits": 1} for key in sorted(set(keys))])
+        .on_conflict_do_update(
+            index_elements=[Rate.key],
+            set_={"window": case((over, now), else_=Rate.window), "hits": case((over, 1), else_=Rate.hits + 1)},
+        )
+        .returning(Rate.key, Rate.window, Rate.hits)
+    )

@@ -1,0 +1,56 @@
+"""The application: `create_app` puts the parts together."""
+
+import os
+from pathlib import Path
+
+from flask import Flask
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from auditweb import database, logs
+from auditweb.accounts import passwords
+from auditweb.config import ROOT, Settings
+from auditweb.extensions import csrf, db, migrate
+from auditweb.web import assets, audit_log, errors, gate, health, home, profile, security, shell, sign_in
+from auditweb.web.help import bp as help_pages
+
+BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application, on *settings* or on those of the environment; ConfigError if they cannot be meant."""
+    settings = settings or Settings.from_environ(os.environ)
+    app = Flask("auditweb", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=_database_url(settings),
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url),
+    )
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    logs.install(app, settings)
+    security.init_app(app, settings)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(database.MIGRATIONS))
+    csrf.init_app(app)
+    for part in (assets, gate, shell, errors):
+        part.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
+
+    with app.app_context():
+        database.install(db.engine)
+    passwords.prepare()
+    return app
+
+
+def _database_url(settings: Settings) -> str:
+    """Return the address of the database; a relative file is where the server was started, as it is for migrations."""
+    url = database.normalise_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
+    return url.render_as_string(hide_password=False)

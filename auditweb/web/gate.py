@@ -1,0 +1,161 @@
+"""
+Who is asking, and whether they may: the signed-in person, the way to the sign-in page and back, the viewer of a log.
+
+Nothing about a person is kept between requests but the id in their cookie.
+"""
+
+import ipaddress
+import re
+from urllib.parse import quote
+
+from flask import Flask, Response, abort, g, make_response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user
+from werkzeug.exceptions import Forbidden
+
+from auditweb.accounts import sessions
+from auditweb.accounts.people import Helper, who_can_help
+from auditweb.accounts.sessions import Place, SignedIn
+from auditweb.accounts.viewers import MemberViewer
+from auditweb.extensions import db, login_manager
+from auditweb.logs import request_id
+from auditweb.parties import Origin
+from auditweb.recorder import MAX_USER_AGENT
+
+_LOCAL_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # visible ASCII without the backslash, which browsers read as a slash
+_PUNCTUATION = "/:@!$&'()*+,;=-._~%"
+
+
+class NotAllowed(Forbidden):
+    """A member without the right; *helpers* are those who can give it to them."""
+
+    def __init__(self, organisation: str, helpers: list[Helper]) -> None:
+        super().__init__()
+        self.organisation = organisation
+        self.helpers = helpers
+
+
+class Visitor:
+    """What Flask-Login keeps for a request: the session id of the cookie, and who is behind it."""
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def __init__(self, session_id: str, person: SignedIn) -> None:
+        self._session_id = session_id
+        self.person = person
+
+    def get_id(self) -> str:
+        return self._session_id
+
+
+def init_app(app: Flask) -> None:
+    login_manager.init_app(app, add_context_processor=False)  # pages read `shell`
+    login_manager.session_protection = None  # people change networks; the session table has its own limits
+    login_manager.user_loader(_find_visitor)
+    login_manager.unauthorized_handler(to_sign_in)
+    app.extensions["auditweb.viewer"] = find_viewer
+    app.after_request(_note_use)
+
+
+def signed_in() -> SignedIn | None:
+    """Return the person behind this request, or None."""
+    return current_user.person if current_user.is_authenticated else None
+
+
+def let_in(session_id: str) -> None:
+    """Give the browser a new cookie for a session just opened; nothing planted in the old one survives."""
+    session.clear()
+    person = sessions.find(session_id)
+    if person is None:
+        raise RuntimeError("a session just opened is not there")
+    login_user(Visitor(session_id, person))
+
+
+def find_viewer(org_slug: str) -> MemberViewer:
+    """
+    Return the signed-in person as a viewer of an organisation's log.
+
+    Signed out, the answer is the way to the sign-in page; an organisation that is not theirs and one that does not
+    exist get the same 404; a member without the right gets a 403 that names who can help.
+    """
+    person = signed_in()
+    if person is None:
+        abort(make_response(to_sign_in()))
+    place = person.place(org_slug)
+    if place is None:
+        abort(404)
+    g.place = place
+    if not place.may_read_log:
+        raise NotAllowed(place.name, list(who_can_help(place.org_id)))
+    if session.get("organisation") != place.slug:
+        session["organisation"] = place.slug  # where `/` leads from now on
+    return MemberViewer(person, place)
+
+
+def last_place(person: SignedIn) -> Place | None:
+    """Return the organisation this browser used last or, if they have one only, that one."""
+    return person.place(session.get("organisation", "")) or (person.places[0] if len(person.places) == 1 else None)
+
+
+def to_sign_in() -> ResponseReturnValue:
+    """Send someone signed out to the sign-in page, and from there back to where they were going."""
+    address = url_for("sign_in.index", next=_page_url())
+    if "HX-Request" in request.headers or "HX-History-Restore-Request" in request.headers:
+        return "", 401, {"HX-Redirect": address}  # a 302 would be followed and the form swapped into the table
+    return redirect(address)
+
+
+def safe_path(text: str | None) -> str | None:
+    """Return *text* if it leads to a page of this site and nowhere else, else None."""
+    if not text or not _LOCAL_PATH.fullmatch(text) or "//" in text.partition("?")[0]:
+        return None
+    return text
+
+
+def came_from() -> str | None:
+    """Return the path and query of the page that a form was sent from, as htmx or the browser tells it."""
+    address = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
+    here, _, rest = address.partition("//")[2].partition("/")
+    return safe_path("/" + rest.partition("#")[0]) if here == request.host else None
+
+
+def origin() -> Origin:
+    """Return where this request came from."""
+    agent = request.user_agent.string.replace("\0", "")[:MAX_USER_AGENT]
+    return Origin(ip=_address(), user_agent=agent or None, request_id=request_id())
+
+
+def _address() -> str | None:
+    try:
+        return str(ipaddress.ip_address(request.remote_addr or ""))
+    except ValueError:
+        return None
+
+
+def _find_visitor(session_id: str) -> Visitor | None:
+    person = sessions.find(session_id)
+    if person is None:
+        return None
+    if person.is_due:
+        g.session_in_use = person.id_hash
+    return Visitor(session_id, person)
+
+
+def _note_use(response: Response) -> Response:
+    """Keep the session from idling out. The request's own transaction is over by now, so nobody waits for it."""
+    if id_hash := g.pop("session_in_use", None):
+        db.session.rollback()
+        sessions.touch(id_hash)
+    return response
+
+
+def _page_url() -> str | None:
+    """Return the address to come back to: what was asked for or, if that was a form, the page it stood on."""
+    if request.method not in {"GET", "HEAD"}:
+        return came_from()
+    path = quote(request.script_root + request.path, safe=_PUNCTUATION.replace("%", ""))
+    query = quote(request.query_string, safe=_PUNCTUATION + "?/[]")
+    wanted = safe_path(f"{path}?{query}" if query else path)
+    return None if wanted == url_for("home.index") else wanted

@@ -1,0 +1,93 @@
+"""What the frame around every page shows: who is signed in, where, and where else they can go."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from flask import Flask, current_app, g, request, url_for
+
+from auditweb.accounts.sessions import Place, SignedIn
+from auditweb.web import gate
+from auditweb.web.actor_kinds import hue_of, initials
+
+THEMES = ("system", "light", "dark")
+
+
+class Person(NamedTuple):
+    name: str
+    email: str
+    initials: str
+    hue: int
+
+
+class Link(NamedTuple):
+    label: str
+    icon: str
+    url: str
+    current: bool
+
+
+@dataclass
+class Shell:
+    """Looked up where a template asks, so that a fragment pays for nothing it does not show."""
+
+    @cached_property
+    def person(self) -> Person | None:
+        person = self._signed_in
+        if person is None:
+            return None
+        return Person(person.name, person.email, initials(person.name), hue_of(person.actor.ref))
+
+    @cached_property
+    def theme(self) -> str:
+        """This browser's own choice, else the person's."""
+        chosen = request.cookies.get(theme_cookie())
+        if chosen in THEMES:
+            return chosen
+        return self._signed_in.theme if self._signed_in else THEMES[0]
+
+    @cached_property
+    def shortcuts(self) -> bool:
+        return self._signed_in is None or self._signed_in.shortcuts
+
+    @cached_property
+    def organisations(self) -> list[tuple[str, str]]:
+        return [(place.slug, place.name) for place in self._signed_in.places] if self._signed_in else []
+
+    @cached_property
+    def organisation(self) -> tuple[str, str] | None:
+        return (self._place.slug, self._place.name) if self._place else None
+
+    @cached_property
+    def nav(self) -> list[tuple[str, list[Link]]]:
+        if self._place is None or not self._place.may_read_log:
+            return []
+        address = url_for("audit_log.index", org=self._place.slug)
+        return [("Security", [Link("Audit log", "scroll-text", address, current=request.path.startswith(address))])]
+
+    @cached_property
+    def _signed_in(self) -> SignedIn | None:
+        return None if g.get("bare") else gate.signed_in()
+
+    @cached_property
+    def _place(self) -> Place | None:
+        """The organisation of this page, else the last one used, else the only one."""
+        person = self._signed_in
+        if person is None:
+            return None
+        if "place" in g:
+            return g.place  # type: ignore[no-any-return]
+        return gate.last_place(person)
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(_shell)
+
+
+def theme_cookie() -> str:
+    """Return the name of the cookie that keeps this browser's theme, which is kept beside the session's."""
+    return f"{current_app.config['SESSION_COOKIE_NAME']}-theme"
+
+
+def _shell() -> dict[str, Any]:
+    return {"shell": Shell()}

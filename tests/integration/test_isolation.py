@@ -1,0 +1,140 @@
+"""Two organisations in one database: nothing of one is seen from the other, whatever address is made up."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+from flask import Flask
+
+from auditweb.ids import LAST_ID, to_text
+from auditweb.models import Event
+from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
+from tests.integration.test_access import without_tokens
+from tests.readers import Place, Reader, Someone, add_key, add_organisation, add_person, join
+
+CANARY = "KANARI"
+MADE_UP = to_text(123456789 << 22)
+
+
+@pytest.fixture
+def osaka(app: Flask) -> Place:
+    return add_organisation(app, "osaka-bay", f"{CANARY} Motors", "Asia/Tokyo")
+
+
+@pytest.fixture
+def kenji(app: Flask, osaka: Place) -> Someone:
+    someone = add_person(app, f"Kenji {CANARY}", f"{CANARY}@osaka-bay.example")
+    join(app, osaka, someone, "owner")
+    add_key(app, osaka, "key_osaka", f"{CANARY} feed", someone)
+    return someone
+
+
+@pytest.fixture
+def theirs(osaka: Place, kenji: Someone, an_event: Callable[..., Event]) -> Event:
+    """An entry of the other organisation with the canary in every column that holds words."""
+    return an_event(
+        "vehicle.updated",
+        org_id=osaka.id,
+        actor=Actor(ActorType.MEMBER, str(kenji.id), kenji.name),
+        via=Actor(ActorType.API_KEY, "key_osaka", f"{CANARY} feed"),
+        target=Target("vehicle", "veh_osaka", f"{CANARY} Alphard", url=f"/vehicles/{CANARY}"),
+        outcome=Outcome.DENIED,
+        occurred_at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
+        origin=Origin(ip="192.0.2.77", user_agent=f"{CANARY} browser", request_id=f"{CANARY}-request"),
+        idempotency_key=f"{CANARY}-key",
+    )
+
+
+@pytest.fixture
+def ours(organisation: Place, an_event: Callable[..., Event]) -> Event:
+    return an_event("vehicle.updated", org_id=organisation.id, occurred_at=datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
+
+
+def test_every_address_in_another_organisation_is_the_same_404(
+    reader: Reader, osaka: Place, theirs: Event, ours: Event
+) -> None:
+    missing = without_tokens(reader.get("/o/nobody/settings/audit-log").text)
+    rests = ["", "?category=vehicles", "?oldest=1", "?category=none", "/actors", "/actors?name=Kenji"]
+    rests += [f"/entries/{to_text(event.id)}{kind}" for event, kind in product((theirs, ours), ("", ".json"))]
+
+    for rest, htmx in product(rests, (False, True)):
+        page = reader.get(osaka.log + rest, htmx=htmx)
+        assert page.status == 404, rest
+        assert CANARY not in page.text
+        if not htmx:
+            assert without_tokens(page.text) == missing, rest
+
+
+def test_another_organisations_entry_is_not_there(reader: Reader, organisation: Place, theirs: Event) -> None:
+    for kind in ("", ".json"):
+        page = reader.get(f"{organisation.log}/entries/{to_text(theirs.id)}{kind}")
+        missing = reader.get(f"{organisation.log}/entries/{MADE_UP}{kind}")
+        assert page.status == missing.status == 404
+        assert without_tokens(page.text) == without_tokens(missing.text)
+
+
+def test_no_filter_and_no_cursor_reaches_into_another_organisation(
+    reader: Reader, organisation: Place, theirs: Event, ours: Event, kenji: Someone
+) -> None:
+    spelled = to_text(theirs.id)
+    questions = [
+        f"actor=member:{kenji.id}", "actor=api_key:key_osaka", "target=vehicle:veh_osaka", "action=vehicle.updated",
+        "outcome=denied", "category=vehicles", f"before={spelled}", f"after={spelled}", "oldest=1", "last=9999d",
+        "from=2026-03-02&to=2026-03-02&tz=Asia/Tokyo", f"category=vehicles&before={to_text(theirs.id + 1)}",
+    ]  # fmt: skip
+    shown = set()
+
+    for question, path, htmx in product(questions, ("", "/actors"), (False, True)):
+        page = reader.get(f"{organisation.log}{path}?{question}", htmx=htmx)
+        assert page.status == 200, question
+        assert CANARY not in page.text, question
+        assert CANARY not in str(page.response.headers), question
+        shown |= {str(tag["datetime"]) for tag in page.select("time")}
+
+    assert shown == {"2026-03-02T08:00:00Z"}, "our own entry is there to be seen, theirs is not"
+
+
+def test_people_and_keys_of_another_organisation_cannot_be_looked_up(
+    reader: Reader, organisation: Place, kenji: Someone
+) -> None:
+    for text in ("", "Kenji", CANARY, "key_osaka", "@osaka-bay", "feed"):
+        for htmx in (False, True):
+            page = reader.get(f"{organisation.log}/actors?name={text}", htmx=htmx)
+            assert page.status == 200
+            assert "osaka-bay.example" not in page.text
+            assert text == CANARY or CANARY not in page.text
+            assert not page.select(f'a[href*="member%3A{kenji.id}"], a[href*="key_osaka"]')
+
+
+def test_pages_about_oneself_show_nothing_of_other_organisations(reader: Reader, theirs: Event) -> None:
+    for address in ("/profile", "/help/audit-log", "/sign-in", "/healthz", "/nowhere"):
+        assert CANARY not in reader.get(address).text
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_a_forged_cursor_is_a_place_in_this_log_or_refused(
+    reader: Reader, organisation: Place, theirs: Event, ours: Event, name: str
+) -> None:
+    spelled = to_text(ours.id)
+    flipped = [spelled[:place] + letter + spelled[place + 1 :] for place in range(len(spelled)) for letter in "0ZUazé%"]
+    forged = ["9" * 30, "-1", "0", "\0", to_text(LAST_ID), "Z" * 13, "8000000000000", spelled.lower(), spelled + "0"]
+    statuses = set()
+
+    for cursor in [*flipped, *forged]:
+        answer = reader.client.get(
+            organisation.log, query_string={name: cursor}, headers={"HX-Request-Type": "partial"}
+        )
+        statuses.add(answer.status_code)
+        assert answer.status_code in {200, 302, 400}, cursor
+        assert CANARY not in answer.text
+    assert {200, 400} <= statuses
+
+
+def test_a_forged_entry_id_is_a_404_or_refused(reader: Reader, organisation: Place, theirs: Event, ours: Event) -> None:
+    spelled = to_text(ours.id)
+    for forged in ("9" * 30, "-1", "Z" * 13, spelled.lower(), spelled[:-1], spelled + "0", "%00", "..%2F..", "é" * 13):
+        for kind in ("", ".json"):
+            answer = reader.client.get(f"{organisation.log}/entries/{forged}{kind}")
+            assert answer.status_code in {400, 404}, forged
+            assert CANARY not in answer.text

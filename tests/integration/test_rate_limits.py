@@ -1,0 +1,173 @@
+"""Guessing passwords: how many tries are free, how long the wait is, who else it touches."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from auditweb import clock
+from auditweb.accounts import passwords, rate_limits
+from auditweb.accounts.rate_limits import Limit
+from auditweb.accounts.sign_in import _network
+from auditweb.config import Settings
+from auditweb.extensions import db
+from auditweb.models import Event, Rate
+from tests.readers import PASSWORD, Page, Place, Reader, Someone, add_person, join
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def member(app: Flask, organisation: Place, somebody: Someone) -> Someone:
+    join(app, organisation, somebody, "owner")
+    return somebody
+
+
+def attempt(reader: Reader, email: str, password: str = "wrong", *, after: float = 0, ip: str = "127.0.0.1") -> Page:
+    with clock.set_to(START + timedelta(seconds=after)):
+        answer = reader.client.post(
+            "/sign-in",
+            data={"csrf_token": reader.token(), "email": email, "password": password},
+            environ_overrides={"REMOTE_ADDR": ip},
+        )
+    return Page(answer)
+
+
+def test_after_ten_wrong_passwords_the_right_one_has_to_wait_too(member: Someone, visitor: Reader) -> None:
+    statuses = [attempt(visitor, member.email, after=second).status for second in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+
+    blocked = attempt(visitor, member.email, PASSWORD, after=12)
+
+    assert blocked.status == 429
+    assert 0 < int(blocked.response.headers["Retry-After"]) <= 15 * 60
+    assert "Too many tries" in blocked.words
+    field = blocked.select_one("input[name=email]")
+    assert field is not None
+    assert field["value"] == member.email
+
+
+def test_another_account_is_not_touched(app: Flask, organisation: Place, member: Someone, visitor: Reader) -> None:
+    other = add_person(app, "Tom Price")
+    join(app, organisation, other)
+    for _ in range(12):
+        attempt(visitor, member.email)
+
+    assert attempt(visitor, other.email, PASSWORD).status == 303
+
+
+def test_whoever_waits_as_told_may_try_again(member: Someone, visitor: Reader) -> None:
+    for _ in range(11):
+        answer = attempt(visitor, member.email)
+
+    assert attempt(visitor, member.email, PASSWORD, after=int(answer.response.headers["Retry-After"])).status == 303
+
+
+def test_each_try_in_the_waiting_time_makes_it_longer(member: Someone, visitor: Reader) -> None:
+    for _ in range(10):
+        attempt(visitor, member.email)
+
+    waits = [int(attempt(visitor, member.email).response.headers["Retry-After"]) for _ in range(8)]
+
+    assert waits == [60, 120, 240, 480, 900, 900, 900, 900]
+
+
+def test_nobody_is_locked_out_for_good(member: Someone, visitor: Reader) -> None:
+    for second in range(0, 15 * 60, 10):
+        attempt(visitor, member.email, after=second)
+
+    assert attempt(visitor, member.email, PASSWORD, after=15 * 60).status == 303
+
+
+def test_signing_in_opens_the_account_again(member: Someone, visitor: Reader) -> None:
+    for _ in range(3):
+        for _ in range(9):
+            attempt(visitor, member.email)
+        assert attempt(visitor, member.email, PASSWORD).status == 303
+        visitor.client.delete_cookie("auditweb")
+
+
+def test_an_unknown_address_waits_like_a_known_one(member: Someone, visitor: Reader) -> None:
+    known = [attempt(visitor, member.email) for _ in range(13)]
+    unknown = [attempt(visitor, "nobody@northgate.example") for _ in range(13)]
+
+    assert [page.status for page in known] == [page.status for page in unknown]
+    assert known[-1].response.headers["Retry-After"] == unknown[-1].response.headers["Retry-After"]
+    assert known[-1].words == unknown[-1].words
+
+
+def test_no_password_is_checked_while_waiting(
+    member: Someone, visitor: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(10):
+        attempt(visitor, member.email)
+    checked: list[str] = []
+    monkeypatch.setattr(passwords, "verify", lambda *_: checked.append("checked"))
+
+    assert attempt(visitor, member.email, PASSWORD).status == 429
+    assert checked == []
+
+
+def test_one_address_trying_many_accounts_has_to_wait(settings: Settings, app: Flask) -> None:
+    visitor = Reader(app.test_client(), base_url="http://localhost")
+    statuses = [attempt(visitor, f"somebody{number}@example.org").status for number in range(101)]
+
+    assert statuses == [401] * 100 + [429]
+    assert attempt(visitor, "another@example.org", ip="127.0.0.2").status == 401
+
+
+def test_those_who_sign_in_rightly_are_not_counted_against_their_office(
+    app: Flask, organisation: Place, member: Someone, visitor: Reader
+) -> None:
+    for _ in range(3):
+        attempt(visitor, member.email, PASSWORD)
+        visitor.client.delete_cookie("auditweb")
+
+    with app.app_context():
+        counted = [(rate.key, rate.hits) for rate in db.session.scalars(select(Rate))]
+    assert counted == [("address:127.0.0.1", 0)]
+
+
+def test_two_workers_share_the_count(
+    make_app: Callable[[Settings], Flask], settings: Settings, member: Someone, visitor: Reader
+) -> None:
+    other = Reader(make_app(settings).test_client())
+
+    statuses = [attempt(browser, member.email).status for _ in range(6) for browser in (visitor, other)]
+
+    assert statuses == [401] * 10 + [429] * 2
+
+
+def test_a_guesser_cannot_flood_the_log(app: Flask, member: Someone, visitor: Reader) -> None:
+    for _ in range(30):
+        attempt(visitor, member.email)
+
+    with app.app_context():
+        outcomes = db.session.scalars(select(Event.outcome).order_by(Event.id)).all()
+    assert outcomes == ["failure"] * 10 + ["denied"] * 10
+
+
+def test_windows_that_are_over_are_cleared_away(app: Flask, visitor: Reader) -> None:
+    for number in range(5):
+        attempt(visitor, f"somebody{number}@example.org")
+    attempt(visitor, "later@example.org", after=16 * 60)
+
+    with app.app_context():
+        assert len(db.session.scalars(select(Rate.key)).all()) == 2
+
+
+def test_addresses_of_one_ipv6_customer_count_as_one(app: Flask) -> None:
+    assert _network("2001:db8:1:2::1") == _network("2001:db8:1:2:ffff::9") != _network("2001:db8:1:3::1")
+    assert _network("::ffff:192.0.2.1") == _network("192.0.2.1") == "192.0.2.1"
+    assert _network(None) == _network("nonsense") == "unknown"
+
+
+def test_several_limits_are_counted_in_one_statement(app: Flask, app_context: None) -> None:
+    for tries in (1, 2, 3):
+        with clock.set_to(START):
+            verdict = rate_limits.count([Limit("a", 2), Limit("b", 9)])
+        assert verdict.tries == {"a": tries, "b": tries}
+    assert verdict.refused
+    db.session.rollback()
