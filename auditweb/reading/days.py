@@ -1,0 +1,71 @@
+"""Days as a reader counts them: where a day of some zone begins and ends, and how that zone is called."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+
+
+def is_zone(name: str) -> bool:
+    """Tell whether *name* is an IANA zone that everyone's machine understands alike, spelled exactly."""
+    return name in _zones()
+
+
+def place(zone: str) -> str:
+    """Return the place that *zone* is named after: "Tokyo" for Asia/Tokyo."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
+def start_of(day: date, zone: str) -> datetime:
+    """Return the first moment in *zone* that a clock there shows *day* or, where the day was left out, a later one."""
+    first, second = _midnights(day, zone)
+    return first if first <= second else _end_of_gap(day, ZoneInfo(zone), second, first)
+
+
+def end_of(day: date, zone: str) -> datetime:
+    """
+    Return the moment after the last one in *zone* at which a clock there shows *day*.
+
+    Mostly the next day's start. Where clocks went back across midnight, that had begun before this one was over.
+    """
+    next_day = day + _DAY
+    first, second = _midnights(next_day, zone)
+    if first < second and (second - _SECOND).astimezone(ZoneInfo(zone)).date() < next_day:
+        return second
+    return start_of(next_day, zone)
+
+
+def _midnights(day: date, zone: str) -> tuple[datetime, datetime]:
+    """
+    Return both readings of midnight, in UTC.
+
+    They are equal unless the clocks change about then: the first is earlier when midnight comes twice, and later when
+    there is none (PEP 495).
+    """
+    midnight = datetime.combine(day, time(), ZoneInfo(zone))
+    return midnight.astimezone(UTC), midnight.replace(fold=1).astimezone(UTC)
+
+
+def _end_of_gap(day: date, zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """Find the change of clocks between *before* and *after* that jumped over midnight, at some whole second."""
+    while after - before > _SECOND:
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
+        if middle.astimezone(zone).date() < day:
+            before = middle
+        else:
+            after = middle
+    return after if before.astimezone(zone).date() < day else before
+
+
+@cache
+def _zones() -> frozenset[str]:
+    # These two are files of the machine at hand, not places: a link that names them means nothing elsewhere.
+    return frozenset(available_timezones() - {"localtime", "Factory"})

@@ -1,0 +1,123 @@
+"""A page of events, and a single one, by their ids: the first page, the thousandth and the last cost the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal, NamedTuple, cast
+
+from sqlalchemy import BigInteger, Integer, Select, Table, bindparam, literal, null, select
+
+from auditweb import clock
+from auditweb.extensions import db
+from auditweb.models import Event
+from auditweb.reading.filters import LogFilter, clauses
+
+SIZE = 50
+
+_LIMIT, _CURSOR = bindparam("limit", type_=Integer), bindparam("cursor", type_=BigInteger)
+_Place = Literal["newest", "before", "after", "oldest"]
+_event = cast(Table, Event.__table__).c
+
+
+class Row(NamedTuple):
+    """What a row of the page shows of an event, in the order it is unpacked. When it occurred is in its id."""
+
+    id: int
+    recorded_at: datetime
+    category: str
+    action: str
+    summary: str
+    facts: dict[str, str]
+    actor_type: str
+    actor_id: str
+    actor_name: str
+    via_type: str | None
+    via_id: str | None
+    via_name: str | None
+    target_type: str | None
+    target_id: str | None
+    target_name: str | None
+    target_url: str | None
+    outcome: str
+
+
+COLUMNS = tuple(_event[name] for name in Row._fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events newest first, and whether others that match are newer or older than these."""
+
+    rows: Sequence[Row]
+    has_newer: bool
+    has_older: bool
+
+
+def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = None) -> Page:
+    """
+    Return one page of the events *wanted*, newest first, in one statement.
+
+    After an event come the *size* just newer ones. Where there are fewer, a second statement finds the newest page
+    instead: paging forward ends there, on a full page.
+    """
+    values = wanted.values(now or clock.now())
+    if wanted.before is not None:
+        rows, has_newer = _fetch("before", values, size, wanted.before)
+        return Page(rows[:size], has_newer, has_older=len(rows) > size)
+    if wanted.after is not None:
+        rows, has_older = _fetch("after", values, size, wanted.after)
+        if len(rows) >= size:
+            return Page(rows[-size:], len(rows) > size, has_older)
+    if wanted.oldest:
+        rows, _ = _fetch("oldest", values, size)
+        return Page(rows[-size:], has_newer=len(rows) > size, has_older=False)
+    rows, _ = _fetch("newest", values, size)
+    return Page(rows[:size], has_newer=False, has_older=len(rows) > size)
+
+
+def find_event(org_id: int, event_id: int) -> Event | None:
+    """Return one event of this organisation with everything it holds."""
+    return db.session.scalar(select(Event).where(Event.org_id == org_id, Event.id == event_id))
+
+
+def is_action_used(org_id: int, action: str) -> bool:
+    """Tell whether any event of this organisation has *action*, which the catalogue may have forgotten."""
+    query = select(literal(1)).where(_event.org_id == org_id, _event.action == action).limit(1)
+    return db.session.connection().execute(query).first() is not None
+
+
+def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> tuple[list[Row], bool]:
+    """Return *size* events and, if there are more, one, newest first; and whether any are across the cursor."""
+    names, connection = tuple(values), db.session.connection()
+    given = {**values, "limit": size + 1, "cursor": cursor}
+    # Columns on a connection: a page needs no mapped objects, and building them costs more than the query.
+    found = connection.execute(_statement(place, names), given).all()
+    if found or place != "before":
+        has_others = bool(found) and found[0].across is not None
+    else:
+        has_others = connection.scalar(_across(place, names), given) is not None
+    rows = [Row._make(row[:-1]) for row in found]
+    return (rows if place in ("newest", "before") else rows[::-1]), has_others
+
+
+@cache
+def _statement(place: _Place, names: tuple[str, ...]) -> Select[Any]:
+    """Build the statement for *place*: a page, and in each row the nearest event on the other side of the cursor."""
+    across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
+    page = select(*COLUMNS, across.label("across")).where(*clauses(_event, names)).limit(_LIMIT)
+    if place == "before":
+        page = page.where(_event.id < _CURSOR)
+    if place == "after":
+        page = page.where(_event.id > _CURSOR)
+    return page.order_by(_event.id.desc() if place in ("newest", "before") else _event.id)
+
+
+@cache
+def _across(place: _Place, names: tuple[str, ...]) -> Select[Any]:
+    """Build the question for the nearest matching event that *place* leaves on the other side of its cursor."""
+    other = cast(Table, Event.__table__).alias("other").c
+    nearest = select(other.id).where(*clauses(other, names)).limit(1)
+    if place == "before":
+        return nearest.where(other.id >= _CURSOR).order_by(other.id)
+    return nearest.where(other.id <= _CURSOR).order_by(other.id.desc())

@@ -1,0 +1,133 @@
+"""The log itself: one address whose query string is the whole state, answered as a page or as its changing part."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from auditweb import catalogue, clock
+from auditweb.parties import ActorRef
+from auditweb.reading import days
+from auditweb.reading.actors import find_name
+from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.pages import Page, find_page, is_action_used
+from auditweb.viewer import ActorProfile, Viewer
+from auditweb.web import actors, entry
+from auditweb.web.assets import asset_url
+from auditweb.web.controls import Controls
+from auditweb.web.foreign_text import visible_text
+from auditweb.web.htmx import IN_PAGE, private, render, wants_fragment
+from auditweb.web.rows import Presenter
+from auditweb.web.times import Clock
+from auditweb.web.viewing import absolute, asked, current_viewer
+
+bp = Blueprint("audit_log", __name__)
+bp.add_url_rule("/entries/<spelled>", "entry", entry.show)
+bp.add_url_rule("/entries/<spelled>.json", "entry_json", entry.as_json)
+bp.add_url_rule("/actors", "actors", actors.index)
+
+
+@bp.get("")
+def index(org: str) -> ResponseReturnValue:
+    """List the organisation's entries, newest first, narrowed by the filter in the URL."""
+    viewer = current_viewer()
+    wanted = asked(viewer, request.args)
+    base = url_for("audit_log.index", org=org)
+    if list(request.args.items(multi=True)) != list(wanted.to_args().items()):
+        return private(make_response(redirect(base + wanted.query())))  # equal filters have equal addresses
+    now = clock.now()
+    page = find_page(wanted, now=now)
+    if not page.rows:
+        _check_action(wanted)
+    profiles = viewer.actors(_refs(wanted, page))
+    shown = context(viewer, wanted, page, profiles, base=base, now=now)
+    return render("audit_log/index.html", "audit_log/_fragment.html", **shown)
+
+
+@bp.errorhandler(BadFilter)
+def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
+    """Say what is wrong with a link, and lead back: to the same without the wrong part, and to the whole log."""
+    viewer = current_viewer()
+    reason = visible_text(problem.reason)
+    if wants_fragment():
+        response = make_response(reason, 400)
+        response.mimetype = "text/plain"
+        return private(response)
+    base = url_for("audit_log.index", org=viewer.org_slug)
+    rest = _readable_rest(viewer, problem)
+    page = render_template(
+        "audit_log/bad_filter.html",
+        reason=reason,
+        base=base,
+        rest=base + rest.query() if rest and rest.to_args() else "",
+        rest_description=visible_text(rest.describe()) if rest else "",
+    )
+    return private(make_response(page, 400))
+
+
+def context(
+    viewer: Viewer,
+    wanted: LogFilter,
+    page: Page,
+    profiles: Mapping[ActorRef, ActorProfile],
+    *,
+    base: str,
+    now: datetime,
+) -> dict[str, object]:
+    """Return all that the templates of the page and of its fragment need."""
+    told = Clock(now, viewer.zone, absolute=viewer.absolute_times)
+    sprite = asset_url("vendor/icons.svg")
+    controls = Controls(viewer, wanted, page, told, _names(wanted, page, profiles))
+    return {
+        "viewer": viewer,
+        "base": base,
+        "in_page": IN_PAGE,
+        "sprite": sprite,
+        "wanted": wanted,
+        "days": Presenter(told, profiles, base=base, sprite=sprite).days(page.rows),
+        "zone_place": days.place(viewer.zone),
+        "controls": controls,
+        "lasting": absolute(base + controls.lasting),
+    }
+
+
+def _check_action(wanted: LogFilter) -> None:
+    """Refuse an action that neither the catalogue nor any entry knows: an empty page would pass for an answer."""
+    if wanted.action and not catalogue.find(wanted.action) and not is_action_used(wanted.org_id, wanted.action):
+        raise BadFilter("action", f"There is no action “{wanted.action}”, and no entry has ever had it.")
+
+
+def _refs(wanted: LogFilter, page: Page) -> set[ActorRef]:
+    """Return everyone whom a page names, the actor asked for included, so that one query tells of all."""
+    refs = {(row.actor_type, row.actor_id) for row in page.rows}
+    refs.update((row.via_type, row.via_id) for row in page.rows if row.via_type and row.via_id)
+    if wanted.actor:
+        refs.add(wanted.actor)
+    return {ActorRef(*ref) for ref in refs}
+
+
+def _names(wanted: LogFilter, page: Page, profiles: Mapping[ActorRef, ActorProfile]) -> dict[str, str]:
+    """Return what the actor and the target asked for are called."""
+    names = {}
+    if wanted.actor:
+        if wanted.actor in profiles:
+            names["actor"] = profiles[wanted.actor].name
+        else:
+            names["actor"] = page.rows[0].actor_name if page.rows else find_name(wanted.org_id, wanted.actor)
+    if wanted.target and page.rows:
+        names["target"] = page.rows[0].target_name or ""
+    return names
+
+
+def _readable_rest(viewer: Viewer, problem: BadFilter) -> LogFilter | None:
+    """Return what can be read of the address when the wrong parts are left away, or None if nothing can."""
+    wrong = set(problem.fields)
+    for _ in range(len(request.args)):
+        rest = [(name, value) for name, value in request.args.items(multi=True) if name not in wrong]
+        try:
+            return asked(viewer, MultiDict(rest))
+        except BadFilter as another:
+            wrong.update(another.fields)
+    return None

@@ -1,0 +1,85 @@
+"""One entry: its permalink page, its details under its row, and everything it holds as JSON."""
+
+from flask import Response, abort, jsonify, url_for
+from flask.typing import ResponseReturnValue
+
+from auditweb import clock, ids
+from auditweb.models import Event
+from auditweb.parties import ActorRef
+from auditweb.reading.filters import BadFilter
+from auditweb.reading.pages import find_event
+from auditweb.viewer import Viewer
+from auditweb.web.assets import asset_url
+from auditweb.web.details import Details
+from auditweb.web.foreign_text import visible_text
+from auditweb.web.htmx import IN_PAGE, private, render
+from auditweb.web.rows import Presenter
+from auditweb.web.times import Clock
+from auditweb.web.viewing import absolute, current_viewer
+
+
+def show(org: str, spelled: str) -> ResponseReturnValue:
+    """Show one entry with all its details: as a page of its own, or as the row that opens under it."""
+    viewer = current_viewer()
+    event = _found(viewer, spelled)
+    base, sprite = url_for("audit_log.index", org=org), asset_url("vendor/icons.svg")
+    told = Clock(clock.now(), viewer.zone, absolute=viewer.absolute_times)
+    refs = {ActorRef(event.actor_type, event.actor_id)}
+    if event.via_type and event.via_id:
+        refs.add(ActorRef(event.via_type, event.via_id))
+    profiles = viewer.actors(refs)
+    presenter = Presenter(told, profiles, base=base, sprite=sprite)
+    return render(
+        "audit_log/entry.html",
+        "audit_log/_detail_row.html",
+        viewer=viewer,
+        base=base,
+        in_page=IN_PAGE,
+        sprite=sprite,
+        spelled=spelled,
+        summary=visible_text(event.summary),
+        details=Details(event, told, profiles, presenter, base=base),
+        permalink=absolute(f"{base}/entries/{spelled}"),
+    )
+
+
+def as_json(org: str, spelled: str) -> Response:
+    """Return every field of one entry, for those who may read the log."""
+    event = _found(current_viewer(), spelled)
+    return private(
+        jsonify(
+            id=spelled,
+            organisation=org,
+            occurred_at=_moment(event.occurred_at),
+            recorded_at=_moment(event.recorded_at),
+            category=event.category,
+            action=event.action,
+            summary=event.summary,
+            facts=event.facts,
+            actor={"type": event.actor_type, "id": event.actor_id, "name": event.actor_name},
+            via=event.via_type and {"type": event.via_type, "id": event.via_id, "name": event.via_name},
+            target=event.target_type
+            and {"type": event.target_type, "id": event.target_id, "name": event.target_name, "url": event.target_url},
+            ip=event.ip,
+            user_agent=event.user_agent,
+            request_id=event.request_id,
+            outcome=event.outcome,
+            idempotency_key=event.idempotency_key,
+        )
+    )
+
+
+def _found(viewer: Viewer, spelled: str) -> Event:
+    """Return the entry of this organisation; another's and a missing one get the same 404."""
+    try:
+        event_id = ids.from_text(spelled)
+    except ValueError:
+        raise BadFilter("entry", "The address of this entry seems to have been cut short or changed.") from None
+    event = find_event(viewer.org_id, event_id)
+    if event is None:
+        abort(404)
+    return event
+
+
+def _moment(moment: object) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

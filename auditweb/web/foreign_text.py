@@ -1,0 +1,67 @@
+"""
+Text that others wrote, shown so that it cannot pretend to be something else.
+
+What is stored stays as it was received. On the page, a character that is invisible or turns the text around appears
+as a chip with its number, and a name that mixes scripts says so.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+from markupsafe import Markup, escape
+
+_JOINERS = "\u200c\u200d"
+_HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cn", "Cs"})
+_SCRIPTS = ("Latin", "Cyrillic", "Greek")
+
+
+def visible(text: str) -> Markup:
+    """Return *text* escaped for HTML, with chips in the place of characters that hide or turn the text."""
+    if text.isprintable():
+        return escape(text)
+    return Markup("").join(
+        Markup('<span class="chip-u" title="{}">{}</span>').format(_title(text[at]), _number(text[at]))
+        if _is_hidden(text, at)
+        else text[at]
+        for at in range(len(text))
+    )
+
+
+def visible_text(text: str) -> str:
+    r"""Return *text* as `visible` does but without markup, for titles and attributes: \u{202e}."""
+    if text.isprintable():
+        return text
+    return "".join(_number(text[at]) if _is_hidden(text, at) else text[at] for at in range(len(text)))
+
+
+def fits_a_form(values: Iterable[str]) -> bool:
+    """Tell whether *values* can stand in hidden fields: none hides a character there, raw, as forms need it."""
+    return all(visible_text(value) == value for value in values)
+
+
+def mixed_scripts(name: str) -> str:
+    """Name the scripts that *name* mixes ("Latin and Cyrillic"), or return nothing for an honest name."""
+    if name.isascii():
+        return ""
+    letters = " ".join(unicodedata.name(letter, "") for letter in name if letter.isalpha())
+    found = [script for script in _SCRIPTS if script.upper() in letters]
+    return " and ".join(found) if len(found) > 1 else ""
+
+
+def _is_hidden(text: str, at: int) -> bool:
+    if unicodedata.category(text[at]) not in _HIDDEN:
+        return False
+    # Joiners belong to the spelling of some languages and hold emoji together; elsewhere they only hide.
+    return not (text[at] in _JOINERS and 0 < at < len(text) - 1 and _joins(text[at - 1]) and _joins(text[at + 1]))
+
+
+def _joins(neighbour: str) -> bool:
+    return unicodedata.category(neighbour)[0] in "LM" or unicodedata.category(neighbour) in {"So", "Sk"}
+
+
+def _number(character: str) -> str:
+    return f"\\u{{{ord(character):x}}}"
+
+
+def _title(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, 'unnamed character')}"

@@ -1,0 +1,34 @@
+"""
+The page and its fragment from one address: when htmx asks for a part, and how either is answered.
+
+A fragment goes only to a partial request. Back asks for a full page and sends no HX-Request at all.
+"""
+
+from typing import Final
+
+from flask import Response, make_response, render_template, request
+from markupsafe import Markup
+
+# What a link to another view of the log does besides leading there: it swaps the table and pushes the address.
+IN_PAGE: Final = Markup(
+    'hx-target="#audit-table" hx-swap="outerHTML show:none" hx-push-url="true" hx-sync="#audit:replace"'
+)
+_VARY = ("HX-Request", "HX-Request-Type", "HX-History-Restore-Request", "Cookie")
+
+
+def wants_fragment() -> bool:
+    """Tell whether the answer is to replace a part of a page that is already there."""
+    return request.headers.get("HX-Request-Type") == "partial"
+
+
+def render(whole: str, fragment: str, /, **context: object) -> Response:
+    """Render *fragment* for htmx and *whole*, which shows the same, for everyone else."""
+    response = make_response(render_template(fragment if wants_fragment() else whole, **context))
+    return private(response)
+
+
+def private(response: Response) -> Response:
+    """Keep *response* out of caches, and a fragment from being taken for the page of the same address."""
+    response.vary.update(_VARY)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,197 @@
+"""
+Entries as rows of the page.
+
+Python, not the database, is what a page costs, and most of that is escaping. So whatever repeats (a tile, an actor, a
+target, a day) is written once a page, and a row is written here in one go, instead of piece by piece in a template.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from auditweb import catalogue, ids
+from auditweb.catalogue import Action, Category
+from auditweb.parties import ActorRef, Outcome
+from auditweb.reading.pages import Row
+from auditweb.viewer import ActorProfile
+from auditweb.web.actor_kinds import avatar, badges, explanation, icon, kind_of
+from auditweb.web.foreign_text import visible, visible_text
+from auditweb.web.htmx import IN_PAGE
+from auditweb.web.times import Clock, is_late
+
+TILES = {
+    Category.ORGANISATION: ("k-org", "building-2"),
+    Category.TEAM: ("k-team", "users"),
+    Category.AUTHENTICATION: ("k-auth", "key-round"),
+    Category.VEHICLES: ("k-veh", "car"),
+    Category.CUSTOMERS: ("k-cus", "contact"),
+    Category.DOCUMENTS: ("k-doc", "file-text"),
+    Category.SHIPMENTS: ("k-shp", "ship"),
+    Category.SUPPLIERS: ("k-sup", "factory"),
+    Category.DATA_EXPORT: ("k-exp", "download"),
+}
+_OUTCOMES = {Outcome.FAILURE.value: "Failed", Outcome.DENIED.value: "Denied"}
+
+# Type, id, name and address of what was acted on; type, id and name of who acted, then of what they acted through.
+TargetKey = tuple[str | None, str | None, str | None, str | None]
+ActorKey = tuple[str, str, str, str | None, str | None, str | None]
+
+
+class Presenter:
+    """Writes the entries of one page for one reader: *base* is the log's address, *sprite* that of the icons."""
+
+    def __init__(self, clock: Clock, profiles: Mapping[ActorRef, ActorProfile], *, base: str, sprite: str) -> None:
+        self._clock = clock
+        self._profiles = profiles
+        self._base = base
+        self._sprite = sprite
+        self._chevron = icon(sprite, "chevron-right")
+        self._tiles: dict[str, str] = {}
+        self._actors: dict[ActorKey, str] = {}
+        self._targets: dict[TargetKey, str] = {}
+
+    def days(self, rows: Sequence[Row]) -> list[tuple[Markup, Markup]]:
+        """Return the days on which *rows* occurred in the reader's zone, in their order, each with its rows."""
+        told = [(*self._clock.tell(row.id), row) for row in rows]
+        return [
+            (self._heading(day), Markup("\n".join([self._row(row, *times) for _, *times, row in entries])))
+            for day, entries in groupby(told, key=itemgetter(0))
+        ]
+
+    def tile(self, category: str) -> Markup:
+        """Return the icon and the name of *category*."""
+        known = Category(category)
+        kind, name = TILES[known]
+        return Markup(
+            f'<span class="cat {kind}"><span class="tile">{icon(self._sprite, name)}</span>{known.label}</span>'
+        )
+
+    def sentence(self, action: Action | None, summary: str, facts: Mapping[str, str], target: TargetKey) -> Markup:
+        """
+        Return the stored *summary*, its target and values marked up.
+
+        Only where the catalogue's sentence and the facts give exactly that text today: what is seen is what was stored.
+        """
+        return Markup(self._sentence(action, summary, facts, target))
+
+    def target(self, type_: str | None, id_: str | None, name: str | None, url: str | None) -> Markup:
+        """Return the name of a target as a link: to itself where its host gave an address, else to its entries."""
+        shown = visible(name or id_ or "")
+        if url and is_address(url):
+            return Markup(f'<a class="tgt" dir="auto" href="{escape(url)}">{shown}</a>')
+        if not type_ or not id_:
+            return Markup(f'<b dir="auto">{shown}</b>')
+        href = target_href(self._base, type_, id_)
+        return Markup(f'<a class="tgt" dir="auto" href="{href}" hx-get="{href}" {IN_PAGE}>{shown}</a>')
+
+    # Below, plain text is markup already.
+
+    def _row(self, row: Row, utc: str, full: str, brief: str) -> str:
+        (
+            id_, recorded_at, category, slug, summary, facts, actor_type, actor_id, actor_name,
+            via_type, via_id, via_name, target_type, target_id, target_name, target_url, outcome,
+        ) = row  # fmt: skip
+        action = catalogue.find(slug)
+        spelled = ids.to_text(id_)
+        href = f"{self._base}/entries/{spelled}"
+        if (tile := self._tiles.get(category)) is None:
+            tile = self._tiles[category] = self.tile(category)
+        who = (actor_type, actor_id, actor_name, via_type, via_id, via_name)
+        if (actor := self._actors.get(who)) is None:
+            actor = self._actors[who] = self._actor(who)
+        sentence = self._sentence(action, summary, facts, (target_type, target_id, target_name, target_url))
+        sentence += _flags(action, outcome, late=is_late(id_, recorded_at))
+        return (
+            f'<tr class="row" id="e-{spelled}" role="row">'
+            f'<td class="c-x" role="cell"><a class="x" href="{href}" hx-get="{href}" hx-target="closest tr"'
+            f' hx-swap="afterend" aria-expanded="false" aria-controls="d-{spelled}" aria-label="Details">'
+            f"{self._chevron}</a></td>"
+            f'<td class="c-cat" role="cell">{tile}</td>'
+            f'<th class="c-sum" scope="row" role="rowheader">{sentence}</th>'
+            f'<td class="c-act" role="cell">{actor}</td>'
+            f'<td class="c-time" role="cell"><time datetime="{utc}" title="{full}">{brief}</time></td></tr>'
+        )
+
+    def _sentence(self, action: Action | None, summary: str, facts: Mapping[str, str], target: TargetKey) -> str:
+        try:
+            parts = action.parts(facts, target[2] or "") if action else []
+        except ValueError:
+            parts = []
+        if not parts or "".join([text for _, text in parts]) != summary:
+            return f"<bdi>{visible(summary)}</bdi>"
+        return "".join([self._part(kind, text, target) for kind, text in parts])
+
+    def _part(self, kind: str, text: str, target: TargetKey) -> str:
+        if kind == "text":
+            return _own_words(text)
+        if kind == "fact":
+            return f'<span class="val" dir="auto">{visible(text)}</span>'
+        if (link := self._targets.get(target)) is None:
+            link = self._targets[target] = self.target(*target)
+        return link
+
+    def _actor(self, who: ActorKey) -> str:
+        type_, id_, name, *via = who
+        ref = ActorRef(type_, id_)
+        profile = self._profiles.get(ref)
+        kind = kind_of(ref, profile)
+        href = actor_href(self._base, ref)
+        title = escape(visible_text(explanation(ref, name, profile)))
+        return (
+            f'<span class="actor">{avatar(ref, name, kind, self._sprite)}'
+            f'<a class="who" dir="auto" title="{title}" href="{href}" hx-get="{href}" {IN_PAGE}>{visible(name)}</a>'
+            f"{badges(ref, name, kind)}</span>{self._via(*via)}"
+        )
+
+    def _via(self, type_: str | None, id_: str | None, name: str | None) -> str:
+        if not type_ or not id_:
+            return ""
+        ref = ActorRef(type_, id_)
+        title = escape(visible_text(explanation(ref, name or id_, self._profiles.get(ref))))
+        return f'<small class="via" title="{title}">through <bdi>{visible(name or id_)}</bdi></small>'
+
+    def _heading(self, day: date) -> Markup:
+        name, told = self._clock.heading(day)
+        return Markup(f"<b>{name}</b> {told}" if name else told)
+
+
+def flags_of(action: Action | None, outcome: str, *, late: bool) -> Markup:
+    """Return what a reader should notice about an entry, as small flags to follow its sentence."""
+    return Markup(_flags(action, outcome, late=late))
+
+
+def actor_href(base: str, ref: ActorRef) -> Markup:
+    """Return the address of everything that *ref* did."""
+    return escape(f"{base}?actor={quote(str(ref), safe=':/')}")
+
+
+def target_href(base: str, type_: str, id_: str) -> Markup:
+    """Return the address of everything done to a target."""
+    return escape(f"{base}?target={quote(f'{type_}:{id_}', safe=':/')}")
+
+
+def is_address(url: str) -> bool:
+    """Tell whether *url* may be linked to: https, or a path on this host. Others are never stored, and never shown."""
+    return url.startswith("https://") or (url[:1] == "/" and url[1:2] not in ("/", "\\"))
+
+
+def _flags(action: Action | None, outcome: str, *, late: bool) -> str:
+    flags = ""
+    if outcome in _OUTCOMES:
+        flags += f' <span class="flag f-fail">{_OUTCOMES[outcome]}</span>'
+    if action and action.sensitive:
+        flags += ' <span class="flag f-warn">Sensitive</span>'
+    if late:
+        flags += ' <span class="flag f-late">Recorded late</span>'
+    return flags
+
+
+@lru_cache(maxsize=4096)
+def _own_words(text: str) -> str:
+    """Escape a piece of a sentence of the catalogue, of which there are only so many."""
+    return escape(text)
