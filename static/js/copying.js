@@ -1,0 +1,41 @@
+// Links that are to be copied rather than followed: data-copy holds the text itself, data-copy-from the address of it.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("[data-copy], [data-copy-from]");
+  if (!link || event.button !== 0) return;
+  event.preventDefault();
+  const { copy, copyFrom } = link.dataset;
+  try {
+    await write(copy ?? await read(copyFrom));
+    tell(copy ? "Link copied" : "JSON copied");
+  } catch {
+    tell("It could not be copied. Open it in a new tab instead.", true);
+  }
+});
+
+async function read(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return answer.text();
+}
+
+// The clipboard is closed to pages that are not served by https or from this machine, and where someone said no.
+async function write(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "vh";
+    const before = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    before?.focus();
+    if (!done) throw new Error("no clipboard");
+  }
+}
+
+function tell(text, bad = false) {
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, bad } }));
+}

@@ -1,0 +1,33 @@
+// A request that fails changes nothing: no swap, no new address (htmx 4.0.1 would push it), a toast that says why.
+const LOST = "That page of entries did not load. Your place is kept.";
+
+document.addEventListener("htmx:before:response", async (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response.status < 400 || ctx.hx.redirect) return;
+  event.preventDefault();
+  const theirs = ctx.response.status < 500;
+  say(ctx, (theirs && await reason(ctx.response.raw)) || LOST, !theirs);
+});
+
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx) say(event.detail.ctx, LOST, true);
+});
+
+function say(ctx, text, worthAnotherTry) {
+  const again = worthAnotherTry ? () => repeat(ctx) : undefined;
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, bad: true, again } }));
+}
+
+function repeat({ sourceElement, request }) {
+  const wentBack = "HX-History-Restore-Request" in request.headers;
+  if (wentBack || !sourceElement.isConnected) location.reload();
+  else if (sourceElement.matches("form")) sourceElement.requestSubmit();
+  else sourceElement.click();
+}
+
+// A refusal of a fragment is a sentence; anything else is a page that holds one.
+async function reason(response) {
+  const text = await response.text();
+  if (response.headers.get("Content-Type")?.startsWith("text/plain")) return text.trim();
+  return new DOMParser().parseFromString(text, "text/html").querySelector("[data-reason]")?.textContent.trim();
+}

@@ -1,0 +1,56 @@
+"""The served world, and what tests do on it again and again."""
+
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from tests.browser.world import PASSWORD
+
+LOG = "/o/northgate/settings/audit-log"
+PEOPLE = {
+    "maya": "northgate",
+    "ines": "northgate",
+    "olu": "northgate",
+    "tom": "northgate",
+    "noor": "northgate",
+    "kenji": "osaka-bay",
+}
+
+
+class Site:
+    """A running server with the world of `world.py` on it."""
+
+    def __init__(self, url: str, browser: Browser, database_url: str) -> None:
+        self.url = url
+        self.browser = browser
+        self.database_url = database_url
+        self._states: dict[str, StorageState] = {}
+
+    def signed_in(self, who: str) -> StorageState:
+        """Return the cookies of someone signed in. The session is shared: whoever ends one signs in anew instead."""
+        if who not in self._states:
+            self._states[who] = self.freshly_signed_in(who)
+        return self._states[who]
+
+    def freshly_signed_in(self, who: str) -> StorageState:
+        context = self.browser.new_context(base_url=self.url)
+        page = context.new_page()
+        page.goto("/sign-in")
+        fill_in_and_send(page, who)
+        expect(page).not_to_have_url(f"{self.url}/sign-in")
+        state = context.storage_state()
+        context.close()
+        return state
+
+
+def fill_in_and_send(page: Page, who: str, password: str = PASSWORD) -> None:
+    page.get_by_label("E-mail address").fill(f"{who}@{PEOPLE[who]}.example")
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def wait_until_ready(page: Page) -> None:
+    """Wait until htmx has taken hold of the page."""
+    page.wait_for_function("window.htmx && document.readyState === 'complete'")
+
+
+def summaries(page: Page) -> list[str]:
+    return page.locator(".log tbody .c-sum").all_inner_texts()

@@ -1,0 +1,230 @@
+"""What holds on every page in every dress: accessible, within the content policy, no sideways scroll, no lost file."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Response, expect
+
+from tests.browser.site import LOG, Site, wait_until_ready
+
+WIDE = {"width": 1280, "height": 900}
+NARROW = {"width": 390, "height": 844}
+SHORT = f"{LOG}?category=organisation"
+HOSTILE = "/o/hostile/settings/audit-log"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A page, and what to do on it before looking."""
+
+    path: str
+    who: str = "maya"
+    do: Callable[[Page], None] = lambda page: None
+
+    def show(self, page: Page) -> None:
+        page.goto(self.path)
+        self.do(page)
+
+
+def _open(button: str, until: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        wait_until_ready(page)
+        page.locator(button).first.click()
+        expect(page.locator(until).first).to_be_visible()
+
+    return act
+
+
+def _press(key: str, until: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        wait_until_ready(page)
+        page.keyboard.press(key)
+        expect(page.locator(until).first).to_be_visible()
+
+    return act
+
+
+def _fail(page: Page) -> None:
+    wait_until_ready(page)
+    page.context.set_offline(True)
+    page.locator("#tab-veh").click()
+    expect(page.locator(".toast")).to_be_visible()
+    page.context.set_offline(False)
+
+
+def _send_nothing(page: Page) -> None:
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.locator(".fielderror").first).to_be_visible()
+
+
+SIGHTS = {
+    "log": Sight(LOG),
+    "filtered": Sight(f"{LOG}?category=authentication&outcome=failure&last=30d"),
+    "details": Sight(SHORT, do=_open(".row .x", ".detail")),
+    "actor menu": Sight(SHORT, do=_open("#actor-btn", "[role='option']")),
+    "date menu": Sight(SHORT, do=_open("#date-btn", "#date-pop")),
+    "outcome menu": Sight(SHORT, do=_open("#outcome-btn", "#outcome-pop")),
+    "theme menu": Sight(SHORT, do=_open("[popovertarget='theme-menu']", "#theme-menu")),
+    "account menu": Sight(SHORT, do=_open(".me", "#account-menu")),
+    "shortcuts": Sight(SHORT, do=_press("?", "#shortcuts")),
+    "error toast": Sight(SHORT, do=_fail),
+    "no match": Sight(f"{LOG}?category=customers&outcome=failure"),
+    "new organisation": Sight("/o/newcomers/settings/audit-log"),
+    "damaged link": Sight(f"{LOG}?category=boats"),
+    "actors": Sight(f"{LOG}/actors"),
+    "entry": Sight(LOG, do=lambda page: _follow(page, ".row .x")),
+    "not allowed": Sight(LOG, who="tom"),
+    "not found": Sight("/o/elsewhere/settings/audit-log"),
+    "not found, signed out": Sight("/nowhere", who=""),
+    "profile": Sight("/profile"),
+    "help": Sight("/help/audit-log"),
+    "help, signed out": Sight("/help/audit-log", who=""),
+    "sign-in": Sight("/sign-in", who=""),
+    "sign-in, refused": Sight("/sign-in", who="", do=_send_nothing),
+    "choose an organisation": Sight("/", who="noor"),
+    "hostile names": Sight(HOSTILE),
+    "hostile details": Sight(f"{HOSTILE}?oldest=1", do=_open(".row .x", ".detail")),
+    "hostile actors": Sight(f"{HOSTILE}/actors"),
+}
+
+
+def _follow(page: Page, link: str) -> None:
+    page.goto(page.locator(link).first.get_attribute("href") or "")
+
+
+@pytest.fixture(scope="module")
+def looks(site: Site, browser_context_args: dict[str, Any]) -> Iterator[Callable[[str, dict[str, int]], Page]]:
+    """One window for each person and width, in which nothing moves: opening one takes longer than looking."""
+    pages: dict[tuple[str, int], Page] = {}
+
+    def look(who: str, size: dict[str, int]) -> Page:
+        key = (who, size["width"])
+        if key not in pages:
+            state = site.signed_in(who) if who else None
+            args = {**browser_context_args, "base_url": site.url, "viewport": size, "reduced_motion": "reduce"}
+            context = site.browser.new_context(**args, storage_state=state)
+            context.set_default_timeout(8_000)
+            context.add_init_script(_REPORT_VIOLATIONS)
+            pages[key] = context.new_page()
+        return pages[key]
+
+    yield look
+    for page in pages.values():
+        page.context.close()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1280", "390"])
+@pytest.mark.parametrize("name", SIGHTS)
+def test_a_page_is_as_it_should_be(name: str, size: dict[str, int], looks: Callable[..., Page]) -> None:
+    sight = SIGHTS[name]
+    page = looks(sight.who, size)
+    said: list[str] = []
+    lost: list[str] = []
+
+    def note_lost(response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            lost.append(response.url)
+
+    def note_policy(message: ConsoleMessage) -> None:
+        if "Policy" in message.text:
+            said.append(message.text)
+
+    def note_error(error: Error) -> None:
+        said.append(str(error))
+
+    page.on("response", note_lost)
+    page.on("console", note_policy)
+    page.on("pageerror", note_error)
+    try:
+        sight.show(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], "it scrolls sideways"
+        assert page.evaluate(_LOST_ICONS) == [], "an icon is missing"
+        assert _axe(page, {"resultTypes": ["violations"]}) == []
+        page.emulate_media(color_scheme="dark")
+        assert _axe(page, {"runOnly": ["color-contrast"]}) == [], "in the dark"
+        assert said == []
+        assert lost == []
+    finally:
+        page.remove_listener("response", note_lost)
+        page.remove_listener("console", note_policy)
+        page.remove_listener("pageerror", note_error)
+        page.emulate_media(color_scheme="light")
+
+
+def test_nothing_on_the_whole_click_path_breaks_the_policy(new_context: Callable[..., BrowserContext]) -> None:
+    page = new_context("maya", permissions=["clipboard-read", "clipboard-write"]).new_page()
+    page.add_init_script(_REPORT_VIOLATIONS)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(LOG)
+    wait_until_ready(page)
+    steps = {
+        "#tab-veh": "#audit-tabs [aria-current]:text-is('Vehicles')",
+        ".who": ".chip",
+        ".row .x": ".detail",
+        ".detail [data-copy]": ".toast",
+        ".detail [data-copy-from]": ".toast:has-text('JSON copied')",
+        ".chip a": "#audit-table",
+        "#tab-all": "#audit-tabs [aria-current]:text-is('All')",
+        ".pager [rel='next']": ".pager [rel='prev']",
+        "#pager-oldest": "#pager-newest",
+        "#date-btn": "#date-pop",
+        "#date-pop a:text-is('Last 7 days')": ".chip:has-text('Last 7 days')",
+        "#outcome-btn": "#outcome-pop",
+        "#outcome-pop a:text-is('Failed')": ".chip:has-text('Failed')",
+        "#actor-btn": "[role='option']",
+        "[role='option']:text-is('Anyone')": "#audit-table",
+        "[popovertarget='theme-menu']": "#theme-menu",
+        "#theme-menu [value='dark']": "html[data-theme='dark']",
+        "[popovertarget='account-menu']": "#account-menu",
+        "#account-menu a:has-text('profile')": "input[name='name']",
+    }
+    for step, until in steps.items():
+        page.locator(step).first.click()
+        expect(page.locator(until).first).to_be_visible()
+    page.go_back()
+    expect(page.locator("#audit-table")).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name="Theme").click()
+    page.get_by_role("button", name="Follow the system").click()
+    expect(page.locator("html")).not_to_have_attribute("data-theme", "dark")
+
+    assert said == []
+
+
+def test_hostile_text_stays_text(new_context: Callable[..., BrowserContext]) -> None:
+    page = new_context("maya").new_page()
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.goto(f"{HOSTILE}?oldest=1")
+    wait_until_ready(page)
+    assert page.locator("main img, main script").count() == 0
+    shown = page.locator("main").inner_text()
+    assert "<img src=x onerror=alert(1)>" in shown
+    assert "\\u{202e}" in shown
+    assert "\u202e" not in page.content()
+    for cell in page.locator(".row .who").all():
+        box = cell.bounding_box()
+        assert box
+        assert box["width"] > 20, "a name has gone"
+        assert box["x"] + box["width"] < WIDE["width"]
+
+
+def _axe(page: Page, options: dict[str, Any]) -> list[str]:
+    """Return what axe-core finds wrong, element by element."""
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+_REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => console.error("Policy:", event.violatedDirective, event.sample))
+"""
+
+_LOST_ICONS = """
+() => [...document.querySelectorAll("svg.ic use")]
+  .filter((use) => use.closest("svg").checkVisibility() && use.getBBox().width + use.getBBox().height === 0)
+  .map((use) => use.getAttribute("href"))
+"""
