@@ -1,0 +1,172 @@
+"""Joining and leaving, the teams and their rotas."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from auditweb import catalogue as c
+from auditweb.demo.cast import NIGHTLY_JOBS, Colleague
+from auditweb.demo.happenings import Beginning, Happening, Story, in_order
+from auditweb.demo.world import World
+from auditweb.parties import Origin, Target
+
+_TEAM_OF = {
+    "buying": "Japan desk",
+    "documents": "Documents",
+    "sales": "Sales",
+    "shipping": "Southampton yard",
+    "yard": "Bristol yard",
+}
+_PASSES_BY = ("d.morgan", "k.osei", "l.ferreira", "s.bennett", "r.hussain", "p.dubois", "n.rehman")
+
+
+def founding(world: World) -> Story:
+    """Tell how the organisation began and its teams came to be."""
+    owner = world.people[0]
+    at = world.joined_at[owner.email]
+    told = [_from_office(owner, world.by(owner, at, c.ORGANISATION_CREATED, name=world.company.name))]
+    for action, facts in (
+        (c.TIME_ZONE_CHANGED, {"zone": world.company.zone}),
+        (c.CURRENCY_CHANGED, {"currency": "pounds sterling" if world.trade.to_britain else "yen"}),
+        (c.ORGANISATION_ADDRESS_CHANGED, {}),
+        (c.VAT_NUMBER_CHANGED, {}),
+        (c.EORI_NUMBER_CHANGED, {}),
+        (c.PLAN_CHANGED, {"plan": "Business"}),
+        (c.ORGANISATION_LOGO_CHANGED, {}),
+    ):
+        at += timedelta(minutes=world.dice(f"founding {action.slug}").uniform(1, 9))
+        told.append(_from_office(owner, world.by(owner, at, action, **facts)))
+    for number in range(len(world.company.teams)):
+        at += timedelta(minutes=3)
+        told.append(_from_office(owner, world.by(owner, at, c.GROUP_CREATED, team(world, number))))
+    return iter(told)
+
+
+def life_of(world: World, who: Colleague) -> Story:
+    """Tell how *who* came to the organisation, and how they left if they did."""
+    rng = world.dice(f"life of {who.email}")
+    joined, owner = world.joined_at[who.email], world.people[0]
+    told: list[Happening] = []
+    if who is not owner:
+        invited = max(
+            world.joined_at[owner.email] + timedelta(minutes=75 + rng.random() * 20),
+            joined - timedelta(days=rng.uniform(1, 4)),
+        )
+        host = world.someone(rng, "admin", invited)
+        if joined - invited > timedelta(days=1):
+            invited = host.hours.soon(rng, invited)
+        told.append(world.by(host, invited, c.MEMBER_INVITED, email=who.email, role=who.role))
+        joined = max(joined, invited + timedelta(minutes=10))
+        told.append(_from_office(who, world.by(who, joined, c.MEMBER_JOINED, role=who.role)))
+        told.append(_from_office(who, _enrols(world, who, joined + timedelta(minutes=rng.uniform(1, 6)))))
+        at = host.hours.soon(rng, joined)
+        told.append(world.by(host, at, c.GROUP_JOINED, _home_of(world, who), member=who.name))
+        if who.role == "auditor":
+            told.append(world.by(owner, owner.hours.soon(rng, at), c.AUDITOR_APPOINTED, world.person(who.email)))
+    left = world.left_at[who.email]
+    if left is not None:
+        told.append(world.by(owner, left, c.MEMBER_REMOVED, world.person(who.email)))
+        ended = left + timedelta(seconds=1)
+        told.append(world.by_itself(NIGHTLY_JOBS, ended, c.SESSIONS_ENDED, world.person(who.email), devices="2"))
+    return in_order(told)
+
+
+def rota(world: World, changes: int) -> Story:
+    """Tell of so many *changes* to the teams and to people's roles."""
+    rng = world.dice("rota")
+    members = [person for person in world.people if person.role == "member"]
+    cover: list[tuple[Target, Colleague]] = []
+    told: list[Happening] = []
+    for moment in moments(world, "rota moments", changes):
+        host = world.someone(rng, "admin", moment)
+        at = host.hours.soon(rng, moment)
+        if len(cover) > 3 or (cover and rng.random() < 0.45):
+            group, who = cover.pop(0)
+            told.append(world.by(host, at, c.GROUP_LEFT, group, member=who.name))
+        else:
+            who, group = rng.choice(members), team(world, rng.randrange(len(world.company.teams)))
+            if world.belongs(who, at) and (group, who) not in cover:
+                cover.append((group, who))
+                told.append(world.by(host, at, c.GROUP_JOINED, group, member=who.name))
+    return in_order(told)
+
+
+def other_team_matters(world: World, how_many: int) -> Iterator[Beginning]:
+    """Tell of invitations that came to nothing, changed roles and forgotten second factors."""
+    rng = world.dice("team matters")
+    for number, moment in enumerate(moments(world, "team matters", how_many)):
+        host = world.someone(rng, "admin", moment)
+        kind = (_invitation_in_vain, _stand_in, _second_factor_reset, _invitation_in_vain)[number % 4]
+        yield moment, partial(kind, world, number, host, host.hours.soon(rng, moment))
+
+
+def team(world: World, number: int) -> Target:
+    return Target("group", f"grp_{11 + number}", world.company.teams[number])
+
+
+def _home_of(world: World, who: Colleague) -> Target:
+    """Return the team that someone with their work belongs to."""
+    names = [_TEAM_OF[job] for job in sorted(who.jobs) if _TEAM_OF.get(job) in world.company.teams]
+    return team(world, world.company.teams.index(names[0]) if names else 0)
+
+
+def moments(world: World, name: str, how_many: int) -> list[datetime]:
+    """Return so many moments of the two years, leaving out the first days, in order."""
+    rng = world.dice(name)
+    begins = world.began + timedelta(days=6)
+    return sorted(begins + (world.until - begins) * rng.random() for _ in range(how_many))
+
+
+def _invitation_in_vain(world: World, number: int, host: Colleague, at: datetime) -> Story:
+    rng = world.dice(f"invitation {number}")
+    email = f"{rng.choice(_PASSES_BY)}@{world.company.slug}.example"
+    yield world.by(host, at, c.MEMBER_INVITED, email=email, role="member")
+    if rng.random() < 0.5:
+        yield world.by(host, host.hours.later(rng, at, days=(3, 6)), c.INVITATION_RESENT, email=email)
+    if rng.random() < 0.4:
+        yield world.by(host, host.hours.later(rng, at, days=(8, 12)), c.INVITATION_WITHDRAWN, email=email)
+    else:
+        midnight = at.replace(hour=1, minute=40, second=0, microsecond=0) + timedelta(days=14)
+        yield world.by_itself(NIGHTLY_JOBS, midnight, c.INVITATION_EXPIRED, email=email)
+
+
+def _stand_in(world: World, number: int, host: Colleague, at: datetime) -> Story:
+    """Somebody stands in for an admin on leave."""
+    rng = world.dice(f"stand-in {number}")
+    who = _a_member(world, number, at)
+    back = host.hours.later(rng, at, days=(9, 16))
+    if not world.belongs(who, back):
+        return
+    roles = ((c.MEMBER_ROLE_RAISED, "admin"), (c.MEMBER_ROLE_CHANGED, "member"))
+    for moment, (action, role) in zip((at, back), roles, strict=True):
+        yield world.by(host, moment, action, world.person(who.email), role=role)
+
+
+def _second_factor_reset(world: World, number: int, host: Colleague, at: datetime) -> Story:
+    """A new telephone: the owner of it asks, an admin resets, and it is set up again the same day."""
+    who = _a_member(world, number, at)
+    if not world.belongs(who, at) or who is host:
+        return
+    yield world.by(host, at, c.TWO_FACTOR_RESET, world.person(who.email))
+    again = who.hours.soon(world.dice(f"reset {number}"), at, minutes=(4, 30))
+    yield _enrols(world, who, again)
+
+
+def _a_member(world: World, number: int, at: datetime) -> Colleague:
+    # Nobody under a day old or about to leave; the people of the stories have enough to do.
+    able = [
+        person
+        for person in world.company.people[3:]
+        if world.belongs(person, at - timedelta(days=20)) and world.belongs(person, at + timedelta(days=20))
+    ]
+    return able[number % len(able)] if able else world.people[0]
+
+
+def _enrols(world: World, who: Colleague, at: datetime) -> Happening:
+    return world.by(who, at, c.TWO_FACTOR_ENROLLED, method="authenticator app")
+
+
+def _from_office(who: Colleague, happening: Happening) -> Happening:
+    """Someone who is just arriving has not signed in: what they do comes from where they sit all the same."""
+    return replace(happening, origin=Origin(ip=who.office, user_agent=who.device(happening.at)))

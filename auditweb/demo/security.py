@@ -1,0 +1,99 @@
+"""Signing in when it does not go smoothly, and looking after passwords, second factors and passkeys."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from auditweb import catalogue as c
+from auditweb.catalogue import Action
+from auditweb.demo.cast import IMPORTOPS, NIGHTLY_JOBS, Colleague, user_agent
+from auditweb.demo.happenings import Beginning, Happening, Story
+from auditweb.demo.people import moments
+from auditweb.demo.world import World
+from auditweb.parties import UNKNOWN_PERSON, Origin, Outcome
+
+WRONG_PASSWORD = "wrong password"
+_PASSKEYS = ("Work laptop", "iPhone", "Security key", "MacBook", "Office desktop")
+
+
+def matters(world: World, how_many: int) -> Iterator[Beginning]:
+    """Tell of about *how_many* small things, each with someone who was there at the time."""
+    rng = world.dice("security matters")
+    kinds: tuple[Callable[[World, int, Colleague, datetime], Story], ...] = (
+        _mistyped, _mistyped, _mistyped, _timed_out, _timed_out, _timed_out, _new_device, _forgotten, _tidied,
+    )  # fmt: skip
+    people = world.company.people
+    for number, moment in enumerate(moments(world, "security moments", how_many)):
+        who = rng.choice(people)
+        if world.belongs(who, moment - timedelta(days=3)) and world.belongs(who, moment + timedelta(days=2)):
+            yield moment, partial(rng.choice(kinds), world, number, who, who.hours.soon(rng, moment))
+
+
+def refused(world: World, who: Colleague, at: datetime, origin: Origin, reason: str = WRONG_PASSWORD) -> Happening:
+    """Tell that somebody could not sign in as *who*."""
+    return Happening(
+        at, c.SIGN_IN_REFUSED, UNKNOWN_PERSON, world.person(who.email), {"email": who.email, "reason": reason},
+        outcome=Outcome.FAILURE, origin=origin,
+    )  # fmt: skip
+
+
+def origin_of(rng: random.Random, ip: str, browser: str, at: datetime) -> Origin:
+    return Origin(ip, user_agent(browser, at), f"{rng.getrandbits(32):08x}")
+
+
+def _mistyped(world: World, number: int, who: Colleague, at: datetime) -> Story:
+    rng = world.dice(f"security {number}")
+    ip = rng.choice((who.office, who.home))
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        yield refused(world, who, at, origin_of(rng, ip, who.browser, at))
+        at += timedelta(seconds=rng.uniform(6, 40))
+    yield replace(world.by(who, at, c.SIGNED_IN, method="password"), origin=origin_of(rng, ip, who.browser, at))
+
+
+def _timed_out(world: World, _number: int, who: Colleague, at: datetime) -> Story:
+    at += timedelta(minutes=30)
+    yield world.by_itself(NIGHTLY_JOBS, at, c.SESSION_EXPIRED, world.person(who.email))
+
+
+def _new_device(world: World, number: int, who: Colleague, at: datetime) -> Story:
+    rng = world.dice(f"security {number}")
+    browser = rng.choice(("safari-iphone", "chrome-android", "firefox-linux", "chrome-mac"))
+    origin = origin_of(rng, who.home, browser, at)
+    yield replace(world.by(who, at, c.SIGNED_IN_NEW_DEVICE, method="password and code"), origin=origin)
+    if rng.random() < 0.6:
+        at += timedelta(minutes=rng.uniform(1, 5))
+        yield replace(world.by(who, at, c.PASSKEY_ADDED, name=rng.choice(_PASSKEYS)), origin=origin)
+
+
+def _forgotten(world: World, number: int, who: Colleague, at: datetime) -> Story:
+    rng = world.dice(f"security {number}")
+    origin = origin_of(rng, who.home, who.browser, at)
+    steps: list[tuple[Action, float]] = [(c.PASSWORD_RESET_REQUESTED, 0), (c.PASSWORD_RESET, 4)]
+    if rng.random() < 0.3:
+        steps = [(c.RECOVERY_CODE_USED, 0), (c.RECOVERY_CODES_CREATED, 3)]
+    for action, minutes in steps:
+        yield replace(world.by(who, at + timedelta(minutes=minutes), action), origin=origin)
+    if rng.random() < 0.15:
+        ended = at + timedelta(minutes=5)
+        yield world.by_itself(
+            IMPORTOPS, ended, c.SESSIONS_ENDED, world.person(who.email), devices=str(rng.randint(1, 4))
+        )
+
+
+def _tidied(world: World, number: int, who: Colleague, at: datetime) -> Story:
+    rng = world.dice(f"security {number}")
+    name = rng.choice(_PASSKEYS)
+    facts: dict[Action, dict[str, str]] = {
+        c.PASSWORD_CHANGED: {},
+        c.RECOVERY_CODES_CREATED: {},
+        c.PASSKEY_REMOVED: {"name": name},
+        c.SIGN_IN_ADDRESS_CHANGED: {},
+        c.TWO_FACTOR_REMOVED: {},
+    }
+    action = rng.choices(list(facts), (8, 4, 3, 1, 1))[0]
+    yield world.by(who, at, action, **facts[action])
+    if action is c.TWO_FACTOR_REMOVED:
+        at += timedelta(minutes=rng.uniform(2, 9))
+        yield world.by(who, at, c.TWO_FACTOR_ENROLLED, method="security key")

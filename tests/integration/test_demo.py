@@ -1,0 +1,444 @@
+"""The demo: two years of believable work, the stories in it, and the rules for loading it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from auditweb import catalogue, clock, demo
+from auditweb.accounts import people
+from auditweb.app import create_app
+from auditweb.catalogue import Category
+from auditweb.config import Settings
+from auditweb.demo import loading, stories
+from auditweb.demo.cast import NORTHGATE, OSAKA_BAY, PASSWORD, YEARS_TOLD
+from auditweb.demo.happenings import Happening
+from auditweb.demo.loading import Told
+from auditweb.demo.world import World
+from auditweb.extensions import db
+from auditweb.models import Event, Membership, Organisation, Person
+from tests.databases import fresh_database
+from tests.readers import Page, Place, Reader, Someone, hash_cheaply, open_session
+
+ENTRIES = 3_000
+LOG = "/o/northgate/settings/audit-log"
+A_MONDAY = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
+A_SUNDAY_NIGHT = datetime(2026, 7, 19, 2, 5, tzinfo=UTC)
+NEW_YEAR = datetime(2027, 1, 1, 0, 0, 30, tzinfo=UTC)
+CLOCKS_GO_BACK = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+LEAP_DAY = datetime(2028, 2, 29, 16, 0, tzinfo=UTC)
+ENDS = [A_MONDAY, A_SUNDAY_NIGHT, NEW_YEAR, CLOCKS_GO_BACK, LEAP_DAY]
+NEVER_SEEN = {
+    "organisation.deletion_requested",
+    "organisation.deletion_cancelled",
+    "organisation.log_purged",
+    "organisation.ownership_transferred",
+    "organisation.person_erased",
+    "member.auditor_dismissed",
+    "member.left",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A database with the demo in it, and Maya at her browser."""
+
+    app: Flask
+    until: datetime
+    loaded: int
+    maya: Reader
+
+    def person(self, email: str) -> Someone:
+        with self.app.app_context():
+            found = people.find_person(email)
+            assert found
+            return Someone(found.id, found.email, found.name)
+
+    def get(self, query: str) -> Page:
+        page = self.maya.get(LOG + query)
+        if page.status in {301, 302, 308} and page.location:
+            page = self.maya.get(page.location)
+        assert page.status == 200, page.text
+        return page
+
+    def events(self, slug: str = "northgate") -> list[Event]:
+        with self.app.app_context():
+            of_org = select(Event).join(Organisation, Organisation.id == Event.org_id).where(Organisation.slug == slug)
+            return list(db.session.scalars(of_org.order_by(Event.id)))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo as `auditweb demo` loads it, a small one, up to now."""
+    hash_cheaply()
+    folder = tmp_path_factory.mktemp("demo")
+    with fresh_database(request.param, folder) as made:
+        app = create_app(Settings(data_dir=folder, database_url=made.url, secret_key="s" * 32))
+        with app.app_context():
+            mark = demo.load(entries=ENTRIES)
+            until, count = mark.until, mark.loaded
+            maya = people.find_person("maya@northgate.example")
+            assert maya
+            someone = Someone(maya.id, maya.email, maya.name)
+        yield Demo(app, until, count, open_session(app, app.test_client(), someone))
+        with app.app_context():
+            db.engine.dispose()
+
+
+# What is told, before any database
+
+
+def test_the_shares_of_the_categories_are_those_of_an_importer() -> None:
+    """About 18,000 entries in two years, most of them sign-ins, vehicles and documents."""
+    counted = Counter(told.happening.action.category for told in tale(A_MONDAY, 20_000) if told.org_id == 1)
+
+    assert 17_000 < counted.total() < 19_000
+    expected = {
+        Category.AUTHENTICATION: (4_400, 5_700),
+        Category.VEHICLES: (3_300, 4_300),
+        Category.DOCUMENTS: (2_900, 3_900),
+        Category.SHIPMENTS: (1_700, 2_500),
+        Category.CUSTOMERS: (1_500, 2_100),
+        Category.SUPPLIERS: (550, 800),
+        Category.TEAM: (550, 800),
+        Category.DATA_EXPORT: (300, 550),
+        Category.ORGANISATION: (180, 320),
+    }
+    assert {category for category, (low, high) in expected.items() if not low <= counted[category] <= high} == set()
+
+
+def test_the_other_organisation_is_smaller_and_has_all_categories_too() -> None:
+    counted = Counter(told.happening.action.category for told in tale(A_MONDAY, 20_000) if told.org_id == 2)
+
+    assert 1_600 < counted.total() < 2_600
+    assert set(counted) == set(Category)
+
+
+def test_nearly_every_action_occurs() -> None:
+    told = {told.happening.action.slug for told in tale(A_MONDAY, 20_000)}
+
+    assert {action.slug for action in catalogue.all_actions()} - told <= NEVER_SEEN
+
+
+@pytest.mark.parametrize("until", ENDS)
+def test_whenever_it_ends_the_stories_are_there_and_in_order(until: datetime) -> None:
+    """The log hears of everything in order of time and before the end, at any hour and season."""
+    told = [one.happening for one in tale(until, 2_500)]
+
+    heard = [happening.heard_at for happening in told]
+    assert heard == sorted(heard)
+    assert until - YEARS_TOLD <= min(happening.at for happening in told)
+    assert max(heard) < until
+    assert sum(until - moment < timedelta(hours=3) for moment in heard) >= 8
+    deleted = [
+        happening
+        for happening in told
+        if happening.action is catalogue.VEHICLE_DELETED and happening.actor.name == "Gareth Pugh"
+    ]
+    assert len(deleted) >= stories.KEI_TRUCKS
+    for action in (catalogue.SIGNED_IN_NEW_PLACE, catalogue.LOG_SHARE_OPENED, catalogue.SIGN_IN_BLOCKED):
+        assert action in {happening.action for happening in told}
+    for happening in told:
+        assert happening.action.sentence(happening.facts, happening.target.name if happening.target else "")
+
+
+def test_the_same_end_tells_the_same_stories() -> None:
+    once, again = (list(loading.tell_all(worlds(A_MONDAY, 2_500), 2_500)) for _ in range(2))
+
+    assert once == again
+    assert once != list(loading.tell_all(worlds(A_SUNDAY_NIGHT, 2_500), 2_500))
+
+
+def test_a_bigger_demo_is_about_as_big_as_asked_and_has_more_people() -> None:
+    small, big = (sum(1 for _ in loading.tell_all(worlds(A_MONDAY, size), size)) for size in (5_000, 40_000))
+
+    assert 4_500 < small < 5_500
+    assert 36_000 < big < 44_000
+    assert len(worlds(A_MONDAY, 40_000)[1].people) > len(NORTHGATE.people)
+
+
+@pytest.mark.parametrize("until", ENDS)
+@pytest.mark.parametrize(
+    ("kind", "order"),
+    [
+        (
+            "vehicle",
+            "shortlisted bid_placed bought created deregistered customs_cleared duty_paid mot_passed registered "
+            "listed sold handed_over",
+        ),
+        ("shipment", "created booked loaded departed arrived customs_lodged customs_cleared collected delivered"),
+        ("customer", "created verified archived"),
+        ("supplier", "created approved archived deleted"),
+    ],
+)
+def test_each_thing_lives_its_life_in_order(kind: str, order: str, until: datetime) -> None:
+    """A vehicle is bought before it clears customs, registered before it is sold, and only then handed over."""
+    steps = {f"{kind}.{step}": place for place, step in enumerate(order.split())}
+    lives: dict[str, list[int]] = defaultdict(list)
+    for one in tale(until, 8_000):
+        done = one.happening
+        if done.target and done.target.type == kind and done.action.slug in steps and one.org_id == 1:
+            first_time = steps[done.action.slug] not in lives[done.target.id]
+            if first_time:
+                lives[done.target.id].append(steps[done.action.slug])
+
+    assert sum(len(life) >= len(steps) / 2 for life in lives.values()) >= 5
+    assert {id_: life for id_, life in lives.items() if life != sorted(life)} == {}
+
+
+def test_vehicles_board_ships_before_these_sail() -> None:
+    departed = {
+        done.target.id: done.at
+        for done in (one.happening for one in tale(A_MONDAY, 20_000) if one.org_id == 1)
+        if done.action is catalogue.SHIPMENT_DEPARTED and done.target
+    }
+    boarded = [
+        (done.target.id, done.at)
+        for done in (one.happening for one in tale(A_MONDAY, 20_000) if one.org_id == 1)
+        if done.action is catalogue.SHIPMENT_VEHICLE_ADDED and done.target
+    ]
+
+    assert len(boarded) > 100
+    assert [ship for ship, at in boarded if ship in departed and at >= departed[ship]] == []
+
+
+@pytest.mark.parametrize("until", ENDS)
+def test_nobody_acts_before_they_came_or_after_they_left(until: datetime) -> None:
+    by_id = worlds(until, 2_500)
+    for one in tale(until, 2_500):
+        done, world = one.happening, by_id[one.org_id]
+        if done.email:
+            left = world.left_at[done.email]
+            assert world.joined_at[done.email] <= done.at, done
+            assert left is None or done.at <= left, done
+
+
+def test_people_work_by_day_and_machines_by_night() -> None:
+    """Of what members do themselves, hardly anything is at night or on a Sunday where they are."""
+    world = worlds(A_MONDAY, 20_000)[1]
+    own = [one.happening for one in tale(A_MONDAY, 20_000) if one.org_id == 1]
+    members = [done for done in own if done.email and done.action.category is not Category.AUTHENTICATION]
+    at_work = [done for done in members if world.colleague(done.email).hours.includes(done.at)]
+    machines = [done for done in own if not done.email]
+
+    assert len(at_work) > 0.97 * len(members)
+    assert sum(not 7 <= done.at.hour < 18 for done in machines) > 0.25 * len(machines)
+
+
+# What is loaded
+
+
+def test_everything_is_recorded_as_it_was_told(loaded: Demo) -> None:
+    """The same on either engine: sentence, people, origin and times of every entry, in the order of the telling."""
+    with loaded.app.app_context():
+        by_id = loading.worlds_of(demo.find_mark() or pytest.fail("no mark"))
+        told = [one.happening for one in loading.tell_all(by_id, ENTRIES) if by_id[one.org_id].company is NORTHGATE]
+    events = loaded.events()
+
+    assert sorted(map(_of_event, events)) == sorted(map(_of_happening, told))
+
+
+def test_nothing_looks_late_but_what_was_written_down_offline(loaded: Demo) -> None:
+    events = loaded.events() + loaded.events("osaka-bay")
+    late = [event for event in events if event.recorded_at - event.occurred_at > timedelta(hours=1)]
+
+    assert {(event.action, event.actor_name) for event in late} == {("vehicle.inspected", "Gareth Pugh")}
+    assert len(late) == 5
+    assert all(event.occurred_at < event.recorded_at <= loaded.until for event in events)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("?actor=member:{priya}&oldest=1", ["Accepted the invitation and joined as member", "Set up two-factor"]),
+        ("?actor=member:{nia}", ["Downloaded the export of all customers", "Asked for an export of all customers"]),
+        ("?action=member.removed", ["Removed Nia Coleman from the organisation"]),
+        ("?action=sign_in.new_place_seen", ["Signed in from an unfamiliar place, Vilnius, Lithuania", "Declan Whyte"]),
+        ("?action=sign_in.blocked", ["declan@northgate.example after too many attempts"]),
+        ("?action=two_factor.reset", ["Reset two-factor authentication for Tom Lindqvist", "Ines Duarte"]),
+        ("?action=vehicle.deleted&actor=member:{gareth}", ["Deleted", "Gareth Pugh"]),
+        ("?category=shipments&actor=api_key:key_7Q2M", ["Forwarder feed", "waiting for a berth"]),
+        ("?actor=system:nightly-jobs", ["Finished the export of the organisation's data", "System"]),
+        ("?action=support_access.opened", ["Opened this organisation to help with ticket #48213", "Jess Hartley"]),
+        ("?outcome=failure", ["Could not sign in as tom@northgate.example: wrong password", "Failed"]),
+        ("?outcome=denied&actor=member:{declan}", ["Asked for an export of all customers", "Denied"]),
+        ("?category=data_export", ["Asked for an export of the organisation's data", "Downloaded the export"]),
+        ("?target=vehicle:veh_0471", ["Bought 2021 Toyota Alphard 3.5 SC at USS Yokohama", "as cleared customs"]),
+        ("?target=shipment:shp_0118", ["Pushed back the arrival of MV Höegh Trapper, voyage 88"]),
+        ("?action=vehicle.inspected&actor=member:{gareth}", ["Recorded late"]),
+        ("?actor=support:jess.hartley", ["Opened the part of the audit log shared with ImportOps support"]),
+        ("", ["4 min ago", "16 min ago", "30 min ago", "52 min ago"]),
+    ],
+)
+def test_a_reader_finds_each_story(loaded: Demo, query: str, words: list[str]) -> None:
+    ids = {name: loaded.person(f"{name}@northgate.example").id for name in ("priya", "nia", "gareth", "declan")}
+    page = loaded.get(query.format(**ids))
+
+    assert [phrase for phrase in words if _plain(phrase) not in _plain(page.words)] == []
+
+
+def test_the_night_of_deletions_stands_out(loaded: Demo) -> None:
+    gareth = loaded.person("gareth@northgate.example")
+    page = loaded.get(f"?action=vehicle.deleted&actor=member:{gareth.id}")
+
+    assert len(page.select("tr.row")) >= stories.KEI_TRUCKS
+
+
+def test_those_who_left_and_those_who_feed_explain_themselves(loaded: Demo) -> None:
+    nia = loaded.person("nia@northgate.example")
+
+    assert "Removed" in loaded.get(f"?actor=member:{nia.id}").words
+    assert "made by Ines Duarte" in loaded.get("?actor=api_key:key_7Q2M").text
+    assert "API key, revoked" in loaded.get("?actor=api_key:key_1B5X").words
+
+
+def test_everyone_named_can_sign_in(loaded: Demo) -> None:
+    for email, _ in demo.SIGN_INS:
+        answer = Reader(loaded.app.test_client()).sign_in(email, PASSWORD)
+        assert answer.status == 303, email
+
+
+def test_roles_are_those_the_readme_tells(loaded: Demo) -> None:
+    with loaded.app.app_context():
+        rows = db.session.execute(
+            select(Organisation.slug, Person.email, Membership.role)
+            .join(Membership, Membership.org_id == Organisation.id)
+            .join(Person, Person.id == Membership.person_id)
+        )
+        roles = {(slug, email): role for slug, email, role in rows}
+
+    assert roles["northgate", "maya@northgate.example"] == "owner"
+    assert roles["northgate", "ines@northgate.example"] == "admin"
+    assert roles["northgate", "olu@northgate.example"] == "auditor"
+    assert roles["northgate", "tom@northgate.example"] == "member"
+    assert roles["osaka-bay", "kenji@osaka-bay.example"] == "owner"
+    assert ("northgate", "kenji@osaka-bay.example") not in roles
+    both = {email for slug, email in roles if slug == "northgate"} & {
+        email for slug, email in roles if slug == "osaka-bay"
+    }
+    assert both == {"yuto@reiwa-audit.example"}
+
+
+def test_a_second_call_keeps_the_data(loaded: Demo) -> None:
+    with loaded.app.app_context():
+        before = db.session.scalar(select(func.count()).select_from(Event))
+        mark = demo.load(until=A_MONDAY, entries=9_000)
+        after = db.session.scalar(select(func.count()).select_from(Event))
+
+    assert mark.finished_at is not None
+    assert (mark.loaded, mark.entries) == (loaded.loaded, ENTRIES)
+    assert after == before
+
+
+def test_it_keeps_away_from_a_real_organisation(app: Flask, organisation: Place) -> None:
+    with app.app_context():
+        with pytest.raises(demo.DemoError, match="holds an organisation already"):
+            demo.load(entries=ENTRIES)
+        assert demo.find_mark() is None
+        assert db.session.scalar(select(func.count()).select_from(Event)) == 0
+
+
+@pytest.mark.parametrize(
+    ("until", "entries", "reason"),
+    [
+        (A_MONDAY.replace(tzinfo=None), ENTRIES, "time zone"),
+        (datetime(2019, 12, 31, tzinfo=UTC), ENTRIES, "between January 2020 and now"),
+        (None, 2_000, "2,500 to 20,000,000 entries"),
+        (None, 30_000_000, "2,500 to 20,000,000 entries"),
+    ],
+)
+def test_it_refuses_what_makes_no_demo(app: Flask, until: datetime | None, entries: int, reason: str) -> None:
+    with app.app_context():
+        with pytest.raises(demo.DemoError, match=reason):
+            demo.load(until=until, entries=entries)
+        db.session.rollback()
+        assert demo.find_mark() is None
+
+
+def test_it_does_not_reach_into_the_future(app: Flask) -> None:
+    with app.app_context(), pytest.raises(demo.DemoError, match="and now"):
+        demo.load(until=clock.now() + timedelta(minutes=1), entries=ENTRIES)
+
+
+def test_an_interrupted_loading_goes_on_where_it_stopped(app: Flask) -> None:
+    """Ctrl+C half-way and another start: every entry is there, and none twice."""
+
+    def interrupt(done: int, _about: int) -> None:
+        if done >= 1_000:
+            raise KeyboardInterrupt
+
+    until = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    with app.app_context():
+        with pytest.raises(KeyboardInterrupt):
+            demo.load(until=until, entries=2_500, progress=interrupt)
+        db.session.rollback()
+        part = demo.find_mark()
+        assert part is not None
+        assert part.finished_at is None
+        assert part.loaded == db.session.scalar(select(func.count()).select_from(Event)) == 1_000
+
+        mark = demo.load(entries=9_000)
+        told = sum(1 for _ in loading.tell_all(loading.worlds_of(mark), 2_500))
+        assert mark.finished_at is not None
+        assert mark.loaded == told == db.session.scalar(select(func.count()).select_from(Event))
+
+
+@cache
+def tale(until: datetime, entries: int) -> list[Told]:
+    return list(loading.tell_all(worlds(until, entries), entries))
+
+
+@cache
+def worlds(until: datetime, entries: int) -> dict[int, World]:
+    """The demo's businesses as organisations 1 and 2, with made-up ids for their people."""
+    ids: dict[str, str] = defaultdict(lambda: str(len(ids) + 1))
+    return {
+        number: World(company, until, ids, loading.extras(company, entries))
+        for number, company in enumerate((NORTHGATE, OSAKA_BAY), start=1)
+    }
+
+
+def _of_event(event: Event) -> tuple[object, ...]:
+    return (
+        event.occurred_at,
+        event.action,
+        event.summary,
+        sorted(event.facts.items()),
+        event.actor_type,
+        event.actor_id,
+        event.actor_name,
+        event.via_id or "",
+        event.target_id or "",
+        event.ip or "",
+        event.user_agent or "",
+        event.request_id or "",
+        event.outcome,
+    )
+
+
+def _of_happening(done: Happening) -> tuple[object, ...]:
+    return (
+        done.at,
+        done.action.slug,
+        done.action.sentence(done.facts, done.target.name if done.target else ""),
+        sorted(done.facts.items()),
+        done.actor.type.value,
+        done.actor.id,
+        done.actor.name,
+        done.via.id if done.via else "",
+        done.target.id if done.target else "",
+        (done.origin and done.origin.ip) or "",
+        (done.origin and done.origin.user_agent) or "",
+        (done.origin and done.origin.request_id) or "",
+        done.outcome.value,
+    )
+
+
+def _plain(text: str) -> str:
+    """Return *text* without the blanks that markup leaves between words and punctuation."""
+    return "".join(text.split())
