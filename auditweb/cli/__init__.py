@@ -1,0 +1,138 @@
+"""The command line: `auditweb serve`, `auditweb demo` and `auditweb upgrade`."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import click
+
+from auditweb import database, demo
+from auditweb.app import create_app
+from auditweb.cli.server import ListenError, check_port, run
+from auditweb.config import ConfigError, Settings
+from auditweb.web.sign_in import offer
+
+_MENDABLE = 2
+
+
+def main() -> None:
+    """Run the command line. What its caller can mend is said in one sentence, with exit code 2, and no traceback."""
+    try:
+        commands(prog_name="auditweb")
+    except (ConfigError, ListenError, database.UnusableError, demo.DemoError) as error:
+        click.echo(f"auditweb: {error}", err=True)
+        sys.exit(_MENDABLE)
+
+
+def _listening(command: Callable[..., None]) -> Callable[..., None]:
+    """Give *command* the options that say where to listen."""
+    command = click.option("--port", type=int, help="Port to listen on, instead of AUDITWEB_PORT (8000).")(command)
+    return click.option("--host", help="Address to listen on, instead of AUDITWEB_HOST (127.0.0.1).")(command)
+
+
+@click.group()
+@click.version_option(package_name="auditweb")
+def commands() -> None:
+    """The audit log of an organisation. Settings are read from the environment; the README lists them."""
+
+
+@commands.command()
+@_listening
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the dashboard."""
+    settings = _settings(host, port)
+    check_port(settings)
+    if not database.is_current(settings.database_url):
+        raise ConfigError("AUDITWEB_DATABASE_URL: this database is not up to date. Run: auditweb upgrade")
+    app = create_app(settings)
+    with app.app_context():
+        if demo.find_mark() is not None:
+            _keep_to_this_machine(settings)
+            offer(app, demo.SIGN_INS, demo.PASSWORD)
+    run(app, settings)
+
+
+@commands.command(name="demo")
+@_listening
+@click.option("--entries", type=int, default=demo.DEFAULT_ENTRIES, show_default=True, help="About how many to load.")
+@click.option("--until", metavar="MOMENT", help="Its last moment, such as 2026-11-23T20:00 (UTC), instead of now.")
+def show_demo(host: str | None, port: int | None, entries: int, until: str | None) -> None:
+    """Load two organisations with two years of entries, and serve them to this machine alone."""
+    settings = _settings(host, port, for_demo=True)
+    _keep_to_this_machine(settings)
+    check_port(settings)
+    end = _moment(until)
+    if not database.is_current(settings.database_url):
+        click.echo("Preparing the database")
+        database.upgrade(settings.database_url)
+    app = create_app(settings)
+    with app.app_context():
+        mark = demo.find_mark()
+        if mark is None or mark.finished_at is None:
+            _load(entries, end)
+    offer(app, demo.SIGN_INS, demo.PASSWORD)
+    run(app, settings, when_ready=lambda: click.echo(_welcome(settings)))
+
+
+@commands.command()
+def upgrade() -> None:
+    """Bring the database up to date with this version, which `serve` asks for when it is needed."""
+    settings = _settings()
+    if database.is_current(settings.database_url):
+        click.echo("The database was up to date already.")
+    else:
+        database.upgrade(settings.database_url)
+        click.echo("The database is up to date now.")
+
+
+def _settings(host: str | None = None, port: int | None = None, *, for_demo: bool = False) -> Settings:
+    """Read the settings, options of the command line first. The demo has a SQLite file beside that of real data."""
+    environ = dict(os.environ)
+    if host is not None:
+        environ["AUDITWEB_HOST"] = host
+    if port is not None:
+        environ["AUDITWEB_PORT"] = str(port)
+    settings = Settings.from_environ(environ)
+    if for_demo and not environ.get("AUDITWEB_DATABASE_URL"):
+        return settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir / 'demo.sqlite3'}"})
+    return settings
+
+
+def _keep_to_this_machine(settings: Settings) -> None:
+    """Refuse to show the demo, whose password everyone knows, to other machines."""
+    if not settings.loopback:
+        raise ConfigError("AUDITWEB_HOST must be 127.0.0.1 for the demo: everyone knows its password.")
+    if not settings.public_on_loopback:
+        raise ConfigError("AUDITWEB_PUBLIC_URL must not be set for the demo: everyone knows its password.")
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError("--until must be a date and time, such as 2026-11-23T20:00.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _load(entries: int, until: datetime | None) -> None:
+    """Load the demo, or go on where an earlier start was interrupted, showing how far it is."""
+    label = "Loading the demo: two organisations, two years"
+    with click.progressbar(length=entries, label=label, update_min_steps=100) as bar:
+
+        def show(done: int, about: int) -> None:
+            bar.length = about
+            bar.update(done - bar.pos)
+
+        demo.load(until=until, entries=entries, progress=show)
+
+
+def _welcome(settings: Settings) -> str:
+    people = "\n".join(f"  {email:<26}{role}" for email, role in demo.SIGN_INS)
+    return (
+        f"\nThe dashboard is at http://localhost:{settings.port}\n\n"
+        f"Sign in with the password {demo.PASSWORD} as one of\n{people}\n\n"
+        "Ctrl+C stops it; the data is kept for the next time.\n"
+    )

@@ -1,0 +1,5 @@
+"""`python -m auditweb.cli` is `auditweb`."""
+
+from auditweb.cli import main
+
+main()

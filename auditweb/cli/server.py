@@ -1,0 +1,109 @@
+"""gunicorn with our configuration, run from Python."""
+
+import errno
+import gc
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from auditweb.config import Settings
+from auditweb.extensions import db
+
+_THREADS = 8  # streams and long polls hold a thread each, never a whole worker
+
+_log = structlog.stdlib.get_logger("auditweb.server")
+
+
+class ListenError(Exception):
+    """The address is taken or not this machine's; the text is one sentence."""
+
+
+def check_port(settings: Settings) -> None:
+    """Raise ListenError if nothing can listen where *settings* say, before work is done in vain."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ListenError(_why(error, settings)) from None
+
+
+def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = lambda: None) -> None:
+    """Serve *app* until SIGTERM or SIGINT, and exit. *when_ready* is called once requests are taken."""
+    with app.app_context():
+        db.engine.dispose()  # no connection of this process goes into the workers
+
+    def ready(_arbiter: object) -> None:
+        # All that start-up made stays: outside the collector's sight it costs requests no pauses, and the workers,
+        # forked from here, share it.
+        gc.collect()
+        gc.freeze()
+        _log.info("serving", host=settings.host, port=settings.port, workers=settings.workers)
+        when_ready()
+
+    _Server(
+        app,
+        {
+            "bind": f"[{settings.host}]:{settings.port}"
+            if ":" in settings.host
+            else f"{settings.host}:{settings.port}",
+            "preload_app": True,
+            "worker_class": "gthread",
+            "workers": settings.workers,
+            "threads": _THREADS,
+            "keepalive": 5,
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "worker_tmp_dir": "/dev/shm"
+            if Path("/dev/shm").is_dir()
+            else None,  # its heartbeat must not wait for a disk
+            "forwarded_allow_ips": "",  # what proxies say is read in one place, ProxyFix
+            "control_socket_disable": True,
+            "proc_name": "auditweb",
+            "logger_class": _Log,
+            "when_ready": ready,
+        },
+    ).run()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self._app = app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """Leaves gunicorn's own messages, from warnings up, to the log of the application."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.setLevel(logging.WARNING)
+        self.error_log.propagate = True
+
+
+def _why(error: OSError, settings: Settings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {settings.port} is in use by another program: stop that one, or choose another port, "
+            f"such as AUDITWEB_PORT={settings.port + 1 if settings.port < 65535 else 8000}."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {settings.port} may be used by root only: set AUDITWEB_PORT to one from 1024 up."
+    return f"AUDITWEB_HOST: nothing can listen on {settings.host} here ({error.strerror})."
