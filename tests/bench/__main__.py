@@ -1,0 +1,191 @@
+"""
+`make bench`: what the product's pages and `record()` cost, as ratios to a floor measured in the same run.
+
+The floor is a route written by hand: one keyset query through the bare driver, and the product's own template; no
+session, no filter, no counts. Each page is asked of the product and of the floor in turn, and the medians are compared.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import click
+from flask import Flask
+from sqlalchemy.engine import make_url
+
+from auditweb.accounts.people import find_organisation, find_person
+from auditweb.app import create_app
+from auditweb.config import Settings
+from auditweb.extensions import db
+from tests.bench import data, recording
+from tests.bench.floor import Driver, PostgreSQL, SQLite, floor_app
+from tests.bench.pages import Case, Visit, cases, entries_on, visit
+from tests.bench.timing import Row, interleave, row
+from tests.databases import Database, Run, fresh_database
+from tests.readers import Someone, hash_cheaply, open_session
+
+LOG = "/o/northgate/settings/audit-log"
+READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
+PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET = 1.75, 1.1, 1.5
+
+
+@click.command(help=(__doc__ or "").strip())
+@click.option(
+    "--entries", type=int, multiple=True, default=(100_000, 1_000_000), show_default=True, help="Sizes of log."
+)
+@click.option("--engine", "engines", type=click.Choice(["sqlite", "postgresql"]), multiple=True, help="Only this one.")
+@click.option("--seconds", type=float, default=1.5, show_default=True, help="How long each page is measured.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench.jsonl"), show_default=True)
+def main(entries: Sequence[int], engines: Sequence[str], seconds: float, output: Path) -> None:
+    hash_cheaply()
+    rows: list[Row] = []
+    run = Run.begin()
+    try:
+        with tempfile.TemporaryDirectory(prefix="auditweb-bench-") as folder:
+            for measured in _measure(Path(folder), engines or ("sqlite", "postgresql"), sorted(entries), seconds):
+                rows.append(measured)
+                click.echo(_line(measured))
+    finally:
+        run.end()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text("".join(json.dumps(measured.as_dict()) + "\n" for measured in rows))
+    missed = [measured for measured in rows if not measured.ok]
+    for measured in missed:
+        click.echo(
+            f"Missed: {measured.name}, {measured.engine}, {measured.entries:,}: {measured.ratio} > {measured.target}"
+        )
+    click.echo(f"{len(rows)} measurements, {len(missed)} over target; written to {output}")
+    sys.exit(1 if missed else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A database full of entries, and the product and the floor on it."""
+
+    engine_name: str
+    entries: int
+    app: Flask
+    driver: Driver
+    cookie: str
+    cases: dict[str, Case]
+
+    def product(self, name: str) -> Visit:
+        """Return a visit to the product's page *name*."""
+        case = self.cases[name]
+        return visit(self.app, LOG + case.query, cookie=self.cookie, whole=case.whole)
+
+    def floor(self, name: str) -> Visit:
+        app = floor_app(self.app, self.driver, self.cases[name].question, self.product(name))
+        return visit(app, "/")
+
+
+def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds: float) -> Iterator[Row]:
+    for engine_name in engines:
+        _say(f"record() on {engine_name}")
+        ours, theirs = recording.measure(engine_name, folder, seconds=2 * seconds)
+        value, floor = ours.median / recording.BATCH, theirs.median / recording.BATCH
+        yield row("record()", engine_name, 0, value, floor, RECORD_TARGET)
+    with ExitStack() as stack:
+        files = {size: _sqlite_file(stack, folder, size) for size in sizes}
+        for engine_name in engines:
+            logs = [_open(stack, engine_name, folder, size, files[size]) for size in sizes]
+            for log in logs:
+                _say(f"{log.entries:,} entries on {engine_name}")
+                yield from _pages(log, seconds)
+            for smaller, larger in pairwise(logs):
+                large, small = interleave(larger.product("newest"), smaller.product("newest"), seconds=seconds)
+                name = f"newest, against {smaller.entries:,} entries"
+                yield row(name, engine_name, larger.entries, large.median, small.median, None)
+
+
+def _pages(log: Log, seconds: float) -> Iterator[Row]:
+    for case in log.cases.values():
+        product, floor = log.product(case.name), log.floor(case.name)
+        _check(case, product(), floor())
+        ours, theirs = interleave(product, floor, seconds=seconds)
+        target = None if case.whole else PAGE_TARGET
+        yield row(case.name, log.engine_name, log.entries, ours.median, theirs.median, target)
+        if case.name == "newest":
+            yield row(
+                "newest, 95th percentile against median", log.engine_name, log.entries, ours.p95, ours.median, None
+            )
+    oldest, newest = interleave(log.product("oldest"), log.product("newest"), seconds=seconds)
+    yield row("oldest against newest", log.engine_name, log.entries, oldest.median, newest.median, DEPTH_TARGET)
+
+
+def _check(case: Case, ours: bytes, theirs: bytes) -> None:
+    """Refuse to compare answers that are not the same entries."""
+    if not entries_on(ours) or entries_on(ours) != entries_on(theirs):
+        raise RuntimeError(f"{case.name}: the product and the floor show different entries")
+
+
+def _sqlite_file(stack: ExitStack, folder: Path, size: int) -> tuple[Database, int]:
+    """Make a SQLite database of about *size* entries; the other engine gets a copy of it."""
+    made = stack.enter_context(fresh_database("sqlite", folder))
+    with _progress(f"Making {size:,} entries", size) as progress:
+        return made, data.fill_sqlite(_app(made, folder), _path(made), size, progress)
+
+
+def _open(stack: ExitStack, engine_name: str, folder: Path, size: int, source: tuple[Database, int]) -> Log:
+    made, entries = source
+    driver: Driver
+    if engine_name == "sqlite":
+        driver = SQLite(_path(made))
+    else:
+        source_path, made = _path(made), stack.enter_context(fresh_database("postgresql", folder))
+        with _progress(f"Copying {entries:,} entries to PostgreSQL", entries) as progress:
+            data.fill_postgresql(_app(made, folder), made.owner_url, source_path, size, progress)
+        driver = PostgreSQL(made.url)
+    stack.callback(driver.close)
+    app = _app(made, folder)
+    with app.app_context():
+        organisation, reader, actor = find_organisation("northgate"), find_person(READER), find_person(ACTOR)
+        assert organisation
+        assert reader
+        assert actor
+        middle = driver.middle(organisation.id)
+        day = (data.UNTIL - timedelta(days=365)).date().replace(day=1)
+        found = cases(organisation.id, organisation.zone, str(actor.id), middle, day)
+        log_cases = {case.name: case for case in found}
+        someone = Someone(reader.id, reader.email, reader.name)
+    cookie = open_session(app, app.test_client(), someone).cookie() or ""
+    stack.callback(_close, app)
+    return Log(engine_name, entries, app, driver, cookie, log_cases)
+
+
+def _close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
+def _app(made: Database, folder: Path) -> Flask:
+    return create_app(Settings(data_dir=folder, database_url=made.url, secret_key="b" * 32, log_level="warning"))
+
+
+def _path(made: Database) -> str:
+    return make_url(made.url).database or ""
+
+
+@contextmanager
+def _progress(label: str, length: int) -> Iterator[Callable[[int], object]]:
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield lambda done: bar.update(done - bar.pos)
+
+
+def _say(what: str) -> None:
+    click.echo(f"\n{what}\n  {'':<40} {'ms':>8} {'floor':>8} {'ratio':>7}  target")
+
+
+def _line(measured: Row) -> str:
+    target = "" if measured.target is None else f"≤ {measured.target}{'' if measured.ok else '  MISSED'}"
+    return f"  {measured.name:<40} {measured.value:>8.3f} {measured.floor:>8.3f} {measured.ratio:>7.2f}  {target}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What `record()` costs, held against adding a mapped object to a table that has no triggers."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from auditweb import database
+from auditweb.demo.cast import NORTHGATE
+from auditweb.demo.happenings import Happening
+from auditweb.demo.loading import tell_all
+from auditweb.demo.world import World
+from auditweb.ids import first_id_at
+from auditweb.models import Event
+from auditweb.recorder import record
+from tests.bench.data import UNTIL
+from tests.bench.timing import Measured, interleave
+from tests.databases import Database, fresh_database
+
+Item = TypeVar("Item")
+
+BATCH = 50  # events for each look at the clock
+
+_DIFFERENT = 1_000
+_TRIGGERS = {
+    "sqlite": "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'event'",
+    "postgresql": "SELECT 'DROP TRIGGER ' || tgname || ' ON event' FROM pg_trigger "
+    "WHERE tgrelid = 'event'::regclass AND NOT tgisinternal",
+}
+
+
+def measure(engine_name: str, folder: Path, *, seconds: float) -> tuple[Measured, Measured]:
+    """Return the time of a batch of `record()` in an open transaction, and that of the floor."""
+    world = World(NORTHGATE, UNTIL, defaultdict(lambda: "1"))
+    happenings = [told.happening for told in itertools.islice(tell_all({1: world}, 5_000), _DIFFERENT)]
+    with fresh_database(engine_name, folder) as ours, fresh_database(engine_name, folder) as theirs:
+        _drop_triggers(theirs)
+        with (
+            _engine(ours.url) as product,
+            _engine(theirs.url) as floor,
+            Session(product) as one,
+            Session(floor) as other,
+        ):
+            rows = [_values(_record(one, happening)) for happening in happenings]
+            one.rollback()
+            new_id = itertools.count(first_id_at(UNTIL)).__next__
+            recording = _batches(happenings, lambda happening: _record(one, happening))
+            adding = _batches(rows, lambda values: _add(other, new_id(), values))
+            return interleave(recording, adding, seconds=seconds)
+
+
+def _record(session: Session, happening: Happening) -> Event:
+    return record(
+        happening.action,
+        org_id=1,
+        actor=happening.actor,
+        target=happening.target,
+        facts=happening.facts,
+        via=happening.via,
+        outcome=happening.outcome,
+        occurred_at=happening.at,
+        origin=happening.origin,
+        session=session,
+    )
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name, _ in Event.__mapper__.columns.items() if name != "id"}
+
+
+def _add(session: Session, event_id: int, values: dict[str, Any]) -> None:
+    session.add(Event(id=event_id, **values))
+    session.flush()
+
+
+def _batches(items: Sequence[Item], one: Callable[[Item], object]) -> Callable[[], None]:
+    endless = itertools.cycle(items)
+
+    def batch() -> None:
+        for item in itertools.islice(endless, BATCH):
+            one(item)
+
+    return batch
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(database.normalise_url(url), **database.engine_options(url))
+    database.install(engine)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _drop_triggers(made: Database) -> None:
+    engine = database.operator_engine(made.owner_url)
+    with engine.begin() as connection:
+        for statement in connection.exec_driver_sql(_TRIGGERS[made.engine_name]).scalars().all():
+            connection.exec_driver_sql(statement)
+    engine.dispose()
