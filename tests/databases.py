@@ -1,0 +1,217 @@
+"""
+Databases for the tests: a fresh, migrated one for each test, on SQLite and on PostgreSQL.
+
+The first test that wants PostgreSQL starts a server in a temporary folder; all workers of the run share it, and it ends
+with the run. `AUDITWEB_TEST_PG_URL` names another server instead, whose user may create databases and roles. The app
+connects as a role of its own that may only read and add events, as it is meant to in production; the owner migrates.
+"""
+
+import fcntl
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import URL, make_url
+
+from auditweb import database
+
+OWNER = "auditweb_owner"
+SERVER = "auditweb_server"
+
+_RUN_FOLDER = "AUDITWEB_TEST_RUN_FOLDER"  # set by the first process of the run, inherited by its workers
+_GIVEN_SERVER = "AUDITWEB_TEST_PG_URL"
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",  # its workers belong to nobody who may drop a database under them
+    "max_connections": "200",
+    "listen_addresses": "''",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database: as the server connects to it, and as its owner does. On SQLite that is the same."""
+
+    engine_name: str
+    url: str
+    owner_url: str
+
+
+class Run:
+    """What the databases of one test run share, in a folder that all its processes know."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def begin(cls) -> "Run":
+        folder = Path(tempfile.mkdtemp(prefix="auditweb-"))
+        folder.chmod(0o711)  # the user whom PostgreSQL runs as must reach its own folder in there
+        os.environ[_RUN_FOLDER] = str(folder)
+        return cls(folder)
+
+    @classmethod
+    def current(cls) -> "Run":
+        return cls(Path(os.environ[_RUN_FOLDER]))
+
+    def once(self, name: str, make: Callable[[], str]) -> str:
+        """Return what *make* returns, calling it in the first process that asks while the others wait."""
+        done = self.folder / name
+        with (self.folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                done.write_text(make())
+        return done.read_text()
+
+    def end(self) -> None:
+        """Stop the PostgreSQL server if this run started one, and leave nothing behind."""
+        pid_file = self.folder / "postgresql" / "data" / "postmaster.pid"
+        if pid_file.exists():
+            pid = int(pid_file.read_text().split()[0])
+            os.kill(pid, signal.SIGQUIT)
+            _wait_until(lambda: not pid_file.exists() or not Path(f"/proc/{pid}").exists(), 10)
+        elif (template := self.folder / "postgresql-template").exists():
+            drop_postgresql(self, template.read_text())
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(engine_name: str, folder: Path) -> Iterator[Database]:
+    """Give a migrated, empty database for the length of the block; a file of it goes into *folder*."""
+    run = Run.current()
+    if engine_name == "sqlite":
+        path = folder / f"{uuid4().hex}.sqlite3"
+        shutil.copyfile(run.once("sqlite-template", lambda: _migrated_sqlite(run.folder / "template.sqlite3")), path)
+        yield Database(engine_name, f"sqlite:///{path}", f"sqlite:///{path}")
+        return
+    template = run.once("postgresql-template", lambda: _migrated_postgresql(run))
+    name = f"auditweb_{uuid4().hex[:16]}"
+    _as_owner(run, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    owner = _owner_url(run).set(database=name)
+    try:
+        yield Database(engine_name, _text(owner.set(username=SERVER)), _text(owner))
+    finally:
+        drop_postgresql(run, name)
+
+
+def drop_postgresql(run: Run, name: str) -> None:
+    _as_owner(run, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _migrated_sqlite(path: Path) -> str:
+    database.upgrade(f"sqlite:///{path}")
+    return str(path)
+
+
+def _migrated_postgresql(run: Run) -> str:
+    name = f"auditweb_template_{uuid4().hex[:8]}"
+    _as_owner(run, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = _owner_url(run).set(database=name)
+    database.upgrade(_text(url))
+    with closing(psycopg.connect(_conninfo(url))) as connection, connection, connection.cursor() as cursor:
+        for statement in database.grants(SERVER):
+            cursor.execute(statement.encode())
+    return name
+
+
+def _owner_url(run: Run) -> URL:
+    return make_url(run.once("postgresql-server", lambda: _given_server() or _started_server(run)))
+
+
+def _given_server() -> str | None:
+    given = os.environ.get(_GIVEN_SERVER)
+    if given:
+        url = database.normalise_url(given)
+        with closing(psycopg.connect(_conninfo(url), autocommit=True)) as connection:
+            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [SERVER]).fetchone() is None:
+                password = sql.Literal(url.password or "")
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(SERVER), password))
+        return _text(url)
+    return None
+
+
+def _started_server(run: Run) -> str:
+    """Start PostgreSQL without any network, reached by a socket in its folder; return the owner's address."""
+    binaries = _postgresql_binaries()
+    home = run.folder / "postgresql"
+    home.mkdir(mode=0o700)
+    as_other: list[str] = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = _unprivileged_user()
+        os.chown(home, user.pw_uid, user.pw_gid)
+        as_other = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+    data = str(home / "data")
+    initdb = [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    _call([*as_other, *initdb, "--locale=C.UTF-8"], home)
+    options = " ".join(f"-c {name}={value}" for name, value in (_FAST | {"unix_socket_directories": home}).items())
+    _call(
+        [*as_other, str(binaries / "pg_ctl"), "-D", data, "-l", str(home / "log"), "-w", "-o", options, "start"], home
+    )
+    url = URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(home)})
+    with closing(psycopg.connect(_conninfo(url), autocommit=True)) as connection:
+        connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB")
+        connection.execute(f"CREATE ROLE {SERVER} LOGIN")
+        connection.execute(f"GRANT {SERVER} TO {OWNER}")  # who drops a database may then end what is connected to it
+    return _text(url.set(username=OWNER))
+
+
+def _postgresql_binaries() -> Path:
+    """Find `initdb` and its kin: on the PATH, or where Debian keeps them, the newest first."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    kept = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: -int(path.parts[-3]))
+    if not kept:
+        raise RuntimeError("PostgreSQL is missing: install its server (on Debian and Ubuntu the package postgresql).")
+    return kept[0].parent
+
+
+def _unprivileged_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
+def _call(command: list[str], folder: Path) -> None:
+    with (folder / "output").open("a+") as output:
+        # A pipe would stay open in the server that outlives this command.
+        if subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False).returncode:
+            output.seek(0)
+            log = folder / "log"
+            raise RuntimeError(f"{command}\n{output.read()}\n{log.read_text() if log.exists() else ''}")
+
+
+def _as_owner(run: Run, statement: sql.Composed) -> None:
+    url = _owner_url(run)
+    if url.database is None or url.host is None:
+        url = url.set(database="postgres")
+    with closing(psycopg.connect(_conninfo(url), autocommit=True)) as connection:
+        connection.execute(statement)
+
+
+def _conninfo(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def _wait_until(done: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)

@@ -1,0 +1,62 @@
+"""People at their browsers, on a database of the test's own, on SQLite and on PostgreSQL."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from auditweb.accounts.permissions import Role
+from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
+
+SignedInAs = Callable[..., Reader]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> None:
+    hash_cheaply()
+
+
+@pytest.fixture
+def organisation(app: Flask) -> Place:
+    """Northgate Imports, in London, with nobody in it."""
+    return add_organisation(app, "northgate", "Northgate Imports")
+
+
+@pytest.fixture
+def other_organisation(app: Flask) -> Place:
+    """Osaka Bay Motors, whose log is nobody else's business."""
+    return add_organisation(app, "osaka-bay", "Osaka Bay Motors", "Asia/Tokyo")
+
+
+@pytest.fixture
+def somebody(app: Flask) -> Someone:
+    """Ada, who belongs to nothing yet."""
+    return add_person(app, "Ada Okafor")
+
+
+@pytest.fixture
+def signed_in_as(app: Flask, organisation: Place) -> SignedInAs:
+    """Sign a new person in: `signed_in_as("auditor")`, `signed_in_as("owner", osaka, name="Kenji Mori")`."""
+
+    def sign_in(
+        role: Role | str = Role.OWNER, place: Place = organisation, *, name: str = "", zone: str = ""
+    ) -> Reader:
+        name = name or f"{Role(role).value.capitalize()} of {place.name}"
+        email = f"{name.lower().replace(' ', '.')}@{place.slug}.example"
+        someone = add_person(app, name, email, zone=zone)
+        join(app, place, someone, role)
+        return open_session(app, app.test_client(), someone)
+
+    return sign_in
+
+
+@pytest.fixture
+def reader(signed_in_as: SignedInAs) -> Reader:
+    """An admin of Northgate Imports, signed in."""
+    return signed_in_as(Role.ADMIN, name="Ines Ferreira")
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Reader:
+    """Somebody at a browser, not signed in."""
+    return Reader(app.test_client())

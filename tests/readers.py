@@ -1,0 +1,247 @@
+"""A reader at a browser without JavaScript, who notices on each page what must always hold."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+from bs4 import BeautifulSoup, Tag
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from auditweb.accounts import passwords, people, sessions
+from auditweb.accounts.permissions import Role
+from auditweb.extensions import db
+from auditweb.models import Membership, Organisation, Person
+from auditweb.parties import Origin
+
+PASSWORD = "a password for tests"
+VARY = {"HX-Request", "HX-Request-Type", "HX-History-Restore-Request", "Cookie"}
+LABELLED = "input:not([type=hidden]), select, textarea"
+
+
+def hash_cheaply() -> None:
+    """Let argon2 do as little as it can: the tests are about what is asked of it, not about its cost."""
+    passwords.configure(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An organisation as the tests know it."""
+
+    id: int
+    slug: str
+    name: str
+    zone: str
+
+    @property
+    def log(self) -> str:
+        return f"/o/{self.slug}/settings/audit-log"
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """A person as the tests know them."""
+
+    id: int
+    email: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer, and what can be asked of its markup."""
+
+    response: TestResponse
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def text(self) -> str:
+        return self.response.text
+
+    @property
+    def location(self) -> str | None:
+        return self.response.headers.get("Location")
+
+    @property
+    def words(self) -> str:
+        """What can be read on the page."""
+        return " ".join(self.markup.get_text(" ").split())
+
+    @cached_property
+    def markup(self) -> BeautifulSoup:
+        return BeautifulSoup(self.response.text, "html.parser")
+
+    def select(self, selector: str) -> list[Tag]:
+        return list(self.markup.select(selector))
+
+    def select_one(self, selector: str) -> Tag | None:
+        return self.markup.select_one(selector)
+
+    def heading(self) -> str:
+        return " ".join(tag.get_text(" ", strip=True) for tag in self.select("h1"))
+
+
+@dataclass
+class Reader:
+    """A browser with its cookies. What it opens has to be sound, whatever the test is about."""
+
+    client: FlaskClient
+    someone: Someone | None = None
+    base_url: str = "http://localhost"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def get(self, address: str, *, htmx: bool = False, headers: Mapping[str, str] | None = None) -> Page:
+        asked = {"HX-Request": "true", "HX-Request-Type": "partial"} if htmx else {}
+        response = self.client.get(
+            address, base_url=self.base_url, headers={**self.headers, **asked, **(headers or {})}
+        )
+        page = Page(response)
+        if response.mimetype == "text/html" and page.text and not 300 <= page.status < 400:
+            check(page, fragment=htmx)
+        return page
+
+    def post(
+        self,
+        address: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """Send a form with the token of this browser, as a page would."""
+        sent = {"csrf_token": self.token() if token is None else token, **(form or {})}
+        response = self.client.post(
+            address,
+            data=sent,
+            base_url=self.base_url,
+            headers={"Referer": self.base_url + "/", **self.headers, **(headers or {})},
+        )
+        page = Page(response)
+        if response.mimetype == "text/html" and page.text and not 300 <= page.status < 400:
+            check(page)
+        return page
+
+    def token(self) -> str:
+        """Return the token out of a form that this browser can always open."""
+        kept = self.cookie() or ""
+        if kept not in self._tokens:
+            page = self.get("/help/audit-log" if self.someone else "/sign-in")
+            tag = page.select_one("input[name=csrf_token]")
+            assert tag is not None, page.text
+            kept = self.cookie() or ""
+            self._tokens[kept] = str(tag["value"])
+        return self._tokens[kept]
+
+    def sign_in(self, email: str, password: str = PASSWORD, *, to: str = "/sign-in") -> Page:
+        return self.post(to, {"email": email, "password": password})
+
+    def cookie(self) -> str | None:
+        """Return the value of this browser's session cookie."""
+        cookie = self.client.get_cookie(*self._cookie_place)
+        return cookie.value if cookie else None
+
+    def keep(self, cookie: str | None) -> None:
+        """Put a session cookie into the browser as it is."""
+        name, domain = self._cookie_place
+        self.client.set_cookie(name, cookie or "", domain=domain)
+
+    @property
+    def _cookie_place(self) -> tuple[str, str]:
+        address = urlsplit(self.base_url)
+        return "__Host-auditweb" if address.scheme == "https" else "auditweb", address.hostname or ""
+
+
+def check(page: Page, *, fragment: bool = False) -> None:
+    """Assert what must hold for each page, and for each part of one."""
+    headers, soup = page.response.headers, page.markup
+    assert headers["Cache-Control"] == "private, no-store"
+    assert {name.strip() for name in headers["Vary"].split(",")} >= VARY
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+
+    ids = Counter(str(tag["id"]) for tag in soup.select("[id]"))
+    assert [id_ for id_, times in ids.items() if times > 1] == []
+    for form_field in soup.select(LABELLED):
+        id_ = form_field.get("id")
+        labelled = form_field.get("aria-label") or form_field.get("aria-labelledby") or form_field.find_parent("label")
+        assert labelled or (id_ and soup.select_one(f'label[for="{id_}"]')), form_field
+    for script in soup.select("script"):
+        assert script.get("src"), "an inline script"
+        assert not script.get_text(strip=True), "an inline script"
+    assert not soup.select("style, [style]")
+    for tag in soup.find_all(True):
+        assert not [name for name in tag.attrs if re.match(r"on|hx-on", name)], tag
+    for form in soup.select("form[method=post]"):
+        assert form.select_one("input[name=csrf_token]"), form
+    if not fragment:
+        assert len(soup.select("h1")) == 1
+        assert soup.title is not None
+        assert soup.title.get_text(strip=True)
+        assert soup.select_one("html[lang]")
+
+
+def add_organisation(app: Flask, slug: str, name: str, zone: str = "Europe/London") -> Place:
+    with app.app_context():
+        made = people.create_organisation(slug, name, zone)
+        db.session.commit()
+        return Place(made.id, made.slug, made.name, made.zone)
+
+
+def add_person(app: Flask, name: str, email: str | None = None, *, zone: str = "") -> Someone:
+    address = email or f"{name.split()[0].lower()}@northgate.example"
+    with app.app_context():
+        made = people.create_person(address, name, PASSWORD, zone)
+        db.session.commit()
+        return Someone(made.id, made.email, made.name)
+
+
+def join(app: Flask, place: Place, someone: Someone, role: Role | str = Role.MEMBER) -> None:
+    with app.app_context():
+        people.add_member(_organisation(place), _person(someone), role)
+        db.session.commit()
+
+
+def leave(app: Flask, place: Place, someone: Someone) -> None:
+    with app.app_context():
+        people.remove_member(_organisation(place), _person(someone))
+        db.session.commit()
+
+
+def set_role(app: Flask, place: Place, someone: Someone, role: Role) -> None:
+    with app.app_context():
+        db.session.query(Membership).filter_by(org_id=place.id, person_id=someone.id).update({"role": role.value})
+        db.session.commit()
+
+
+def add_key(app: Flask, place: Place, key_id: str, name: str, maker: Someone) -> None:
+    with app.app_context():
+        people.create_api_key(_organisation(place), key_id, name, _person(maker))
+        db.session.commit()
+
+
+def open_session(app: Flask, client: FlaskClient, someone: Someone, *, secure: bool = False) -> Reader:
+    """Put someone's cookie into a browser, without the entry that signing in would leave in the log."""
+    with app.app_context():
+        session_id = sessions.start(someone.id, Origin(ip="127.0.0.1"))
+        db.session.commit()
+    base_url = "https://localhost" if secure else "http://localhost"
+    with client.session_transaction(base_url=base_url) as session:
+        session["_user_id"] = session_id
+        session["_fresh"] = True
+    return Reader(client, someone, base_url)
+
+
+def _organisation(place: Place) -> Organisation:
+    return db.session.get_one(Organisation, place.id)
+
+
+def _person(someone: Someone) -> Person:
+    return db.session.get_one(Person, someone.id)
