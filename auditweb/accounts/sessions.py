@@ -9,7 +9,9 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy.exc import OperationalError
 
 from auditweb import clock
 from auditweb.accounts.permissions import Right, Role, may
@@ -20,6 +22,8 @@ from auditweb.parties import Actor, ActorType, Origin
 IDLE_LIMIT = timedelta(minutes=30)
 ABSOLUTE_LIMIT = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,22 @@ def find(session_id: str) -> SignedIn | None:
 
 
 def touch(id_hash: str) -> None:
-    """Write down that a session is in use, in a short transaction of its own, at most once a minute."""
+    """
+    Write down that a session is in use, in a short transaction of its own, at most once a minute.
+
+    Where the database is too busy for that it is left for the next request: no page fails for its sake.
+    """
     now = clock.now()
-    with db.engine.begin() as connection:
-        connection.execute(
-            update(SignInSession)
-            .where(SignInSession.id_hash == id_hash, SignInSession.seen_at <= now - SEEN_EVERY)
-            .values(seen_at=now)
-        )
+    in_use = (
+        update(SignInSession)
+        .where(SignInSession.id_hash == id_hash, SignInSession.seen_at <= now - SEEN_EVERY)
+        .values(seen_at=now)
+    )
+    try:
+        with db.engine.begin() as connection:
+            connection.execute(in_use)
+    except OperationalError:
+        _log.warning("session use not noted")
 
 
 def end(id_hash: str) -> None:

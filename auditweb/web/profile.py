@@ -45,7 +45,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
         filters=[lambda text: " ".join(text.split()) if text else text],
         validators=[DataRequired("Enter your name."), Length(max=LONGEST_NAME, message="This is too long.")],
     )
-    zone = SelectField("Time zone", choices=[SelectChoice("", "The organisation's"), *map(SelectChoice, ZONES)])
+    zone = SelectField("Time zone", choices=[SelectChoice("", "The organisation’s"), *map(SelectChoice, ZONES)])
     times = RadioField("Times", choices=_choices(relative="Relative (4 min ago)", absolute="Absolute (14:05)"))
     shortcuts = BooleanField("Keyboard shortcuts", id="use-shortcuts")
     theme = RadioField("Theme", choices=_choices(system="Follow the system", light="Light", dark="Dark"))

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
-from auditweb import clock
+from auditweb import clock, database
 from auditweb.accounts import sessions
 from auditweb.accounts.permissions import Role
 from auditweb.extensions import db
 from auditweb.models import Person, SignInSession
 from auditweb.parties import Origin
+from tests.databases import Database
 from tests.readers import Place, Reader, Someone, join, leave, set_role
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -113,6 +114,21 @@ def test_use_is_written_down_at_most_once_a_minute(app: Flask, reader: Reader) -
         seen.append((rows(app)[0].seen_at - START).total_seconds())
 
     assert seen == [0, 0, 60, 60, 60, 120, 120]
+
+
+def test_no_page_fails_because_its_use_could_not_be_written_down(
+    app: Flask, reader: Reader, fresh: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0)  # the wait itself is not what is tested
+    with app.app_context():
+        db.engine.dispose()
+    busy = database.operator_engine(fresh.owner_url)
+    with busy.begin() as elsewhere:  # holds the lock that is needed: of the file, or of the row
+        elsewhere.execute(update(SignInSession).values(ip="203.0.113.9"))
+        assert may_still_read(reader, timedelta(minutes=2))
+    busy.dispose()
+
+    assert rows(app)[0].seen_at == START
 
 
 def test_sessions_that_ran_out_are_cleared_away_at_the_next_sign_in(
