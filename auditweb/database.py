@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -68,6 +69,8 @@ def install(engine: Engine, *, guarded: bool = True) -> None:
         event.listen(engine, "connect", partial(_prepare_sqlite, guarded))
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "checkin", _end_sqlite)
+    else:
+        event.listen(engine, "checkout", _choose_transactions)
 
 
 def operator_engine(url: str) -> Engine:
@@ -210,6 +213,11 @@ def _end_sqlite(connection: sqlite3.Connection | None, _record: object) -> None:
     # A COMMIT that SQLite refuses leaves the transaction open, and SQLAlchemy takes it for ended: the lock would stay.
     if connection is not None and connection.in_transaction:
         connection.rollback()
+
+
+def _choose_transactions(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
+    """Have statements that only read commit themselves: BEGIN and ROLLBACK would be two more trips to the server."""
+    connection.autocommit = _reading.get()
 
 
 _ORDINARY = {

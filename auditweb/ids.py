@@ -18,6 +18,7 @@ LAST_ID = 2**63 - 1
 LAST_MOMENT = EPOCH + timedelta(milliseconds=2**41 - 1)
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # two digits at a time: a page spells many
 _DIGIT = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 13
 _MILLISECOND = timedelta(milliseconds=1)
@@ -65,7 +66,7 @@ def first_id_at(moment: datetime) -> int:
 
 def to_text(event_id: int) -> str:
     """Spell an id as 13 characters of Crockford base32, sortable as text."""
-    return "".join(_ALPHABET[(event_id >> shift) & 31] for shift in range(60, -1, -5))
+    return _ALPHABET[event_id >> 60] + "".join([_PAIRS[event_id >> shift & 1023] for shift in range(50, -1, -10)])
 
 
 def from_text(text: str) -> int:

@@ -5,7 +5,7 @@ import mimetypes
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, g, request, url_for
 from werkzeug.security import safe_join
 
 FOR_GOOD = "public, max-age=31536000, immutable"
@@ -23,8 +23,11 @@ def init_app(app: Flask) -> None:
 
 
 def asset_url(filename: str) -> str:
-    """Return the address of a static file, with the hash of its content."""
-    return url_for("static", filename=filename, v=_current_version(filename))
+    """Return the address of a static file, with the hash of its content; worked out once a request."""
+    known: dict[str, str] = g.setdefault("asset_urls", {})  # a page names its sprite for every icon
+    if filename not in known:
+        known[filename] = url_for("static", filename=filename, v=_current_version(filename))
+    return known[filename]
 
 
 def cache_control() -> str:

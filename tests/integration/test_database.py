@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -10,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from flask import Flask
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from auditweb import database
+from auditweb.extensions import db
 from auditweb.models import Base
 from tests.databases import Database
 from tests.ledgers import a_bid, operator_engine, process_for, server_engine
@@ -88,6 +91,25 @@ def test_writers_take_turns_and_readers_none(database_url: str, monkeypatch: pyt
         assert not database.is_reading()
         with other.connect() as second, pytest.raises(OperationalError, match="locked"):
             second.exec_driver_sql("SELECT 1")
+
+
+def test_only_writers_on_postgresql_pay_for_a_transaction(app: Flask, engine_name: str) -> None:
+    with app.app_context():
+        for _ in range(2):  # the second time on connections that served the other purpose before
+            with database.reading(), db.engine.connect() as reader:
+                reader.execute(sa.text("SELECT 1"))
+                left_open = _in_transaction(reader)
+            with db.engine.connect() as writer:
+                writer.execute(sa.text("SELECT 1"))
+                assert _in_transaction(writer)
+            assert left_open is (engine_name == "sqlite")  # where it keeps a request's statements on one state
+
+
+def _in_transaction(connection: sa.Connection) -> bool:
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        return bool(driver.in_transaction)
+    return bool(driver.info.transaction_status != psycopg.pq.TransactionStatus.IDLE)
 
 
 def test_reading_can_be_set_where_no_block_fits() -> None:

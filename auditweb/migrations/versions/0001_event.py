@@ -70,8 +70,8 @@ CREATE TABLE event (
     "CREATE INDEX ix_event_action ON event (org_id, action)",
     "CREATE INDEX ix_event_outcome ON event (org_id, outcome) WHERE outcome <> 'success'",
     "CREATE UNIQUE INDEX uq_event_idempotency_key ON event (org_id, idempotency_key) WHERE idempotency_key IS NOT NULL",
-    # What ANALYZE would find in a big log: rows in all, then rows for each value of the first column, the first two, and
-    # so on. Without it SQLite guesses, and walks a whole month where a filter matches ten entries of it.
+    # What ANALYZE would find in a big log: rows in all, then rows for each value of the first column, the first two,
+    # and so on. Without it SQLite guesses, and walks a whole month where a filter matches ten entries of it.
     "ANALYZE",
     """
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
