@@ -4,6 +4,7 @@ What all tests stand on: databases, the app on them, the app served by a real pr
 `pytest --soak` makes the long rounds as long as they are meant to be; without it each is run a few times.
 """
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "few")
     if not hasattr(config, "workerinput"):  # the first process of the run, not one of its xdist workers
         config.add_cleanup(Run.begin().end)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is cut short tidies up, too
 
 
 @pytest.fixture

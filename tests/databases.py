@@ -36,9 +36,13 @@ _FAST = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",  # its workers belong to nobody who may drop a database under them
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "max_connections": "200",
     "listen_addresses": "''",
 }
+_MEMORY = Path("/dev/shm")  # a database is made there in a tenth of the time
+_ROOMY = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,15 @@ class Run:
 
     def end(self) -> None:
         """Stop the PostgreSQL server if this run started one, and leave nothing behind."""
-        pid_file = self.folder / "postgresql" / "data" / "postmaster.pid"
+        home = (self.folder / "postgresql").resolve()
+        pid_file = home / "data" / "postmaster.pid"
         if pid_file.exists():
             pid = int(pid_file.read_text().split()[0])
             os.kill(pid, signal.SIGQUIT)
             _wait_until(lambda: not pid_file.exists() or not Path(f"/proc/{pid}").exists(), 10)
         elif (template := self.folder / "postgresql-template").exists():
             drop_postgresql(self, template.read_text())
+        shutil.rmtree(home, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -146,8 +152,9 @@ def _given_server() -> str | None:
 def _started_server(run: Run) -> str:
     """Start PostgreSQL without any network, reached by a socket in its folder; return the owner's address."""
     binaries = _postgresql_binaries()
-    home = run.folder / "postgresql"
-    home.mkdir(mode=0o700)
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOMY
+    home = Path(tempfile.mkdtemp(prefix="auditweb-", dir=_MEMORY if in_memory else None))
+    (run.folder / "postgresql").symlink_to(home)
     as_other: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         user = _unprivileged_user()

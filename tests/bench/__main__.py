@@ -24,7 +24,7 @@ from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.extensions import db
 from tests.bench import data, recording
-from tests.bench.floor import Driver, PostgreSQL, SQLite, floor_app
+from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, entries_on, visit
 from tests.bench.timing import Row, interleave, row
 from tests.databases import Database, Run, fresh_database
@@ -82,7 +82,7 @@ class Log:
 
     def floor(self, name: str) -> Visit:
         app = floor_app(self.app, self.driver, self.cases[name].question, self.product(name))
-        return visit(app, "/")
+        return visit(app, PATH)
 
 
 def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds: float) -> Iterator[Row]:
@@ -165,7 +165,7 @@ def _close(app: Flask) -> None:
 
 
 def _app(made: Database, folder: Path) -> Flask:
-    return create_app(Settings(data_dir=folder, database_url=made.url, secret_key="b" * 32, log_level="warning"))
+    return create_app(Settings(data_dir=folder, database_url=made.url, secret_key="b" * 32))
 
 
 def _path(made: Database) -> str:

@@ -22,9 +22,11 @@ from auditweb.parties import ActorRef
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Page, Row
 from auditweb.viewer import ActorProfile, Viewer
+from auditweb.web.assets import asset_url
 from auditweb.web.audit_log import context
 from tests.bench.data import conninfo
 
+PATH = "/floor"
 SIZE = 50
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,15 +109,18 @@ class Question:
 
 
 def floor_app(product: Flask, driver: Driver, question: Question, visit: Callable[[], object]) -> Flask:
-    """Return an app with one route, `/`: what *product* answers to *visit*, in the least it can take."""
+    """Return an app that answers at `PATH` what *product* answers to *visit*, in the least it can take."""
     heard = _listen(product, visit)
-    app = Flask("floor", root_path=product.root_path, template_folder="templates", static_folder="static")
+    app = Flask("floor", root_path=product.root_path, template_folder="templates", static_folder=None)
+    for rule in product.url_map.iter_rules():
+        app.url_map.add(rule.empty())  # for the addresses on the page
     app.jinja_env.undefined = product.jinja_env.undefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update({name: _remembered(memory) for name, memory in heard.memory.items()})
+    app.static_folder = product.static_folder
+    app.add_template_global(asset_url)
     query = question.query(driver.mark)
 
-    @app.get("/")
+    @app.get(PATH)
     def index() -> str:
         rows = driver.fetch(query, question.values)
         has_more = len(rows) > SIZE
@@ -129,8 +134,9 @@ def floor_app(product: Flask, driver: Driver, question: Question, visit: Callabl
     return app
 
 
+@dataclass(slots=True)
 class _Heard:
-    """What the product gave its template besides the entries, and what the template's functions answered."""
+    """What the product gave its template besides the entries."""
 
     template: str
     viewer: Viewer
@@ -139,42 +145,26 @@ class _Heard:
     base: str
     frame: Mapping[str, object]
 
-    def __init__(self) -> None:
-        self.memory: dict[str, dict[object, object]] = {"url_for": {}, "asset_url": {}}
-
-    def hear(self, _app: Flask, template: Template, context: dict[str, Any]) -> None:
-        viewer, token = context["viewer"], context["csrf_token"]()
-        self.template = template.name or ""
-        self.viewer = cast(Viewer, _worked_out(viewer))
-        self.wanted = context["wanted"]
-        self.profiles = {profile.ref: profile for profile in viewer.find_actors("", limit=1_000)}
-        self.base = context["base"]
-        self.frame = {"shell": _worked_out(context["shell"]), "csrf_token": lambda: token}
-
 
 def _listen(app: Flask, visit: Callable[[], object]) -> _Heard:
-    heard, functions = _Heard(), app.jinja_env.globals
-    kept = {name: functions[name] for name in heard.memory}
-    functions.update({name: _noting(heard.memory[name], kept[name]) for name in kept})
-    before_render_template.connect(heard.hear, app)
-    try:
+    heard: list[_Heard] = []
+
+    def hear(_app: Flask, template: Template, context: dict[str, Any]) -> None:
+        viewer, token = context["viewer"], context["csrf_token"]()
+        heard.append(
+            _Heard(
+                template=template.name or "",
+                viewer=cast(Viewer, _worked_out(viewer)),
+                wanted=context["wanted"],
+                profiles={profile.ref: profile for profile in viewer.find_actors("", limit=1_000)},
+                base=context["base"],
+                frame={"shell": _worked_out(context["shell"]), "csrf_token": lambda: token},
+            )
+        )
+
+    with before_render_template.connected_to(hear, app):
         visit()
-    finally:
-        functions.update(kept)
-        before_render_template.disconnect(heard.hear, app)
-    return heard
-
-
-def _noting(memory: dict[object, object], function: Any) -> Callable[..., object]:
-    def noting(*args: object, **kwargs: object) -> object:
-        answer = memory[args, tuple(kwargs.items())] = function(*args, **kwargs)
-        return answer
-
-    return noting
-
-
-def _remembered(memory: dict[object, object]) -> Callable[..., object]:
-    return lambda *args, **kwargs: memory[args, tuple(kwargs.items())]
+    return heard[0]
 
 
 def _worked_out(value: object) -> SimpleNamespace:

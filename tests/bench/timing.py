@@ -1,13 +1,17 @@
 """Measuring two things against each other in the same breath, so that what the machine does besides cancels out."""
 
 import gc
+import os
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 
 Call = Callable[[], object]
+
+_WARM_UP = 8  # caches, compiled templates, and the statements that psycopg prepares once asked five times
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,10 @@ def row(name: str, engine: str, entries: int, value: float, floor: float, target
 def interleave(first: Call, second: Call, *, seconds: float, least: int = 40) -> tuple[Measured, Measured]:
     """Call both in turn, each as often before the other as after it, for so many seconds but *least* times each."""
     took: dict[Call, list[float]] = {first: [], second: []}
-    for call in (first, second, first, second, first, second):  # caches, prepared statements, compiled templates
-        call()
-    until = perf_counter() + seconds
     with as_served():
+        for call in (first, second) * _WARM_UP:
+            call()
+        until = perf_counter() + seconds
         while perf_counter() < until or len(took[first]) < least:
             for call in (first, second, second, first):
                 begun = perf_counter()
@@ -70,10 +74,15 @@ def interleave(first: Call, second: Call, *, seconds: float, least: int = 40) ->
 
 @contextmanager
 def as_served() -> Iterator[None]:
-    """Let the collector see only what requests make, as in the server's workers."""
+    """
+    Let the collector see only what requests make, as in the server's workers.
+
+    The line that each request leaves in the server's own log is written, to nowhere.
+    """
     gc.collect()
     gc.freeze()
     try:
-        yield
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+            yield
     finally:
         gc.unfreeze()

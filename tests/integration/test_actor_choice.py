@@ -9,9 +9,8 @@ from flask import Flask
 from auditweb.models import Event
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType
 from auditweb.web import actors
+from tests.log_pages import LOG
 from tests.readers import Page, Place, Reader, add_key, add_person, join, leave
-
-LOG = "/o/northgate/settings/audit-log"
 
 AnEvent = Callable[..., Event]
 

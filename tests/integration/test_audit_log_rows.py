@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +15,9 @@ from auditweb.catalogue import Action, Category
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
+from tests.log_pages import LOG, NOW
 from tests.readers import Page, Place, Reader, Someone, add_key, add_person, join, leave
 
-LOG = "/o/northgate/settings/audit-log"
-NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)
 CAR = Target("vehicle", "veh_1", "2020 Honda Stepwgn")
 
 AnEvent = Callable[..., Event]

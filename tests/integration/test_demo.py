@@ -1,10 +1,12 @@
 """The demo: two years of believable work, the stories in it, and the rules for loading it."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -33,6 +35,7 @@ NEW_YEAR = datetime(2027, 1, 1, 0, 0, 30, tzinfo=UTC)
 CLOCKS_GO_BACK = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 LEAP_DAY = datetime(2028, 2, 29, 16, 0, tzinfo=UTC)
 ENDS = [A_MONDAY, A_SUNDAY_NIGHT, NEW_YEAR, CLOCKS_GO_BACK, LEAP_DAY]
+_LINK = re.compile(r"http://localhost:8000(/o/northgate/settings/audit-log[^)\s]*)")
 NEVER_SEEN = {
     "organisation.deletion_requested",
     "organisation.deletion_cancelled",
@@ -280,6 +283,20 @@ def test_a_reader_finds_each_story(loaded: Demo, query: str, words: list[str]) -
     page = loaded.get(query.format(**ids))
 
     assert [phrase for phrase in words if _plain(phrase) not in _plain(page.words)] == []
+
+
+def test_each_link_of_the_readme_leads_to_entries(loaded: Demo) -> None:
+    """The ids in them are those that a fresh demo has."""
+    links = _LINK.findall((Path(__file__).parents[2] / "README.md").read_text())
+
+    assert len(links) >= 15
+    assert [link for link in links if not loaded.get(link.removeprefix(LOG)).select("tr.row")] == []
+
+
+def test_the_people_of_the_links_are_those_meant(loaded: Demo) -> None:
+    ids = {name: loaded.person(f"{name}@northgate.example").id for name in ("ines", "declan", "gareth", "nia", "priya")}
+
+    assert ids == {"ines": 2, "declan": 9, "gareth": 10, "nia": 14, "priya": 15}
 
 
 def test_the_night_of_deletions_stands_out(loaded: Demo) -> None:

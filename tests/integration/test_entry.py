@@ -10,10 +10,9 @@ from flask import Flask
 from auditweb import clock, ids
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
+from tests.log_pages import LOG, NOW, statements
 from tests.readers import Page, Place, Reader, add_key, add_person, join
 
-LOG = "/o/northgate/settings/audit-log"
-NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 )
@@ -227,8 +226,6 @@ def test_devices_are_told_in_words(
 
 
 def test_details_take_few_statements(app: Flask, reader: Reader, event: Event) -> None:
-    from tests.integration.test_audit_log import statements
-
     reader.get(address(event))
     with statements(app) as sent:
         reader.get(address(event), htmx=True)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditweb import ids
+from tests.log_pages import LOG
 from tests.readers import Place, Reader
 
-LOG = "/o/northgate/settings/audit-log"
 NAMES = (
     "category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "before", "after", "oldest", "name",
 )  # fmt: skip
