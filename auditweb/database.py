@@ -25,9 +25,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_TIMEOUT = 10  # seconds a SQLite writer waits for its turn
+IDLE_UNTIL_ASKED = 5  # seconds after which a pooled PostgreSQL connection is checked before use
 STATEMENT_TIMEOUT = 3  # seconds a request's statement may take on PostgreSQL
 
 _UPGRADE_LOCK = 0x61756469_74776562  # one upgrade at a time; the number is "auditweb"
@@ -56,7 +59,7 @@ def engine_options(url: str, *, statement_timeout: int = STATEMENT_TIMEOUT) -> d
     if normalise_url(url).get_backend_name() == "sqlite":
         return options | {"connect_args": {"timeout": BUSY_TIMEOUT, "cached_statements": 256}}
     settings = f"-c timezone=UTC -c statement_timeout={statement_timeout * 1000}"
-    return options | {"connect_args": {"options": settings}, "pool_pre_ping": True}
+    return options | {"connect_args": {"options": settings}}
 
 
 def install(engine: Engine, *, guarded: bool = True) -> None:
@@ -70,6 +73,8 @@ def install(engine: Engine, *, guarded: bool = True) -> None:
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "checkin", _end_sqlite)
     else:
+        event.listen(engine, "checkin", _note_time)
+        event.listen(engine, "checkout", _see_that_it_lives)
         event.listen(engine, "checkout", _choose_transactions)
 
 
@@ -213,6 +218,21 @@ def _end_sqlite(connection: sqlite3.Connection | None, _record: object) -> None:
     # A COMMIT that SQLite refuses leaves the transaction open, and SQLAlchemy takes it for ended: the lock would stay.
     if connection is not None and connection.in_transaction:
         connection.rollback()
+
+
+def _note_time(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _see_that_it_lives(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that lay idle if the server still knows it; one used just now needs no such trip."""
+    if time.monotonic() - record.info.get("used_at", time.monotonic()) < IDLE_UNTIL_ASKED:
+        return
+    try:
+        connection.autocommit = True
+        connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        raise DisconnectionError from error  # the pool then opens another
 
 
 def _choose_transactions(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:

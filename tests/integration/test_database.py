@@ -105,6 +105,22 @@ def test_only_writers_on_postgresql_pay_for_a_transaction(app: Flask, engine_nam
             assert left_open is (engine_name == "sqlite")  # where it keeps a request's statements on one state
 
 
+@pytest.mark.parametrize("engine_name", ["postgresql"])  # a file drops nobody
+def test_a_connection_that_the_server_dropped_is_replaced(
+    app: Flask, fresh: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "IDLE_UNTIL_ASKED", 0)
+    with app.app_context(), db.engine.connect() as connection:
+        dropped = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+    owner = database.operator_engine(fresh.owner_url)
+    with owner.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": dropped})
+    owner.dispose()
+
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_backend_pid()")) != dropped
+
+
 def _in_transaction(connection: sa.Connection) -> bool:
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
