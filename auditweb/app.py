@@ -7,7 +7,7 @@ from flask import Flask
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from auditweb import database, logs
+from auditweb import database, demo, logs
 from auditweb.accounts import passwords
 from auditweb.config import ROOT, Settings
 from auditweb.extensions import csrf, db, migrate
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     with app.app_context():
         database.install(db.engine)
+        demo.keep_demo_to_this_machine(settings)
     passwords.prepare()
     return app
 

@@ -7,11 +7,12 @@ The same is done on PostgreSQL by giving the server a role of its own, with `gra
 """
 
 import json
+import os
 import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -105,7 +106,15 @@ def is_reading() -> bool:
 
 
 def upgrade(url: str) -> None:
-    """Apply all migrations that the database at *url* lacks, in one transaction; several at once take turns."""
+    """
+    Apply all migrations that the database at *url* lacks, in one transaction; several at once take turns.
+
+    A SQLite file made here is for its owner's eyes only: it holds password hashes beside the log.
+    """
+    path = normalise_url(url).database or ""
+    if normalise_url(url).get_backend_name() == "sqlite" and Path(path).parent.is_dir():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with _used_once(url) as engine, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
@@ -131,6 +140,10 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
     who, where = _quoted(role), _quoted(schema)
     kept = ", ".join(f"{where}.{table}" for table in ("event", "purge", "alembic_version"))
     return [
+        # A temporary table called event would stand before the real one and swallow what is recorded.
+        "DO $$ BEGIN "
+        "EXECUTE 'REVOKE TEMPORARY ON DATABASE ' || quote_ident(current_database()) || ' FROM PUBLIC'; "
+        "END $$",
         f"GRANT USAGE ON SCHEMA {where} TO {who}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {where} TO {who}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {where} TO {who}",

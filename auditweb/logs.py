@@ -83,7 +83,7 @@ def configure(level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order, _json],
         )
     )
-    handler.addFilter(_without_path)
+    handler.addFilter(_without_request)
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _StandardError)] + [handler]
     root.setLevel(logging.WARNING)
@@ -110,11 +110,19 @@ def _in_order(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> Mu
     return first | {key: value for key, value in entry.items() if key not in first}
 
 
-def _without_path(record: logging.LogRecord) -> bool:
-    """Keep the path, which Flask puts into its line about an exception, out of the log."""
-    if isinstance(record.msg, str) and record.msg.startswith("Exception on "):
-        record.msg, record.args = "the request failed", ()
+def _without_request(record: logging.LogRecord) -> bool:
+    """Keep the path and the headers, which Flask and gunicorn put into their lines about a failure, out of the log."""
+    for beginning, instead in _ABOUT_REQUESTS.items():
+        if isinstance(record.msg, str) and record.msg.startswith(beginning):
+            record.msg, record.args = instead, ()
     return True
+
+
+_ABOUT_REQUESTS = {
+    "Exception on ": "the request failed",
+    "Error handling request": "the request failed",
+    "Invalid request": "what was sent is not http",
+}
 
 
 def _fresh_id() -> str:

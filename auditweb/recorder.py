@@ -256,7 +256,7 @@ def _url(value: str) -> str:
 def _address(ip: str) -> str:
     """Return *ip* in its one canonical spelling, so that equal addresses are found as equal texts."""
     try:
-        address = ipaddress.ip_address(ip)
+        address = ipaddress.ip_address(ip.partition("%")[0])  # the interface it came in by means nothing elsewhere
         return str((address.version == 6 and address.ipv4_mapped) or address)
     except ValueError:
         raise RecordError("origin.ip", "this is no IP address") from None
@@ -270,7 +270,7 @@ def _is_secret(fact: str) -> bool:
 
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_ACTOR_TYPES = frozenset(ActorType)
+_ACTOR_TYPES = tuple(ActorType)  # no set: what is wrong may be unhashable
 _OUTCOMES = frozenset(Outcome)
 _SECRET = (
     "password", "passwd", "passphrase", "passcode", "secret", "token", "authorization", "authorisation", "credential",

@@ -6,7 +6,6 @@ them each has to wait longer than the one before. Nobody is locked out for good,
 kept.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, delete, update
@@ -31,24 +30,23 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether this try may go ahead; if not, after how many seconds one may. *tries*: how many it is, by key."""
+    """Whether this try may go ahead; if not, after how many seconds one may. *tries*: how many it is."""
 
     seconds: int
-    tries: Mapping[str, int]
+    tries: int
 
     @property
     def refused(self) -> bool:
         return self.seconds > 0
 
 
-def count(limits: Sequence[Limit]) -> Verdict:
-    """Count one more try of each of *limits*, in one statement, and judge it by the strictest."""
+def count(limit: Limit) -> Verdict:
+    """Count one more try, in one statement, and judge it."""
     now = int(clock.now().timestamp())
-    counted = {key: (window, hits) for key, window, hits in db.session.execute(_counted([x.key for x in limits], now))}
-    if any(hits == 1 for _, hits in counted.values()):
+    window, hits = db.session.execute(_counted(limit.key, now)).one()
+    if hits == 1:
         db.session.execute(delete(Rate).where(Rate.window <= now - WINDOW))
-    seconds = max(_seconds_to_wait(limit, *counted[limit.key], now) for limit in limits)
-    return Verdict(seconds, {key: hits for key, (_, hits) in counted.items()})
+    return Verdict(_seconds_to_wait(limit, window, hits, now), hits)
 
 
 def forget(key: str) -> None:
@@ -77,16 +75,15 @@ def _seconds_to_wait(limit: Limit, window: int, hits: int, now: int) -> int:
     return max(1, window + delay_before(hits + 1, limit.free) - now)
 
 
-def _counted(keys: Sequence[str], now: int) -> ReturningInsert[str, int, int]:
+def _counted(key: str, now: int) -> ReturningInsert[int, int]:
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     over: ColumnElement[bool] = Rate.window <= now - WINDOW
-    # Sorted, so that two workers counting the same keys lock them in the same order.
     return (
         insert(Rate)
-        .values([{"key": key, "window": now, "hits": 1} for key in sorted(set(keys))])
+        .values(key=key, window=now, hits=1)
         .on_conflict_do_update(
             index_elements=[Rate.key],
             set_={"window": case((over, now), else_=Rate.window), "hits": case((over, 1), else_=Rate.hits + 1)},
         )
-        .returning(Rate.key, Rate.window, Rate.hits)
+        .returning(Rate.window, Rate.hits)
     )

@@ -60,7 +60,9 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     email = normalise_email(email)
     account = Limit(f"account:{_keyed(email, secret)}", FREE_TRIES_OF_AN_ACCOUNT)
     address = Limit(f"address:{_network(origin.ip)}", FREE_TRIES_FROM_AN_ADDRESS)
-    verdict = rate_limits.count([account, address])
+    verdict = rate_limits.count(address)
+    if not verdict.refused:  # who may not try at all must not use up the tries of somebody's account
+        verdict = rate_limits.count(account)
     person = _find(email)
     if verdict.refused:
         _record_refusal(person, "too many attempts", Outcome.DENIED, account, verdict, origin)
@@ -102,7 +104,7 @@ def _record_refusal(
     person: _Account | None, reason: str, outcome: Outcome, account: Limit, verdict: Verdict, origin: Origin
 ) -> None:
     """Record a refused try under the account it was meant for; of an unknown address nothing is stored."""
-    if verdict.tries[account.key] > TRIES_RECORDED:
+    if verdict.tries > TRIES_RECORDED:
         return
     if person is None:
         # A look-up and a write all the same, so that a known address takes no longer than this. Nobody has the id 0.

@@ -48,7 +48,6 @@ def serve(host: str | None, port: int | None) -> None:
     app = create_app(settings)
     with app.app_context():
         if demo.find_mark() is not None:
-            _keep_to_this_machine(settings)
             offer(app, demo.SIGN_INS, demo.PASSWORD)
     run(app, settings)
 
@@ -60,7 +59,7 @@ def serve(host: str | None, port: int | None) -> None:
 def show_demo(host: str | None, port: int | None, entries: int, until: str | None) -> None:
     """Load two organisations with two years of entries, and serve them to this machine alone."""
     settings = _settings(host, port, for_demo=True)
-    _keep_to_this_machine(settings)
+    demo.keep_to_this_machine(settings)
     check_port(settings)
     end = _moment(until)
     if not database.is_current(settings.database_url):
@@ -97,14 +96,6 @@ def _settings(host: str | None = None, port: int | None = None, *, for_demo: boo
     if for_demo and not environ.get("AUDITWEB_DATABASE_URL"):
         return settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir / 'demo.sqlite3'}"})
     return settings
-
-
-def _keep_to_this_machine(settings: Settings) -> None:
-    """Refuse to show the demo, whose password everyone knows, to other machines."""
-    if not settings.loopback:
-        raise ConfigError("AUDITWEB_HOST must be 127.0.0.1 for the demo: everyone knows its password.")
-    if not settings.public_on_loopback:
-        raise ConfigError("AUDITWEB_PUBLIC_URL must not be set for the demo: everyone knows its password.")
 
 
 def _moment(text: str | None) -> datetime | None:

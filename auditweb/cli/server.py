@@ -3,15 +3,19 @@
 import errno
 import gc
 import logging
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import NoMoreData, ParseException
+from werkzeug.exceptions import ClientDisconnected
 
 from auditweb.config import Settings
 from auditweb.extensions import db
@@ -70,8 +74,15 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
             "proc_name": "auditweb",
             "logger_class": _Log,
             "when_ready": ready,
+            "post_worker_init": _leave_ctrl_c_to_the_arbiter,
         },
     ).run()
+
+
+def _leave_ctrl_c_to_the_arbiter(_worker: object) -> None:
+    # It reaches all processes at once; the arbiter's own signal to stop, coming while a worker answers the first one,
+    # locks that worker up until it is killed.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -84,8 +95,35 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        return self._app
+    def load(self) -> WSGIApplication:
+        return _forgiving(self._app)
+
+
+def _forgiving(app: Flask) -> WSGIApplication:
+    """Have a body that is no http answered with 400: gunicorn finds out when *app* reads it, and fails."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        return app(environ, start_response)
+
+    return answer
+
+
+class _Body:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, *size: int) -> bytes:
+        return self._tried(self._stream.read, *size)
+
+    def readline(self, *size: int) -> bytes:
+        return self._tried(self._stream.readline, *size)
+
+    def _tried(self, read: Callable[..., bytes], *size: int) -> bytes:
+        try:
+            return read(*size)
+        except (ParseException, NoMoreData) as error:
+            raise ClientDisconnected from error
 
 
 class _Log(Logger):  # type: ignore[misc]

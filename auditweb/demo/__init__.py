@@ -1,7 +1,8 @@
 """The demo: two businesses and two years of their work, with stories in it to find."""
 
 from auditweb.demo.cast import PASSWORD
-from auditweb.demo.loading import DEFAULT_ENTRIES, DemoError, find_mark, load
+from auditweb.demo.loading import DEFAULT_ENTRIES, DemoError, load
+from auditweb.demo.mark import find_mark, keep_demo_to_this_machine, keep_to_this_machine
 
 SIGN_INS = (
     ("maya@northgate.example", "owner of Northgate Imports"),
@@ -11,4 +12,13 @@ SIGN_INS = (
     ("kenji@osaka-bay.example", "owner of Osaka Bay Motors"),
 )
 
-__all__ = ["DEFAULT_ENTRIES", "PASSWORD", "SIGN_INS", "DemoError", "find_mark", "load"]
+__all__ = [
+    "DEFAULT_ENTRIES",
+    "PASSWORD",
+    "SIGN_INS",
+    "DemoError",
+    "find_mark",
+    "keep_demo_to_this_machine",
+    "keep_to_this_machine",
+    "load",
+]

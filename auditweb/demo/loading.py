@@ -18,6 +18,7 @@ from auditweb.demo.cast import NORTHGATE, OSAKA_BAY, PASSWORD, Colleague, Compan
 from auditweb.demo.days import stories_of
 from auditweb.demo.desks import at_their_desks
 from auditweb.demo.happenings import Happening, tell
+from auditweb.demo.mark import find_mark
 from auditweb.demo.world import World
 from auditweb.extensions import db
 from auditweb.models import DemoMark, Organisation, Person
@@ -48,11 +49,6 @@ _MOST_COLLEAGUES = 150
 
 class DemoError(Exception):
     """The demo cannot be loaded; the text is one sentence that says why."""
-
-
-def find_mark() -> DemoMark | None:
-    """Return the mark of a database that holds the demo, or part of it."""
-    return db.session.scalar(select(DemoMark))
 
 
 def load(

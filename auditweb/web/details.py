@@ -145,10 +145,14 @@ class Details:
         return Detail("Action", slug, (Markup(meaning),))
 
 
+# Browsers say who they are in less; on a longer text made for it, the patterns would be at work for a second.
+LONGEST_AGENT_READ = 200
+
+
 @lru_cache(maxsize=512)
 def device_of(user_agent: str) -> str:
     """Tell the browser and the system out of what a browser says of itself: "Chrome 156 on Windows"."""
-    found = parse(user_agent)
+    found = parse(user_agent[:LONGEST_AGENT_READ])
     browser, system = found.user_agent, found.os
     told = f"{browser.family} {browser.major or ''}".strip() if browser else ""
     if told and system:

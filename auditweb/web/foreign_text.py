@@ -12,12 +12,13 @@ from markupsafe import Markup, escape
 
 _JOINERS = "\u200c\u200d"
 _HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cn", "Cs"})
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0")  # letters by their category, and nothing to see
 _SCRIPTS = ("Latin", "Cyrillic", "Greek")
 
 
 def visible(text: str) -> Markup:
     """Return *text* escaped for HTML, with chips in the place of characters that hide or turn the text."""
-    if text.isprintable():
+    if _is_plain(text):
         return escape(text)
     return Markup("").join(
         Markup('<span class="chip-u" title="{}">{}</span>').format(_title(text[at]), _number(text[at]))
@@ -29,7 +30,7 @@ def visible(text: str) -> Markup:
 
 def visible_text(text: str) -> str:
     r"""Return *text* as `visible` does but without markup, for titles and attributes: \u{202e}."""
-    if text.isprintable():
+    if _is_plain(text):
         return text
     return "".join(_number(text[at]) if _is_hidden(text, at) else text[at] for at in range(len(text)))
 
@@ -48,7 +49,13 @@ def mixed_scripts(name: str) -> str:
     return " and ".join(found) if len(found) > 1 else ""
 
 
+def _is_plain(text: str) -> bool:
+    return (text.isascii() and text.isprintable()) or (text.isprintable() and _BLANK.isdisjoint(text))
+
+
 def _is_hidden(text: str, at: int) -> bool:
+    if text[at] in _BLANK:
+        return True
     if unicodedata.category(text[at]) not in _HIDDEN:
         return False
     # Joiners belong to the spelling of some languages and hold emoji together; elsewhere they only hide.

@@ -120,9 +120,10 @@ class Presenter:
     def _sentence(self, action: Action | None, summary: str, facts: Mapping[str, str], target: TargetKey) -> str:
         try:
             parts = action.parts(facts, target[2] or "") if action else []
-        except ValueError:
-            parts = []
-        if not parts or "".join([text for _, text in parts]) != summary:
+            told = "".join([text for _, text in parts])
+        except (ValueError, TypeError):  # TypeError: facts that came into the table by another way may not be texts
+            parts, told = [], ""
+        if not parts or told != summary:
             return f"<bdi>{visible(summary)}</bdi>"
         return "".join([self._part(kind, text, target) for kind, text in parts])
 

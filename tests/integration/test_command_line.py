@@ -191,7 +191,7 @@ def test_forged_proxy_headers_count_for_nothing(live_server: LiveServer) -> None
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_server_stops_cleanly(fresh: Database, tmp_path: Path, stop: signal.Signals) -> None:
-    with serve(fresh.url, tmp_path) as server:
+    with serve(fresh.url, tmp_path, settings={"AUDITWEB_WORKERS": "1"}) as server:
         server.process.send_signal(stop)
         assert server.process.wait(15) == 0
 
@@ -202,8 +202,22 @@ def test_server_stops_cleanly(fresh: Database, tmp_path: Path, stop: signal.Sign
             socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=5)
 
 
+def test_workers_leave_ctrl_c_to_the_arbiter(live_server: LiveServer) -> None:
+    """It reaches every process of the terminal; a worker that heeds it, and then the arbiter too, may lock up."""
+    children = workers_of(live_server)
+    before = children.read_text()
+    for worker in before.split():
+        os.kill(int(worker), signal.SIGINT)
+
+    time.sleep(0.5)
+
+    with urlopen(f"{live_server.url}/healthz", timeout=30) as response:
+        assert response.status == 200
+    assert children.read_text() == before
+
+
 def test_workers_that_die_are_replaced(live_server: LiveServer) -> None:
-    children = Path(f"/proc/{live_server.process.pid}/task/{live_server.process.pid}/children")
+    children = workers_of(live_server)
     killed = set(children.read_text().split())
     assert killed
     for worker in killed:
@@ -216,3 +230,8 @@ def test_workers_that_die_are_replaced(live_server: LiveServer) -> None:
     with urlopen(f"{live_server.url}/healthz", timeout=30) as response:
         assert response.status == 200
     assert killed.isdisjoint(children.read_text().split())
+
+
+def workers_of(server: LiveServer) -> Path:
+    """Return the file that tells the ids of the processes which a server started."""
+    return Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")

@@ -248,9 +248,14 @@ def test_schema_checks_what_raw_sql_writes(database_url: str) -> None:
         {"actor_name": None},
         {"org_id": None},
         {"facts": None},
+        {"facts": "[1]"},
+        {"facts": "7"},
+        {"org_id": 0},
+        {"actor_id": ""},
+        {"id": 1 << 40},  # of another millisecond than the time of occurrence
     ]
     with server_engine(database_url) as engine:
-        moment = 0 if engine.dialect.name == "sqlite" else "2026-01-01T00:00:00Z"
+        moment = 946_684_800_000_000 if engine.dialect.name == "sqlite" else "2000-01-01T00:00:00Z"
         good = GOOD | {"occurred_at": moment, "recorded_at": moment}
         for change in bad:
             with engine.connect() as connection, pytest.raises(IntegrityError):
@@ -275,6 +280,13 @@ def _insert(connection: sa.Connection, row: dict[str, object]) -> None:
 
 
 # Rights
+
+
+def test_a_sqlite_file_is_for_its_owners_eyes(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite3"
+    database.upgrade(f"sqlite:///{path}")
+
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_grants_name_the_role_whatever_it_is_called() -> None:

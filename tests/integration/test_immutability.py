@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from auditweb import database
 from auditweb.models import Event
-from tests.databases import OWNER, Database
+from tests.databases import OWNER, SERVER, Database
 from tests.ledgers import NOON, a_bid, operator_engine, server_engine
 
 COPY = (
@@ -154,6 +154,8 @@ POSTGRESQL_ROWS = PLAIN | {
 }
 
 POSTGRESQL_SERVER = POSTGRESQL_ROWS | {
+    "a temporary table in front": ["CREATE TEMP TABLE event (LIKE public.event)"],
+    "a temporary view in front": ["CREATE TEMP VIEW event AS SELECT * FROM public.event WHERE false"],
     "drop the table": ["DROP TABLE event"],
     "drop in cascade": ["DROP TABLE event CASCADE"],
     "drop the schema": ["DROP SCHEMA public CASCADE"],
@@ -211,6 +213,10 @@ def recorded(fresh: Database) -> Database:
     """A log of one entry."""
     with server_engine(fresh.url) as engine, Session(engine) as session, session.begin():
         a_bid(session, occurred_at=NOON, idempotency_key="once")
+    if fresh.engine_name == "postgresql":  # a database copied from a template does not copy the rights to itself
+        with operator_engine(fresh.owner_url) as owner, owner.begin() as connection:
+            for statement in database.grants(SERVER):
+                connection.exec_driver_sql(statement)
     return fresh
 
 
@@ -365,3 +371,13 @@ def _state(recorded: Database) -> dict[str, Any]:
 
 def _conninfo(url: str) -> str:
     return database.normalise_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("column", ["occurred_at", "recorded_at"])
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "20000-01-01Z", "1999-12-31Z"])
+def test_table_refuses_moments_that_no_clock_shows(recorded: Database, column: str, moment: str) -> None:
+    others = COPY.format(id="id + 1", key="NULL").replace(column, f"'{moment}'", 1)
+    insert = f"INSERT INTO event ({COLUMNS}) SELECT {others}"
+    with operator_engine(recorded.owner_url) as owner, owner.connect() as connection, pytest.raises(DBAPIError):
+        connection.exec_driver_sql(insert)

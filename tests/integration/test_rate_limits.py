@@ -164,10 +164,19 @@ def test_addresses_of_one_ipv6_customer_count_as_one(app: Flask) -> None:
     assert _network(None) == _network("nonsense") == "unknown"
 
 
-def test_several_limits_are_counted_in_one_statement(app: Flask, app_context: None) -> None:
+def test_an_address_that_is_refused_uses_up_nobodys_tries(member: Someone, visitor: Reader) -> None:
+    for number in range(101):
+        attempt(visitor, f"nobody-{number}@example.org", ip="127.0.0.9")
+    for _ in range(15):
+        assert attempt(visitor, member.email, ip="127.0.0.9").status == 429
+
+    assert attempt(visitor, member.email, PASSWORD, ip="127.0.0.10").status == 303
+
+
+def test_tries_are_counted_one_by_one(app: Flask, app_context: None) -> None:
     for tries in (1, 2, 3):
         with clock.set_to(START):
-            verdict = rate_limits.count([Limit("a", 2), Limit("b", 9)])
-        assert verdict.tries == {"a": tries, "b": tries}
+            verdict = rate_limits.count(Limit("a", 2))
+        assert verdict.tries == tries
     assert verdict.refused
     db.session.rollback()

@@ -19,6 +19,8 @@ ACTORS = "'member', 'system', 'api_key', 'support', 'anonymous'"
 
 CHECKS = f"""
     CONSTRAINT ck_event_id CHECK (id >= 0),
+    CONSTRAINT ck_event_org_id CHECK (org_id > 0),
+    CONSTRAINT ck_event_actor_id CHECK (actor_id <> ''),
     CONSTRAINT ck_event_category CHECK (category IN ({CATEGORIES})),
     CONSTRAINT ck_event_actor_type CHECK (actor_type IN ({ACTORS})),
     CONSTRAINT ck_event_via CHECK (
@@ -43,7 +45,7 @@ CREATE TABLE event (
     category TEXT NOT NULL,
     action TEXT NOT NULL,
     summary TEXT NOT NULL,
-    facts TEXT NOT NULL CONSTRAINT ck_event_facts CHECK (json_valid(facts)),
+    facts TEXT NOT NULL CONSTRAINT ck_event_facts CHECK (json_valid(facts) AND json_type(facts) = 'object'),
     actor_type TEXT NOT NULL,
     actor_id TEXT NOT NULL,
     actor_name TEXT NOT NULL,
@@ -59,6 +61,9 @@ CREATE TABLE event (
     request_id TEXT,
     outcome TEXT NOT NULL,
     idempotency_key TEXT,
+    -- The id is made from the time of occurrence: milliseconds since 2000, which is 946684800 seconds after 1970.
+    CONSTRAINT ck_event_occurred_at CHECK (id >> 22 = occurred_at / 1000 - 946684800000),
+    CONSTRAINT ck_event_recorded_at CHECK (recorded_at / 1000 - 946684800000 BETWEEN 0 AND (1 << 41) - 1),
     {CHECKS}
 ) STRICT
 """,
@@ -182,6 +187,10 @@ CREATE TABLE event (
     outcome TEXT COLLATE "C" NOT NULL,
     idempotency_key TEXT COLLATE "C",
     CONSTRAINT pk_event PRIMARY KEY (org_id, id),
+    -- The id is made from the time of occurrence: milliseconds since 2000, which is 946684800 seconds after 1970.
+    CONSTRAINT ck_event_occurred_at CHECK (id >> 22 = floor(extract(epoch FROM occurred_at) * 1000) - 946684800000),
+    CONSTRAINT ck_event_recorded_at CHECK (recorded_at >= '2000-01-01Z' AND recorded_at < '2069-01-01Z'),
+    CONSTRAINT ck_event_facts CHECK (json_typeof(facts) = 'object'),
     {CHECKS}
 )
 """,
