@@ -24,7 +24,9 @@ def keep_demo_to_this_machine(settings: Settings) -> None:
     """Raise ConfigError if the database holds the demo and *settings* would show it to other machines."""
     if settings.loopback and settings.public_on_loopback:
         return
-    if inspect(db.engine).has_table(DemoMark.__tablename__) and find_mark() is not None:
-        keep_to_this_machine(settings)
-    db.session.remove()
-    db.engine.dispose()  # a server may fork from here, and no connection can be shared
+    try:
+        if inspect(db.engine).has_table(DemoMark.__tablename__) and find_mark() is not None:
+            keep_to_this_machine(settings)
+    finally:
+        db.session.remove()
+        db.engine.dispose()  # a server may fork from here, and no connection can be shared

@@ -2,10 +2,11 @@
 `make bench`: what the product's pages and `record()` cost, as ratios to a floor measured in the same run.
 
 The floor is a route written by hand: one keyset query through the bare driver, and the product's own template; no
-session, no filter, no counts. Each page is asked of the product and of the floor in turn, and the medians are compared.
+session, no filter, no counts. Each page is asked of the product and of the floor in turn.
 """
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +46,7 @@ PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET = 1.75, 1.1, 1.5
 def main(entries: Sequence[int], engines: Sequence[str], seconds: float, output: Path) -> None:
     hash_cheaply()
     rows: list[Row] = []
+    _warn_if_busy()
     run = Run.begin()
     try:
         with tempfile.TemporaryDirectory(prefix="auditweb-bench-") as folder:
@@ -89,7 +91,7 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
     for engine_name in engines:
         _say(f"record() on {engine_name}")
         ours, theirs = recording.measure(engine_name, folder, seconds=2 * seconds)
-        value, floor = ours.median / recording.BATCH, theirs.median / recording.BATCH
+        value, floor = ours.typical / recording.BATCH, theirs.typical / recording.BATCH
         yield row("record()", engine_name, 0, value, floor, RECORD_TARGET)
     with ExitStack() as stack:
         files = {size: _sqlite_file(stack, folder, size) for size in sizes}
@@ -101,7 +103,7 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
             for smaller, larger in pairwise(logs):
                 large, small = interleave(larger.product("newest"), smaller.product("newest"), seconds=seconds)
                 name = f"newest, against {smaller.entries:,} entries"
-                yield row(name, engine_name, larger.entries, large.median, small.median, None)
+                yield row(name, engine_name, larger.entries, large.typical, small.typical, None)
 
 
 def _pages(log: Log, seconds: float) -> Iterator[Row]:
@@ -110,13 +112,13 @@ def _pages(log: Log, seconds: float) -> Iterator[Row]:
         _check(case, product(), floor())
         ours, theirs = interleave(product, floor, seconds=seconds)
         target = None if case.whole else PAGE_TARGET
-        yield row(case.name, log.engine_name, log.entries, ours.median, theirs.median, target)
+        yield row(case.name, log.engine_name, log.entries, ours.typical, theirs.typical, target)
         if case.name == "newest":
             yield row(
                 "newest, 95th percentile against median", log.engine_name, log.entries, ours.p95, ours.median, None
             )
     oldest, newest = interleave(log.product("oldest"), log.product("newest"), seconds=seconds)
-    yield row("oldest against newest", log.engine_name, log.entries, oldest.median, newest.median, DEPTH_TARGET)
+    yield row("oldest against newest", log.engine_name, log.entries, oldest.typical, newest.typical, DEPTH_TARGET)
 
 
 def _check(case: Case, ours: bytes, theirs: bytes) -> None:
@@ -154,7 +156,9 @@ def _open(stack: ExitStack, engine_name: str, folder: Path, size: int, source: t
         found = cases(organisation.id, organisation.zone, str(actor.id), middle, day)
         log_cases = {case.name: case for case in found}
         someone = Someone(reader.id, reader.email, reader.name)
-    cookie = open_session(app, app.test_client(), someone).cookie() or ""
+    browser = open_session(app, app.test_client(), someone)
+    browser.get(LOG)  # the first visit changes the cookie, which then remembers the organisation
+    cookie = browser.cookie() or ""
     stack.callback(_close, app)
     return Log(engine_name, entries, app, driver, cookie, log_cases)
 
@@ -176,6 +180,15 @@ def _path(made: Database) -> str:
 def _progress(label: str, length: int) -> Iterator[Callable[[int], object]]:
     with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
         yield lambda done: bar.update(done - bar.pos)
+
+
+def _warn_if_busy() -> None:
+    """Say so when the machine has other work: that takes more from the long measurements than from the short ones."""
+    waiting, processors = os.getloadavg()[0], os.cpu_count() or 1
+    if waiting > processors / 2:
+        click.echo(
+            f"This machine is busy ({waiting:.1f} waiting for {processors} processors): the ratios will be too high."
+        )
 
 
 def _say(what: str) -> None:

@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from auditweb import database
+from auditweb import database, ids
 from auditweb.demo.cast import NORTHGATE
 from auditweb.demo.happenings import Happening
 from auditweb.demo.loading import tell_all
 from auditweb.demo.world import World
-from auditweb.ids import first_id_at
 from auditweb.models import Event
 from auditweb.recorder import record
 from tests.bench.data import UNTIL
@@ -48,9 +47,8 @@ def measure(engine_name: str, folder: Path, *, seconds: float) -> tuple[Measured
         ):
             rows = [_values(_record(one, happening)) for happening in happenings]
             one.rollback()
-            new_id = itertools.count(first_id_at(UNTIL)).__next__
             recording = _batches(happenings, lambda happening: _record(one, happening))
-            adding = _batches(rows, lambda values: _add(other, new_id(), values))
+            adding = _batches(rows, lambda values: _add(other, values))
             return interleave(recording, adding, seconds=seconds)
 
 
@@ -73,8 +71,8 @@ def _values(event: Event) -> dict[str, Any]:
     return {name: getattr(event, name) for name, _ in Event.__mapper__.columns.items() if name != "id"}
 
 
-def _add(session: Session, event_id: int, values: dict[str, Any]) -> None:
-    session.add(Event(id=event_id, **values))
+def _add(session: Session, values: dict[str, Any]) -> None:
+    session.add(Event(id=ids.new_id(values["occurred_at"]), **values))
     session.flush()
 
 
