@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from auditweb.demo.devices import user_agent
 from auditweb.demo.hours import MONDAY_TO_SATURDAY, WEEKDAYS, Hours
 from auditweb.demo.trade import EUROPE_TO_JAPAN, JAPAN_TO_BRITAIN, Trade
 from auditweb.parties import Actor, ActorType
@@ -13,8 +14,6 @@ YEARS_TOLD = timedelta(days=730)
 
 _LONDON = "Europe/London"
 _TOKYO = "Asia/Tokyo"
-_FIRST_CHROME = 131  # the version of November 2024, with which the demo's count of Chrome releases begins
-_CHROME_OF = datetime.fromisoformat("2024-11-12T00:00:00+00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +92,6 @@ FORWARDER = "Forwarder feed"
 SUPPORT_ADDRESS = "192.0.2.14"
 
 
-def user_agent(browser: str, moment: datetime) -> str:
-    """Return what *browser* ("chrome-windows", "safari-iphone" …) called itself at *moment*."""
-    return _USER_AGENTS[browser].format(
-        chrome=_FIRST_CHROME + (moment - _CHROME_OF) // timedelta(weeks=4),
-        safari=f"{18 + (moment - _CHROME_OF) // timedelta(days=365)}.{1 + moment.month // 3}",
-    )
-
-
 def more_colleagues(company: Company, how_many: int) -> tuple[Colleague, ...]:
     """Return invented colleagues for a demo too big for the named ones, each with a desk job."""
     rng = random.Random(f"colleagues of {company.slug}")
@@ -121,22 +112,6 @@ def more_colleagues(company: Company, how_many: int) -> tuple[Colleague, ...]:
         for number, name in enumerate(rng.sample(names, min(how_many, len(names))), start=1)
     )
 
-
-_USER_AGENTS = {
-    "chrome-windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/{chrome}.0.0.0 Safari/537.36",
-    "edge-windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/{chrome}.0.0.0 Safari/537.36 Edg/{chrome}.0.0.0",
-    "chrome-mac": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/{chrome}.0.0.0 Safari/537.36",
-    "chrome-android": "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/{chrome}.0.0.0 Mobile Safari/537.36",
-    "safari-mac": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/{safari} Safari/605.1.15",
-    "safari-iphone": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/{safari} Mobile/15E148 Safari/604.1",
-    "firefox-linux": "Mozilla/5.0 (X11; Linux x86_64; rv:{chrome}.0) Gecko/20100101 Firefox/{chrome}.0",
-}
 
 _DESK = Hours(_LONDON, time(8, 30), time(17, 45))
 _EARLY = Hours(_LONDON, time(7, 0), time(16, 0))

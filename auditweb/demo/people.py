@@ -55,9 +55,8 @@ def life_of(world: World, who: Colleague) -> Story:
         )
         host = world.someone(rng, "admin", invited)
         if joined - invited > timedelta(days=1):
-            invited = host.hours.soon(rng, invited)
+            invited = min(host.hours.soon(rng, invited), joined - timedelta(minutes=10))
         told.append(world.by(host, invited, c.MEMBER_INVITED, email=who.email, role=who.role))
-        joined = max(joined, invited + timedelta(minutes=10))
         told.append(_from_office(who, world.by(who, joined, c.MEMBER_JOINED, role=who.role)))
         told.append(_from_office(who, _enrols(world, who, joined + timedelta(minutes=rng.uniform(1, 6)))))
         at = host.hours.soon(rng, joined)

@@ -8,7 +8,8 @@ from functools import partial
 
 from auditweb import catalogue as c
 from auditweb.catalogue import Action
-from auditweb.demo.cast import IMPORTOPS, NIGHTLY_JOBS, Colleague, user_agent
+from auditweb.demo.cast import IMPORTOPS, NIGHTLY_JOBS, Colleague
+from auditweb.demo.devices import user_agent
 from auditweb.demo.happenings import Beginning, Happening, Story
 from auditweb.demo.people import moments
 from auditweb.demo.world import World

@@ -27,7 +27,10 @@ class World:
         self.people = company.people + extras
         self.by_email = {person.email: person for person in self.people}
         self._actors = {person.email: Actor(ActorType.MEMBER, ids[person.email], person.name) for person in self.people}
-        self.joined_at = {person.email: self._join(person) for person in self.people}
+        founded = self._join(self.people[0])
+        # The first colleagues are invited on the first day, so none of them can act before the founder did.
+        self.joined_at = {person.email: max(self._join(person), founded + timedelta(hours=2)) for person in self.people}
+        self.joined_at[self.people[0].email] = founded
         self.left_at = {person.email: self._leave(person) for person in self.people}
         self.away: dict[str, tuple[datetime, datetime]] = {}
         self._doing: dict[str, list[Colleague]] = {}

@@ -57,12 +57,14 @@ def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
         return private(response)
     base = url_for("audit_log.index", org=viewer.org_slug)
     rest = _readable_rest(viewer, problem)
+    profiles = viewer.actors([rest.actor]) if rest and rest.actor else {}
+    nothing = Page((), has_newer=False, has_older=False)
     page = render_template(
         "audit_log/bad_filter.html",
         reason=reason,
         base=base,
         rest=base + rest.query() if rest and rest.to_args() else "",
-        rest_description=visible_text(rest.describe()) if rest else "",
+        rest_description=visible_text(rest.describe(_names(rest, nothing, profiles))) if rest else "",
     )
     return private(make_response(page, 400))
 

@@ -14,8 +14,21 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 function say(ctx, text, worthAnotherTry) {
+  const beside = ctx.sourceElement.querySelector?.("[data-problem]");
+  if (beside && !worthAnotherTry) return refuse(ctx.sourceElement, beside, text);
   const again = worthAnotherTry ? () => repeat(ctx) : undefined;
   document.dispatchEvent(new CustomEvent("toast", { detail: { text, bad: true, again } }));
+}
+
+// A form that has a place for it says what is wrong with it there, until something else is entered.
+function refuse(form, beside, text) {
+  const fields = form.querySelectorAll("[aria-describedby]");
+  beside.textContent = text;
+  fields.forEach((field) => field.setAttribute("aria-invalid", "true"));
+  form.addEventListener("input", () => {
+    beside.textContent = "";
+    fields.forEach((field) => field.removeAttribute("aria-invalid"));
+  }, { once: true });
 }
 
 function repeat({ sourceElement, request }) {

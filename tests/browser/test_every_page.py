@@ -186,6 +186,7 @@ def test_nothing_on_the_whole_click_path_breaks_the_policy(new_context: Callable
     for step, until in steps.items():
         page.locator(step).first.click()
         expect(page.locator(until).first).to_be_visible()
+        page.wait_for_timeout(150)  # what is swapped out of band comes a moment later, and closes menus
     page.go_back()
     expect(page.locator("#audit-table")).to_be_visible()
     page.go_back()
