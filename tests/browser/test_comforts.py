@@ -1,5 +1,6 @@
 """Small things that make the page pleasant: theme, times that grow older, tabs in view, days that stay in sight."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -40,7 +41,7 @@ def test_relative_times_grow_older_as_the_server_would_tell_them(maya: Page) -> 
     told = int((time.text_content() or "").split()[0])
 
     maya.clock.run_for("07:00")
-    expect(time).to_have_text(f"{told + 7} min ago")
+    expect(time).to_have_text(re.compile(f"^({told + 7}|{told + 8}) min ago$"))  # a minute may turn while it loads
     maya.clock.run_for("03:00:00")
     expect(time).to_have_text("3 h ago")
     maya.clock.fast_forward("24:00:00")

@@ -59,7 +59,8 @@ def test_the_other_organisation_is_smaller_and_has_all_categories_too() -> None:
 def test_nearly_every_action_occurs() -> None:
     told = {told.happening.action.slug for told in tale(A_MONDAY, 20_000)}
 
-    assert {action.slug for action in catalogue.all_actions()} - told <= NEVER_SEEN
+    ours = {found.slug for found in vars(catalogue).values() if isinstance(found, catalogue.Action)}
+    assert ours - told <= NEVER_SEEN  # other tests of the process may have added actions of a host
 
 
 @pytest.mark.parametrize("until", ENDS)
