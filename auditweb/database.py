@@ -250,7 +250,8 @@ def _see_that_it_lives(connection: psycopg.Connection[Any], record: ConnectionPo
 
 def _choose_transactions(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
     """Have statements that only read commit themselves: BEGIN and ROLLBACK would be two more trips to the server."""
-    connection.autocommit = _reading.get()
+    if connection.autocommit != _reading.get():  # setting it, even to what it is, takes the driver a while
+        connection.autocommit = _reading.get()
 
 
 _ORDINARY = {
