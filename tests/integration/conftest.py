@@ -1,14 +1,18 @@
 """People at their browsers, on a database of the test's own, on SQLite and on PostgreSQL."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from flask import Flask
 
 from auditweb.accounts.permissions import Role
+from auditweb.models import Event
+from tests.log_pages import fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
 
 SignedInAs = Callable[..., Reader]
+FillLog = Callable[..., list[Event]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,6 +58,12 @@ def signed_in_as(app: Flask, organisation: Place) -> SignedInAs:
 def reader(signed_in_as: SignedInAs) -> Reader:
     """An admin of Northgate Imports, signed in."""
     return signed_in_as(Role.ADMIN, name="Ines Ferreira")
+
+
+@pytest.fixture
+def fill(app: Flask, organisation: Place) -> FillLog:
+    """Fill Northgate's log: `fill(51, actor=…)`."""
+    return partial(fill_log, app, organisation)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +11,7 @@ from flask import Flask
 from auditweb import catalogue, clock
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Target
-from tests.log_pages import LOG, NOW, fill_log, follow, rows, spelled, statements
+from tests.log_pages import LOG, NOW, follow, rows, spelled, statements
 from tests.readers import Page, Place, Reader
 
 AnEvent = Callable[..., Event]
@@ -29,11 +28,6 @@ TABS = [
 def _now() -> Iterator[None]:
     with clock.set_to(NOW):
         yield
-
-
-@pytest.fixture
-def fill(app: Flask, organisation: Place) -> FillLog:
-    return partial(fill_log, app, organisation)
 
 
 def without_oob(tag: Tag | None) -> Tag:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import Outcome
 from auditweb.reading.filters import LogFilter
-from tests.log_pages import LOG, NOW, fill_log, rows, spelled, statements
+from tests.log_pages import LOG, NOW, rows, spelled, statements
 from tests.readers import Place, Reader
 
 AnEvent = Callable[..., Event]
@@ -26,11 +25,6 @@ FillLog = Callable[..., list[Event]]
 def _now() -> Iterator[None]:
     with clock.set_to(NOW):
         yield
-
-
-@pytest.fixture
-def fill(app: Flask, organisation: Place) -> FillLog:
-    return partial(fill_log, app, organisation)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +195,16 @@ def test_a_bad_link_gets_the_reason_and_ways_back(
     assert ways == ([LOG + rest] if rest else []) + [LOG]
     for way in ways:
         assert reader.get(way).status == 200
+
+
+def test_a_bad_link_calls_people_by_their_names(reader: Reader) -> None:
+    someone = reader.someone
+    assert someone
+
+    page = reader.get(f"{LOG}?actor=member:{someone.id}&before=nonsense")
+
+    assert f"Entries by {someone.name}" in page.words
+    assert f"member:{someone.id}" not in page.words
 
 
 def test_a_hostile_reason_is_harmless(reader: Reader) -> None:

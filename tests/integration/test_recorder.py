@@ -193,6 +193,7 @@ def test_address_has_one_spelling(session: Session) -> None:
         "2001:DB8:0:0:0:0:0:1": "2001:db8::1",
         "::ffff:203.0.113.58": "203.0.113.58",
         "::FFFF:CB00:713A": "203.0.113.58",
+        "fe80::1%<b>": "fe80::1",
     }
     for given in spellings:
         a_bid(session, origin=Origin(given), occurred_at=NOON)
@@ -298,6 +299,7 @@ BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "no actor": ("actor", {"actor": None}),
     "actor as text": ("actor", {"actor": "Hana"}),
     "actor of an unknown type": ("actor", {"actor": Actor(cast(ActorType, "robot"), "1", "R2")}),
+    "actor of a type that cannot be": ("actor", {"actor": Actor(cast(ActorType, []), "1", "R2")}),
     "actor without id": ("actor.id", {"actor": Actor(ActorType.MEMBER, "", "Hana")}),
     "actor id as a number": ("actor.id", {"actor": Actor(ActorType.MEMBER, cast(str, 42), "Hana")}),
     "actor without name": ("actor.name", {"actor": Actor(ActorType.MEMBER, "42", " ")}),

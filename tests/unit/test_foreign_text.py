@@ -22,7 +22,9 @@ def test_every_control_and_format_character_is_shown() -> None:
         assert visible_text(f"<{character}>") == f"<\\u{{{ord(character):x}}}>"
 
 
-@pytest.mark.parametrize("character", ["\ue000", "\U0010ffff", "\u0378", "\ud800"])
+@pytest.mark.parametrize(
+    "character", ["\ue000", "\U0010ffff", "\u0378", "\ud800", "\u115f", "\u1160", "\u3164", "\uffa0"]
+)
 def test_what_no_font_can_show_is_shown_too(character: str) -> None:
     assert character not in visible(f"a{character}b")
 
