@@ -22,12 +22,11 @@ _HEADER = "X-Request-ID"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _PLAIN_SLUG = re.compile(r"[a-z0-9-]{1,63}")
 
-_log = structlog.stdlib.get_logger("auditweb.requests")
-
 
 def install(app: Flask, settings: Settings) -> None:
     """Log the requests of *app*. Call it before anything else is hooked in, so that its line is written last."""
     configure(settings.log_level)
+    log = _request_log(settings.log_level)
     trusts_proxy = settings.proxy_hops > 0
 
     @app.before_request
@@ -40,13 +39,15 @@ def install(app: Flask, settings: Settings) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers[_HEADER] = g.request_id
-        _log.info(
+        log.info(
             "request",
+            logger="auditweb.requests",
             method=request.method if request.method.isalpha() else "?",
             route=request.url_rule.rule if request.url_rule else None,
             status=response.status_code,
             duration_ms=round((time.perf_counter() - g.request_began) * 1000, 1),
             organisation=_organisation(),
+            request_id=g.request_id,
         )
         return response
 
@@ -90,6 +91,20 @@ def configure(level: str) -> None:
     logging.getLogger("auditweb").setLevel(level.upper())
 
 
+def _request_log(level: str) -> Any:
+    """Return what writes the lines of requests: without the library's detour, which takes a tenth of a millisecond."""
+    return structlog.wrap_logger(
+        _Lines(),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _in_order,
+            _json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+
+
 class _StandardError(logging.StreamHandler[Any]):
     """Writes to what standard error is at the time."""
 
@@ -99,6 +114,13 @@ class _StandardError(logging.StreamHandler[Any]):
     @property
     def stream(self) -> Any:
         return sys.stderr
+
+
+class _Lines:
+    """Writes lines that are ready to where the others go, each in one piece."""
+
+    def info(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
 
 
 _json = structlog.processors.JSONRenderer()  # escapes all but ASCII: one entry is one line in every terminal

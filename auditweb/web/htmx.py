@@ -13,7 +13,7 @@ from markupsafe import Markup
 IN_PAGE: Final = Markup(
     'hx-target="#audit-table" hx-swap="outerHTML show:none" hx-push-url="true" hx-sync="#audit:replace"'
 )
-_VARY = ("HX-Request", "HX-Request-Type", "HX-History-Restore-Request", "Cookie")
+VARY: Final = "HX-Request, HX-Request-Type, HX-History-Restore-Request, Cookie"
 
 
 def wants_fragment() -> bool:
@@ -29,6 +29,6 @@ def render(whole: str, fragment: str, /, **context: object) -> Response:
 
 def private(response: Response) -> Response:
     """Keep *response* out of caches, and a fragment from being taken for the page of the same address."""
-    response.vary.update(_VARY)
+    response.headers["Vary"] = VARY
     response.headers["Cache-Control"] = "private, no-store"
     return response
