@@ -60,7 +60,7 @@ def engine_options(url: str, *, statement_timeout: int = STATEMENT_TIMEOUT) -> d
     if normalise_url(url).get_backend_name() == "sqlite":
         return options | {"connect_args": {"timeout": BUSY_TIMEOUT, "cached_statements": 256}}
     settings = f"-c timezone=UTC -c statement_timeout={statement_timeout * 1000}"
-    return options | {"connect_args": {"options": settings}}
+    return options | {"connect_args": {"options": settings}, "skip_autocommit_rollback": True}
 
 
 def install(engine: Engine, *, guarded: bool = True) -> None:

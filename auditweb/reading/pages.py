@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import BigInteger, Integer, Select, Table, bindparam, literal, null, select
+from sqlalchemy import BigInteger, Select, Table, bindparam, literal, literal_column, null, select
 
 from auditweb import clock
 from auditweb.extensions import db
@@ -15,7 +15,7 @@ from auditweb.reading.filters import LogFilter, clauses
 
 SIZE = 50
 
-_LIMIT, _CURSOR = bindparam("limit", type_=Integer), bindparam("cursor", type_=BigInteger)
+_CURSOR = bindparam("cursor", type_=BigInteger)
 _Place = Literal["newest", "before", "after", "oldest"]
 _event = cast(Table, Event.__table__).c
 
@@ -90,9 +90,9 @@ def is_action_used(org_id: int, action: str) -> bool:
 def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> tuple[list[Row], bool]:
     """Return *size* events and, if there are more, one, newest first; and whether any are across the cursor."""
     names, connection = tuple(values), db.session.connection()
-    given = {**values, "limit": size + 1, "cursor": cursor}
+    given = {**values, "cursor": cursor}
     # Columns on a connection: a page needs no mapped objects, and building them costs more than the query.
-    found = connection.execute(_statement(place, names), given).all()
+    found = connection.execute(_statement(place, names, size + 1), given).all()
     if found or place != "before":
         has_others = bool(found) and found[0].across is not None
     else:
@@ -102,10 +102,15 @@ def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: in
 
 
 @cache
-def _statement(place: _Place, names: tuple[str, ...]) -> Select[Any]:
-    """Build the statement for *place*: a page, and in each row the nearest event on the other side of the cursor."""
+def _statement(place: _Place, names: tuple[str, ...], limit: int) -> Select[Any]:
+    """
+    Build the statement for *place*: a page, and in each row the nearest event on the other side of the cursor.
+
+    The limit stands in its text. PostgreSQL cannot reuse the plan of a statement whose limit is a parameter: it guesses
+    at a tenth of the table, finds that dear, and plans it anew each time, which takes as long as answering it.
+    """
     across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
-    page = select(*COLUMNS, across.label("across")).where(*clauses(_event, names)).limit(_LIMIT)
+    page = select(*COLUMNS, across.label("across")).where(*clauses(_event, names)).limit(literal_column(str(limit)))
     if place == "before":
         page = page.where(_event.id < _CURSOR)
     if place == "after":
@@ -117,7 +122,7 @@ def _statement(place: _Place, names: tuple[str, ...]) -> Select[Any]:
 def _across(place: _Place, names: tuple[str, ...]) -> Select[Any]:
     """Build the question for the nearest matching event that *place* leaves on the other side of its cursor."""
     other = cast(Table, Event.__table__).alias("other").c
-    nearest = select(other.id).where(*clauses(other, names)).limit(1)
+    nearest = select(other.id).where(*clauses(other, names)).limit(literal_column("1"))
     if place == "before":
         return nearest.where(other.id >= _CURSOR).order_by(other.id)
     return nearest.where(other.id <= _CURSOR).order_by(other.id.desc())

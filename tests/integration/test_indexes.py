@@ -61,8 +61,8 @@ def test_filter_is_answered_by_its_index(log: Connection, shape: str, place: Any
         wanted = replace(wanted, from_=date(2026, 6, 1), to=date(2026, 6, 30))
     index = expected if isinstance(expected, str) else expected[log.dialect.name]
     values = wanted.values(NOON)
-    statement = pages._statement(place, tuple(values))
-    given = {**values, "limit": 51, "cursor": ids.first_id_at(NOON - timedelta(days=170))}
+    statement = pages._statement(place, tuple(values), pages.SIZE + 1)
+    given = {**values, "cursor": ids.first_id_at(NOON - timedelta(days=170))}
 
     used, sorts = _plan(log, statement, given)
 
