@@ -60,7 +60,7 @@ class Viewer(Protocol):
     def shortcuts(self) -> bool: ...
 
     def actors(self, refs: Collection[ActorRef]) -> Mapping[ActorRef, ActorProfile]:
-        """Return what is known today of each of *refs*, in one query; the unknown ones are left out."""
+        """Return what is known today of each of *refs*, in one query at most; the unknown ones are left out."""
         ...
 
     def find_actors(self, text: str, *, limit: int) -> Sequence[ActorProfile]:

@@ -28,12 +28,13 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An organisation that someone belongs to today, and as what."""
+    """An organisation that someone belongs to today, and as what; for *people_stamp* see `Organisation`."""
 
     org_id: int
     slug: str
     name: str
     zone: str
+    people_stamp: int
     role: Role
 
     @property
@@ -107,7 +108,9 @@ def find(session_id: str) -> SignedIn | None:
     )
     if not rows:
         return None
-    places = tuple(Place(row[8], row[9], row[10], row[11], Role(row[12])) for row in rows if row[8] is not None)
+    places = tuple(
+        Place(row[8], row[9], row[10], row[11], row[12], Role(row[13])) for row in rows if row[8] is not None
+    )
     return SignedIn(id_hash, *rows[0][:8], places)
 
 
@@ -156,6 +159,7 @@ _FIND = (
         _organisation.slug,
         _organisation.name,
         _organisation.zone,
+        _organisation.people_stamp,
         _membership.role,
     )
     .select_from(SignInSession.__table__)

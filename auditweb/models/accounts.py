@@ -9,7 +9,12 @@ from auditweb.models.base import Base, Moment
 
 
 class Organisation(Base):
-    """A business whose people share one log. *zone* is an IANA name such as Europe/London."""
+    """
+    A business whose people share one log. *zone* is an IANA name such as Europe/London.
+
+    *people_stamp* is a random number that triggers draw anew with every change of its memberships and API keys, and of
+    the names and addresses of those people: while it is the same, nothing told of them has changed.
+    """
 
     __tablename__ = "organisation"
 
@@ -18,6 +23,7 @@ class Organisation(Base):
     name: Mapped[str]
     zone: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(Moment)
+    people_stamp: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class Person(Base):

@@ -9,6 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
@@ -203,6 +204,39 @@ def test_several_upgrades_at_once_take_turns(fresh: Database, tmp_path: Path) ->
 
         assert [process.exitcode for process in processes] == [0, 0, 0]
         assert database.is_current(url)
+
+
+def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
+    """From the first schema that was given out."""
+    with empty_database(fresh, tmp_path) as url:
+        with operator_engine(url) as engine:
+            with engine.begin() as connection:
+                command.upgrade(database._alembic(connection), "0003")
+            moment = 946_684_800_000_000 if engine.dialect.name == "sqlite" else "2000-01-01T00:00:00Z"
+            with engine.begin() as connection:
+                _insert(connection, GOOD | {"occurred_at": moment, "recorded_at": moment})
+                for statement in OLD_ROWS:
+                    connection.execute(sa.text(statement), {"moment": moment})
+        database.upgrade(url)
+
+        with operator_engine(url) as engine, engine.begin() as connection:
+            assert connection.exec_driver_sql("SELECT id, summary FROM event").all() == [(5, "Did")]
+            stamp = sa.text("SELECT people_stamp FROM organisation")
+            assert connection.scalar(stamp) == 0
+            connection.exec_driver_sql("UPDATE person SET name = 'Maya Sato'")
+            assert connection.scalar(stamp) != 0
+            assert connection.exec_driver_sql("SELECT name, role FROM person, membership").all() == [
+                ("Maya Sato", "owner")
+            ]
+
+
+OLD_ROWS = (
+    "INSERT INTO organisation (id, slug, name, zone, created_at)"
+    " VALUES (1, 'northgate', 'Northgate Imports', 'Europe/London', :moment)",
+    "INSERT INTO person (id, email, name, password_hash, active, zone, absolute_times, shortcuts, theme, created_at)"
+    " VALUES (1, 'maya@northgate.example', 'Maya', '', true, '', false, true, 'system', :moment)",
+    "INSERT INTO membership (id, org_id, person_id, role, joined_at) VALUES (1, 1, 1, 'owner', :moment)",
+)
 
 
 def test_migrations_make_what_the_models_say(fresh: Database) -> None:

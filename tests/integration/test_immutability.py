@@ -289,12 +289,14 @@ def test_superuser_as_replica_is_held_by_the_triggers(recorded: Database) -> Non
             sa.text("SELECT tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname")
         ).all()
 
-    assert [tuple(mode) for mode in modes] == [
-        ("event_is_kept", "A"),
-        ("event_is_not_truncated", "A"),
-        ("purge_is_kept", "A"),
-        ("purge_is_not_truncated", "A"),
-    ]
+    assert {mode for _, mode in modes} == {"A"}
+    kept = {name for name, _ in modes} & {
+        "event_is_kept",
+        "event_is_not_truncated",
+        "purge_is_kept",
+        "purge_is_not_truncated",
+    }
+    assert len(kept) == 4
 
 
 def test_server_reads_and_records_all_the_same(recorded: Database) -> None:
