@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
 Call = Callable[[], object]
 
-_WARM_UP = 8  # caches, compiled templates, and the statements that psycopg prepares once asked five times
+_TURN = 10  # calls in a row, as a worker answers one request of the same app after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,33 @@ def row(name: str, engine: str, entries: int, value: float, floor: float, target
 
 
 def interleave(first: Call, second: Call, *, seconds: float, least: int = 40) -> tuple[Measured, Measured]:
-    """Call both in turn, each as often before the other as after it, for so many seconds but *least* times each."""
+    """
+    Call both by turns, each as often before the other as after it, for so many seconds but *least* times each.
+
+    A turn is some calls in a row: right after the other, each call would find the processor's caches full of what it
+    has no use for, and the one that runs more code would pay more for it, which no worker of a server does.
+    """
     took: dict[Call, list[float]] = {first: [], second: []}
     with as_served():
-        for call in (first, second) * _WARM_UP:
-            call()
+        for call in (
+            first,
+            second,
+        ):  # caches, compiled templates, statements that psycopg prepares once asked five times
+            _take_turn(call)
         until = perf_counter() + seconds
         while perf_counter() < until or len(took[first]) < least:
             for call in (first, second, second, first):
-                begun = perf_counter()
-                call()
-                took[call].append(perf_counter() - begun)
+                took[call] += _take_turn(call)
     return Measured(took[first]), Measured(took[second])
+
+
+def _take_turn(call: Call) -> list[float]:
+    """Return the seconds that each call of a turn took."""
+    times = [perf_counter()]
+    for _ in range(_TURN):
+        call()
+        times.append(perf_counter())
+    return [after - before for before, after in pairwise(times)]
 
 
 @contextmanager
