@@ -27,7 +27,7 @@ from auditweb.extensions import db
 from tests.bench import data, recording
 from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, entries_on, visit
-from tests.bench.timing import Row, interleave, row
+from tests.bench.timing import Comparison, Row, compare, row
 from tests.databases import Database, Run, fresh_database
 from tests.readers import Someone, hash_cheaply, open_session
 
@@ -90,9 +90,8 @@ class Log:
 def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds: float) -> Iterator[Row]:
     for engine_name in engines:
         _say(f"record() on {engine_name}")
-        ours, theirs = recording.measure(engine_name, folder, seconds=2 * seconds)
-        value, floor = ours.typical / recording.BATCH, theirs.typical / recording.BATCH
-        yield row("record()", engine_name, 0, value, floor, RECORD_TARGET)
+        compared = recording.measure(engine_name, folder, seconds=2 * seconds)
+        yield row("record()", engine_name, 0, compared, RECORD_TARGET, calls=recording.BATCH)
     with ExitStack() as stack:
         files = {size: _sqlite_file(stack, folder, size) for size in sizes}
         for engine_name in engines:
@@ -101,24 +100,28 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
                 _say(f"{log.entries:,} entries on {engine_name}")
                 yield from _pages(log, seconds)
             for smaller, larger in pairwise(logs):
-                large, small = interleave(larger.product("newest"), smaller.product("newest"), seconds=seconds)
+                compared = compare(larger.product("newest"), smaller.product("newest"), seconds=seconds)
                 name = f"newest, against {smaller.entries:,} entries"
-                yield row(name, engine_name, larger.entries, large.typical, small.typical, None)
+                yield row(name, engine_name, larger.entries, compared, None)
 
 
 def _pages(log: Log, seconds: float) -> Iterator[Row]:
     for case in log.cases.values():
         product, floor = log.product(case.name), log.floor(case.name)
         _check(case, product(), floor())
-        ours, theirs = interleave(product, floor, seconds=seconds)
-        target = None if case.whole else PAGE_TARGET
-        yield row(case.name, log.engine_name, log.entries, ours.typical, theirs.typical, target)
+        compared = compare(product, floor, seconds=seconds)
+        yield row(case.name, log.engine_name, log.entries, compared, None if case.whole else PAGE_TARGET)
         if case.name == "newest":
-            yield row(
-                "newest, 95th percentile against median", log.engine_name, log.entries, ours.p95, ours.median, None
-            )
-    oldest, newest = interleave(log.product("oldest"), log.product("newest"), seconds=seconds)
-    yield row("oldest against newest", log.engine_name, log.entries, oldest.typical, newest.typical, DEPTH_TARGET)
+            yield _spread(log, compared)
+    compared = compare(log.product("oldest"), log.product("newest"), seconds=seconds)
+    yield row("oldest against newest", log.engine_name, log.entries, compared, DEPTH_TARGET)
+
+
+def _spread(log: Log, compared: Comparison) -> Row:
+    """Return the line that tells how much longer than the usual answer a slow one takes."""
+    slow, usual = round(compared.p95 * 1000, 4), round(compared.medians[0] * 1000, 4)
+    name = "newest, 95th percentile against median"
+    return Row(name, log.engine_name, log.entries, slow, usual, round(slow / usual, 3), None, ok=True)
 
 
 def _check(case: Case, ours: bytes, theirs: bytes) -> None:

@@ -18,7 +18,7 @@ from auditweb.demo.world import World
 from auditweb.models import Event
 from auditweb.recorder import record
 from tests.bench.data import UNTIL
-from tests.bench.timing import Measured, interleave
+from tests.bench.timing import Comparison, compare
 from tests.databases import Database, fresh_database
 
 Item = TypeVar("Item")
@@ -33,7 +33,7 @@ _TRIGGERS = {
 }
 
 
-def measure(engine_name: str, folder: Path, *, seconds: float) -> tuple[Measured, Measured]:
+def measure(engine_name: str, folder: Path, *, seconds: float) -> Comparison:
     """Return the time of a batch of `record()` in an open transaction, and that of the floor."""
     world = World(NORTHGATE, UNTIL, defaultdict(lambda: "1"))
     happenings = [told.happening for told in itertools.islice(tell_all({1: world}, 5_000), _DIFFERENT)]
@@ -49,7 +49,7 @@ def measure(engine_name: str, folder: Path, *, seconds: float) -> tuple[Measured
             one.rollback()
             recording = _batches(happenings, lambda happening: _record(one, happening))
             adding = _batches(rows, lambda values: _add(other, values))
-            return interleave(recording, adding, seconds=seconds)
+            return compare(recording, adding, seconds=seconds)
 
 
 def _record(session: Session, happening: Happening) -> Event:

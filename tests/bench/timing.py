@@ -6,37 +6,40 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from time import perf_counter
 
 Call = Callable[[], object]
 
-_TURN = 10  # calls in a row, as a worker answers one request of the same app after the other
+_TURN = 6  # calls in a row, as a worker answers one request of the same app after the other
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Seconds that one thing took, round after round."""
+class Comparison:
+    """Seconds that each call of two took, in a list for each round."""
 
-    seconds: list[float]
-
-    @property
-    def typical(self) -> float:
-        """
-        What it takes while the machine has nothing else to do: the lower quartile.
-
-        Other work only ever adds to a measurement, and more to a long one than to a short one, medians included.
-        """
-        return statistics.quantiles(self.seconds, n=4, method="inclusive")[0]
+    ours: list[list[float]]
+    theirs: list[list[float]]
 
     @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+    def ratio(self) -> float:
+        """
+        How many times as long as theirs ours took: the median of what it was in each round.
+
+        A round is over in a tenth of a second, so that a processor that is slow for a while is slow for both.
+        """
+        pairs = zip(self.ours, self.theirs, strict=True)
+        return statistics.median(statistics.median(ours) / statistics.median(theirs) for ours, theirs in pairs)
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        return statistics.median(chain(*self.ours)), statistics.median(chain(*self.theirs))
 
     @property
     def p95(self) -> float:
-        return statistics.quantiles(self.seconds, n=20, method="inclusive")[18]
+        """What all but a twentieth of our calls took at most."""
+        return statistics.quantiles(chain(*self.ours), n=20, method="inclusive")[18]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +63,32 @@ class Row:
         return asdict(self)
 
 
-def row(name: str, engine: str, entries: int, value: float, floor: float, target: float | None) -> Row:
-    """Return the line for *value* seconds held against *floor* seconds."""
-    ratio = round(value / floor, 3)
-    ok = target is None or ratio <= target
-    return Row(name, engine, entries, round(value * 1000, 4), round(floor * 1000, 4), ratio, target, ok)
+def row(name: str, engine: str, entries: int, compared: Comparison, target: float | None, *, calls: int = 1) -> Row:
+    """Return the line for what was *compared*; one of what was timed is so many *calls*."""
+    value, floor = (seconds * 1000 / calls for seconds in compared.medians)
+    ratio = round(compared.ratio, 3)
+    return Row(
+        name, engine, entries, round(value, 4), round(floor, 4), ratio, target, target is None or ratio <= target
+    )
 
 
-def interleave(first: Call, second: Call, *, seconds: float, least: int = 40) -> tuple[Measured, Measured]:
+def compare(ours: Call, theirs: Call, *, seconds: float, rounds: int = 8) -> Comparison:
     """
-    Call both by turns, each as often before the other as after it, for so many seconds but *least* times each.
+    Call both by turns, each as often before the other as after it, for so many seconds but so many *rounds* at least.
 
     A turn is some calls in a row: right after the other, each call would find the processor's caches full of what it
     has no use for, and the one that runs more code would pay more for it, which no worker of a server does.
     """
-    took: dict[Call, list[float]] = {first: [], second: []}
+    compared = Comparison([], [])
     with as_served():
-        for call in (
-            first,
-            second,
-        ):  # caches, compiled templates, statements that psycopg prepares once asked five times
-            _take_turn(call)
+        _take_turn(ours)  # fills caches, compiles templates, has psycopg prepare its statements
+        _take_turn(theirs)
         until = perf_counter() + seconds
-        while perf_counter() < until or len(took[first]) < least:
-            for call in (first, second, second, first):
-                took[call] += _take_turn(call)
-    return Measured(took[first]), Measured(took[second])
+        while perf_counter() < until or len(compared.ours) < rounds:
+            before, other_before, other_after, after = map(_take_turn, (ours, theirs, theirs, ours))
+            compared.ours.append(before + after)
+            compared.theirs.append(other_before + other_after)
+    return compared
 
 
 def _take_turn(call: Call) -> list[float]:
