@@ -52,8 +52,8 @@ ORGANISATION_RENAMED = Action("organisation.renamed", _C, "Renamed the organisat
 ORGANISATION_ADDRESS_CHANGED = Action("organisation.address_changed", _C, "Changed the registered address")
 VAT_NUMBER_CHANGED = Action("organisation.vat_number_changed", _C, "Changed the VAT number")
 EORI_NUMBER_CHANGED = Action("organisation.eori_number_changed", _C, "Changed the EORI number used for customs")
-ORGANISATION_LOGO_CHANGED = Action("organisation.logo_changed", _C, "Changed the organisation's logo")
-TIME_ZONE_CHANGED = Action("organisation.time_zone_changed", _C, "Set the organisation's time zone to {zone}")
+ORGANISATION_LOGO_CHANGED = Action("organisation.logo_changed", _C, "Changed the organisation’s logo")
+TIME_ZONE_CHANGED = Action("organisation.time_zone_changed", _C, "Set the organisation’s time zone to {zone}")
 CURRENCY_CHANGED = Action("organisation.currency_changed", _C, "Set the main currency to {currency}")
 BILLING_DETAILS_CHANGED = Action("organisation.billing_details_changed", _C, "Changed the billing details")
 PLAN_CHANGED = Action("organisation.plan_changed", _C, "Moved to the {plan} plan")
@@ -70,7 +70,7 @@ INTEGRATION_DISCONNECTED = Action("organisation.integration_disconnected", _C, "
 SUPPORT_ACCESS_ALLOWED = Action(
     "support_access.allowed", _C, "Allowed support to open this organisation", details=("ticket",), sensitive=True
 )
-SUPPORT_ACCESS_ENDED = Action("support_access.ended", _C, "Ended support's access to this organisation")
+SUPPORT_ACCESS_ENDED = Action("support_access.ended", _C, "Ended support’s access to this organisation")
 API_KEY_CREATED = Action("api_key.created", _C, "Created the API key {target}", details=("scope",), sensitive=True)
 API_KEY_SCOPE_CHANGED = Action(
     "api_key.scope_changed", _C, "Changed what the API key {target} may do", details=("scope",), sensitive=True

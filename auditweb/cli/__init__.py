@@ -34,7 +34,7 @@ def _listening(command: Callable[..., None]) -> Callable[..., None]:
 @click.group()
 @click.version_option(package_name="auditweb")
 def commands() -> None:
-    """The audit log of an organisation. Settings are read from the environment; the README lists them."""
+    """The audit log of an organisation. Settings are read from the environment; docs/running.md lists them."""
 
 
 @commands.command()

@@ -101,7 +101,7 @@ def life_of(world: World, consignment: Consignment) -> Story:
     life.via = None
     life.later((0.3, 1.5), "shipping", c.SHIPMENT_COLLECTED, carrier="Solent Vehicle Haulage")
     if life.chance(0.6):
-        life.soon("shipping", c.SHIPMENT_UPDATED, fields="haulier's reference")
+        life.soon("shipping", c.SHIPMENT_UPDATED, fields="haulier’s reference")
     life.later((0.4, 1.5), "yard", c.SHIPMENT_DELIVERED, place=on.yard)
     if life.chance(0.5):
         life.later((0.5, 4), "shipping", c.SHIPMENT_STATUS_CHANGED, status="closed")

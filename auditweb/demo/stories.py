@@ -274,7 +274,7 @@ def _data_export(world: World) -> Story:
     """The owner asks for everything; the nightly jobs have it ready within the hour."""
     maya = world.colleague(MAYA)
     day = maya.hours.working_day(world.ago(days=1), -1)
-    what = {"scope": "the organisation's data", "format": "ZIP"}
+    what = {"scope": "the organisation’s data", "format": "ZIP"}
     yield world.by(maya, maya.hours.at(day, time(9, 40)), c.EXPORT_REQUESTED, **what)
     done = maya.hours.at(day, time(10, 17))
     yield world.by_itself(NIGHTLY_JOBS, done, c.EXPORT_COMPLETED, records="48211", size="1.3 GB", **what)

@@ -23,6 +23,11 @@ class Kind:
     icon: str = ""
     hue: int | None = None
 
+    @property
+    def label_adds(self) -> bool:
+        """Whether the words say more than the badge beside the name."""
+        return not set(self.label.lower().split()) <= set(self.badge.lower().replace(",", "").split())
+
 
 MEMBER = Kind("Member")
 FORMER_MEMBER = Kind("Former member", "Removed", "b-removed")

@@ -124,7 +124,9 @@ class Details:
             more.insert(0, Markup("Now called {}").format(_foreign(profile.name)))
         if profile and profile.note:
             more.insert(0, _foreign(profile.note))
-        return Detail(term, _foreign(name) + " " + badges(ref, name, kind), (Markup(kind.label), *more))
+        if kind.label_adds:
+            more.insert(0, Markup(kind.label))
+        return Detail(term, _foreign(name) + " " + badges(ref, name, kind), tuple(more))
 
     def _from(self) -> Detail:
         return Detail("From", _foreign(self._event.ip) if self._event.ip else _not_recorded())

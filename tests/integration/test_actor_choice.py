@@ -110,7 +110,7 @@ def test_typing_narrows_the_choice(everyone: Reader, text: str, found: dict[str,
     page = everyone.get(address)
 
     assert groups(page) == options(everyone.get(address, htmx=True)) == found
-    assert ("Nobody is called that" in page.words) == (not found)
+    assert ("No actor has that name" in page.words) == (not found)
 
 
 def test_more_than_can_be_listed_is_said(

@@ -63,7 +63,7 @@ def test_an_entry_tells_all_it_holds(reader: Reader, event: Event) -> None:
     assert details(page) == {
         "When": "23 Nov 2026, 10:19:07 GMT 2026-11-23T10:19:07Z",
         "Actor": "Hana Sato Member hana@northgate.example " + f"member:{event.actor_id}",
-        "Through": "Dealer feed API key API key made by Hana Sato api_key:key_1",
+        "Through": "Dealer feed API key made by Hana Sato api_key:key_1",
         "From": "203.0.113.58",
         "Device": "Chrome 156 on Windows Request 7c1e94b0",
         "Action": "member.role_changed Changed the role of target to role",
