@@ -2,15 +2,13 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from auditweb import database, ids
+from auditweb import ids
 from auditweb.demo.cast import NORTHGATE
 from auditweb.demo.happenings import Happening
 from auditweb.demo.loading import tell_all
@@ -20,6 +18,7 @@ from auditweb.recorder import record
 from tests.bench.data import UNTIL
 from tests.bench.timing import Comparison, compare
 from tests.databases import Database, fresh_database
+from tests.ledgers import operator_engine, server_engine
 
 Item = TypeVar("Item")
 
@@ -40,8 +39,8 @@ def measure(engine_name: str, folder: Path, *, seconds: float) -> Comparison:
     with fresh_database(engine_name, folder) as ours, fresh_database(engine_name, folder) as theirs:
         _drop_triggers(theirs)
         with (
-            _engine(ours.url) as product,
-            _engine(theirs.url) as floor,
+            server_engine(ours.url) as product,
+            server_engine(theirs.url) as floor,
             Session(product) as one,
             Session(floor) as other,
         ):
@@ -86,19 +85,7 @@ def _batches(items: Sequence[Item], one: Callable[[Item], object]) -> Callable[[
     return batch
 
 
-@contextmanager
-def _engine(url: str) -> Iterator[sa.Engine]:
-    engine = sa.create_engine(database.normalise_url(url), **database.engine_options(url))
-    database.install(engine)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 def _drop_triggers(made: Database) -> None:
-    engine = database.operator_engine(made.owner_url)
-    with engine.begin() as connection:
+    with operator_engine(made.owner_url) as engine, engine.begin() as connection:
         for statement in connection.exec_driver_sql(_TRIGGERS[made.engine_name]).scalars().all():
             connection.exec_driver_sql(statement)
-    engine.dispose()
