@@ -1,8 +1,8 @@
 """
 Who is known in an organisation: its members, former members and API keys, as they are called today.
 
-Every page of the log asks. What was found is remembered for as long as the organisation's stamp is the same, which the
-database draws anew with every change of its people and keys: an answer is never out of date.
+Every page of the log asks. What was found is remembered for as long as two stamps are the same, which the database
+draws anew with every change of an organisation's people and keys, and of anybody's name. So no answer is out of date.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,29 +28,34 @@ from auditweb.models import ApiKey, Membership, Person
 from auditweb.parties import ActorRef, ActorType
 from auditweb.viewer import ActorProfile, Standing
 
-MOST_REMEMBERED: Final = 20_000  # of all organisations together, about five megabytes
+MOST_REMEMBERED: Final = (
+    10_000  # of all organisations together: three megabytes, twenty with the longest ids there can be
+)
 
 _Found = Row[str, str, str, str, int]
-_Memory = dict[tuple[int, int, ActorRef], ActorProfile | None]
+_Stamps = tuple[int, int]
+_Memory = dict[tuple[int, _Stamps, ActorRef], ActorProfile | None]
 
 _remembered: WeakKeyDictionary[Engine, _Memory] = WeakKeyDictionary()
 
+_KNOWN_HERE = (ActorType.MEMBER, ActorType.API_KEY)
 _person, _membership, _api_key = Person.__table__.c, Membership.__table__.c, ApiKey.__table__.c
 
 
-def find_profiles(org_id: int, stamp: int, refs: Collection[ActorRef]) -> Mapping[ActorRef, ActorProfile]:
+def find_profiles(org_id: int, stamps: _Stamps, refs: Collection[ActorRef]) -> Mapping[ActorRef, ActorProfile]:
     """
     Return what is known of each of *refs* in an organisation, in one query or none; the unknown ones are left out.
 
-    *stamp* is the organisation's `people_stamp`, read in this request and before: what is remembered under it holds.
+    *stamps* are the `people_stamp` of the organisation and the `names_stamp` of all, read before, in the same request:
+    what was found since they were drawn still holds.
     """
     memory = _remembered.setdefault(db.engine, {})
-    known = {ref: memory.get((org_id, stamp, ref), ...) for ref in refs}
+    known = {ref: memory.get((org_id, stamps, ref), ...) for ref in refs if ref.type in _KNOWN_HERE}
     if new := [ref for ref, profile in known.items() if profile is ...]:
         found = dict.fromkeys(new) | {profile.ref: profile for profile in _look_up(org_id, new)}
         if len(memory) + len(found) > MOST_REMEMBERED:
             memory.clear()  # old stamps and all; what is needed is soon back
-        memory.update({(org_id, stamp, ref): profile for ref, profile in found.items()})
+        memory.update({(org_id, stamps, ref): profile for ref, profile in found.items()})
         known.update(found)
     return {ref: profile for ref, profile in known.items() if isinstance(profile, ActorProfile)}
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from auditweb import clock
 from auditweb.accounts.permissions import Right, Role, may
 from auditweb.extensions import db
-from auditweb.models import Membership, Organisation, Person, SignInSession
+from auditweb.models import Directory, Membership, Organisation, Person, SignInSession
 from auditweb.parties import Actor, ActorType, Origin
 
 IDLE_LIMIT = timedelta(minutes=30)
@@ -55,6 +55,7 @@ class SignedIn:
     shortcuts: bool
     theme: str
     seen_at: datetime
+    names_stamp: int
     places: tuple[Place, ...]
 
     @property
@@ -109,9 +110,9 @@ def find(session_id: str) -> SignedIn | None:
     if not rows:
         return None
     places = tuple(
-        Place(row[8], row[9], row[10], row[11], row[12], Role(row[13])) for row in rows if row[8] is not None
+        Place(row[9], row[10], row[11], row[12], row[13], Role(row[14])) for row in rows if row[9] is not None
     )
-    return SignedIn(id_hash, *rows[0][:8], places)
+    return SignedIn(id_hash, *rows[0][:9], places)
 
 
 def touch(id_hash: str) -> None:
@@ -155,6 +156,7 @@ _FIND = (
         _person.shortcuts,
         _person.theme,
         _session.seen_at,
+        select(Directory.names_stamp).scalar_subquery(),
         _organisation.id,
         _organisation.slug,
         _organisation.name,

@@ -62,7 +62,7 @@ class MemberViewer:
 
     def actors(self, refs: Collection[ActorRef]) -> Mapping[ActorRef, ActorProfile]:
         """Return what is known today of each of *refs*, in one query at most; the unknown ones are left out."""
-        return directory.find_profiles(self.org_id, self.place.people_stamp, refs)
+        return directory.find_profiles(self.org_id, (self.place.people_stamp, self.person.names_stamp), refs)
 
     def find_actors(self, text: str, *, limit: int) -> Sequence[ActorProfile]:
         """Return members, former members and API keys whose name or address contains *text*, current ones first."""

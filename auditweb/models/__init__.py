@@ -1,6 +1,6 @@
 """The tables, and nothing else."""
 
-from auditweb.models.accounts import ApiKey, Membership, Organisation, Person, Rate, SignInSession
+from auditweb.models.accounts import ApiKey, Directory, Membership, Organisation, Person, Rate, SignInSession
 from auditweb.models.base import Base
 from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
@@ -9,6 +9,7 @@ __all__ = [
     "ApiKey",
     "Base",
     "DemoMark",
+    "Directory",
     "Event",
     "Membership",
     "Organisation",

@@ -12,8 +12,7 @@ class Organisation(Base):
     """
     A business whose people share one log. *zone* is an IANA name such as Europe/London.
 
-    *people_stamp* is a random number that triggers draw anew with every change of its memberships and API keys, and of
-    the names and addresses of those people: while it is the same, nothing told of them has changed.
+    *people_stamp* is a random number that triggers draw anew with every change of its memberships and API keys.
     """
 
     __tablename__ = "organisation"
@@ -75,6 +74,15 @@ class ApiKey(Base):
     maker_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[datetime] = mapped_column(Moment)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Directory(Base):
+    """One row: *names_stamp* is a random number that triggers draw anew with every change of a name or an address."""
+
+    __tablename__ = "directory"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    names_stamp: Mapped[int] = mapped_column(BigInteger)
 
 
 class SignInSession(Base):

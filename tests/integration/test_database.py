@@ -221,10 +221,12 @@ def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
 
         with operator_engine(url) as engine, engine.begin() as connection:
             assert connection.exec_driver_sql("SELECT id, summary FROM event").all() == [(5, "Did")]
-            stamp = sa.text("SELECT people_stamp FROM organisation")
-            assert connection.scalar(stamp) == 0
+            stamps = sa.text("SELECT people_stamp, names_stamp FROM organisation, directory")
+            first = connection.execute(stamps).one()
+            assert 0 not in first
             connection.exec_driver_sql("UPDATE person SET name = 'Maya Sato'")
-            assert connection.scalar(stamp) != 0
+            connection.exec_driver_sql("UPDATE membership SET role = 'owner'")
+            assert not set(connection.execute(stamps).one()) & set(first)
             assert connection.exec_driver_sql("SELECT name, role FROM person, membership").all() == [
                 ("Maya Sato", "owner")
             ]

@@ -43,7 +43,7 @@ def stranger(app: Flask, other_organisation: Place) -> Someone:
 def viewer(app: Flask, organisation: Place, hana: Someone, left: Someone, stranger: Someone) -> Iterator[Viewer]:
     with app.app_context():
         place = Membership(organisation.id, organisation.slug, organisation.name, organisation.zone, 0, Role.ADMIN)
-        person = SignedIn("", hana.id, hana.email, hana.name, "", False, True, "system", now(), (place,))
+        person = SignedIn("", hana.id, hana.email, hana.name, "", False, True, "system", now(), 0, (place,))
         yield MemberViewer(person, place)
 
 
