@@ -10,6 +10,7 @@ import secrets
 import sys
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -106,10 +107,13 @@ def _request_log(level: str) -> Any:
 
 
 class _StandardError(logging.StreamHandler[Any]):
-    """Writes to what standard error is at the time."""
+    """Writes to what standard error is at the time. What cannot be written is lost, and fails nothing."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library calls it so
+        """Do not tell of it: that would be written to standard error."""
 
     @property
     def stream(self) -> Any:
@@ -117,10 +121,11 @@ class _StandardError(logging.StreamHandler[Any]):
 
 
 class _Lines:
-    """Writes lines that are ready to where the others go, each in one piece."""
+    """Writes lines that are ready to where the others go, each in one piece. No request fails for want of its line."""
 
     def info(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
+        with suppress(OSError, ValueError, AttributeError):  # a full disk, a closed pipe, no standard error at all
+            sys.stderr.write(line + "\n")
 
 
 _json = structlog.processors.JSONRenderer()  # escapes all but ASCII: one entry is one line in every terminal

@@ -1,8 +1,11 @@
 """The server's own log: a line a request, and no secrets."""
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
@@ -55,6 +58,7 @@ def test_each_request_has_an_id_of_its_own(client: FlaskClient, lines: Lines) ->
         "/sign-in?next=/o/S3CRET",
         "/o/northgate/settings/audit-log?q=S3CRET",
         "/o/S3CRET!/x",
+        "/o/S3CRET!/settings/audit-log",
         "/?S3CRET",
     ],
 )
@@ -74,6 +78,59 @@ def test_no_secret_is_logged(client: FlaskClient, lines: Lines, capsys: pytest.C
     logged = capsys.readouterr().err
     assert len(logged.splitlines()) == 2
     assert "S3CRET" not in logged
+
+
+def test_method_that_is_no_word_is_not_repeated(client: FlaskClient, lines: Lines) -> None:
+    client.open("/healthz", method="S3CRET\x1b[1m")
+
+    (line,) = lines()
+    assert line["method"] == "?"
+
+
+class Sink(io.StringIO):
+    """A standard error that remembers each writing to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        return len(text)
+
+
+def test_line_is_written_in_one_piece(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the lines of threads would run into each other."""
+    sink = Sink()
+    monkeypatch.setattr(sys, "stderr", sink)
+
+    client.get("/healthz")
+    client.get("/healthz")
+
+    assert [text.count("\n") for text in sink.written] == [1, 1]
+    assert all(json.loads(text)["event"] == "request" for text in sink.written)
+
+
+def no_space() -> io.TextIOBase:
+    full = io.StringIO()
+    full.write = Mock(side_effect=OSError(28, "No space left on device"))  # type: ignore[method-assign]
+    return full
+
+
+def closed() -> io.TextIOBase:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("make", [no_space, closed, lambda: None], ids=["full", "closed", "missing"])
+def test_request_is_answered_where_nothing_can_be_logged(
+    visitor: Reader, monkeypatch: pytest.MonkeyPatch, make: Callable[[], io.TextIOBase | None]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", make())
+
+    assert visitor.get("/healthz").status == 200
+    assert visitor.post("/sign-in", {"email": "nobody@northgate.example", "password": "x"}).status < 500
 
 
 def test_request_that_fails_leaves_its_line_and_its_reason(app: Flask, lines: Lines) -> None:
