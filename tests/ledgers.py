@@ -2,10 +2,11 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from typing import Any
+from unittest.mock import patch
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -68,10 +69,12 @@ def in_processes(work: Callable[..., None], arguments: list[tuple[Any, ...]]) ->
     return [process.exitcode for process in processes]
 
 
-def record_same_moment(url: str, name: str, entries: int, at_once: int) -> None:
-    """Record *entries* events of one millisecond, numbered, *at_once* in a transaction."""
+def record_same_moment(url: str, name: str, entries: int, at_once: int, start: int | None = None) -> None:
+    """Record *entries* events of one millisecond, numbered, *at_once* in a transaction, with ids from *start* on."""
     actor = Actor(ActorType.SYSTEM, name, name)
-    with server_engine(url) as engine:
+    with server_engine(url) as engine, ExitStack() as stack:
+        if start is not None:
+            stack.enter_context(patch("auditweb.ids.secrets.randbits", return_value=start))
         for first in range(0, entries, at_once):
             with Session(engine) as session, session.begin():
                 for number in range(first, first + at_once):

@@ -68,6 +68,7 @@ def test_filter_is_answered_by_its_index(log: Connection, shape: str, place: Any
 
     assert not sorts
     assert used == {index}
+    assert f"LIMIT {pages.SIZE + 1}" in str(statement.compile(dialect=log.dialect))  # as a parameter it costs the plan
 
 
 def _plan(log: Connection, statement: Any, given: dict[str, Any]) -> tuple[set[str], bool]:
