@@ -146,13 +146,20 @@ def _known(action: object) -> Action:
 
 
 def _moment(occurred_at: object, now: datetime) -> datetime:
-    if not isinstance(occurred_at, datetime) or occurred_at.utcoffset() is None:
+    if not isinstance(occurred_at, datetime) or not _has_zone(occurred_at):
         raise RecordError("occurred_at", "a date and time with its zone is needed")
     if occurred_at > now + MAX_AHEAD:
         raise RecordError("occurred_at", "this is more than five minutes in the future")
     if occurred_at < ids.EPOCH:
         raise RecordError("occurred_at", "this is before the year 2000")
     return occurred_at.astimezone(UTC)
+
+
+def _has_zone(moment: datetime) -> bool:
+    try:
+        return moment.utcoffset() is not None
+    except Exception:  # noqa: BLE001 - a zone is any code of the caller's
+        return False
 
 
 def _facts_and_sentence(action: Action, facts: object, target: object) -> dict[str, Any]:
@@ -275,9 +282,10 @@ _OUTCOMES = frozenset(Outcome)
 _SECRET = (
     "password", "passwd", "passphrase", "passcode", "secret", "token", "authorization", "authorisation", "credential",
     "apikey", "privatekey", "accesskey", "signingkey", "sessionid", "sessionkey", "cookie", "bearer", "recoverycode",
-    "backupcode", "securitycode", "connectionstring",
+    "backupcode", "securitycode", "connectionstring", "encryptionkey", "hmackey", "sshkey", "pincode", "otpcode",
+    "onetimecode", "mfacode", "2facode", "verificationcode", "basicauth",
 )  # fmt: skip
-_SECRET_WORDS = frozenset({"auth", "cvc", "cvv", "jwt", "otp", "pin", "pwd", "seed", "totp"})
+_SECRET_WORDS = frozenset({"auth", "cvc", "cvv", "jwt", "otp", "pass", "pin", "pw", "pwd", "seed", "totp"})
 
 
 # Writing it
