@@ -39,7 +39,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH="/",
-        TRUSTED_HOSTS=[settings.public_host] if settings.public_host else ["localhost", "127.0.0.1"],
+        TRUSTED_HOSTS=[settings.public_host] if settings.public_host else ["localhost", "127.0.0.1", settings.host],
         PREFERRED_URL_SCHEME="https" if settings.secure else "http",
         PUBLIC_URL=settings.public_url,  # what links for people elsewhere start with
         MAX_CONTENT_LENGTH=LARGEST_BODY,

@@ -234,6 +234,16 @@ def test_another_host_is_refused(app: Flask) -> None:
         assert answer.headers["Content-Security-Policy"] == POLICY
 
 
+@pytest.mark.parametrize(
+    ("listening", "host"), [("127.0.0.1", "localhost:8000"), ("127.0.0.2", "127.0.0.2:8000"), ("::1", "localhost:8000")]
+)
+def test_server_answers_to_where_it_listens(settings: Settings, make_app: MakeApp, listening: str, host: str) -> None:
+    client = make_app(settings.model_copy(update={"host": listening})).test_client()
+
+    assert client.get("/sign-in", headers={"Host": host}).status_code == 200
+    assert client.get("/sign-in", headers={"Host": "127.0.0.3:8000"}).status_code == 400
+
+
 def test_by_https_only_the_public_host_is_served(secure_app: Flask) -> None:
     client = secure_app.test_client()
 
