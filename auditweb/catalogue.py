@@ -236,8 +236,8 @@ DOCUMENT_TRANSLATED = Action("document.translated", _C, "Added a translation of 
 DOCUMENT_APPROVED = Action("document.approved", _C, "Approved the {document} for {target}")
 DOCUMENT_REJECTED = Action("document.rejected", _C, "Rejected the {document} for {target}: {reason}")
 DOCUMENT_SIGNED = Action("document.signed", _C, "Signed the {document} for {target}")
-DOCUMENT_REQUESTED = Action("document.requested", _C, "Asked {target} for the {document}")
-DOCUMENT_REMINDED = Action("document.reminder_sent", _C, "Reminded {target} that the {document} is missing")
+DOCUMENT_REQUESTED = Action("document.requested", _C, "Asked for the {document} for {target}")
+DOCUMENT_REMINDED = Action("document.reminder_sent", _C, "Sent a reminder that the {document} for {target} is missing")
 DOCUMENT_SHARED = Action(
     "document.shared", _C, "Shared the {document} for {target} with {recipient}", details=("file",), sensitive=True
 )
@@ -251,7 +251,9 @@ CUSTOMS_PACK_SIGNED_OFF = Action("document.customs_pack_signed_off", _C, "Signed
 _C = Category.SHIPMENTS
 SHIPMENT_CREATED = Action("shipment.created", _C, "Created the shipment {target}", details=("vessel", "voyage", "port"))
 SHIPMENT_UPDATED = Action("shipment.updated", _C, "Updated the details of {target}", details=("fields",))
-SHIPMENT_BOOKED = Action("shipment.booked", _C, "Booked space for {target} on {vessel}", details=("voyage", "port"))
+SHIPMENT_BOOKED = Action(
+    "shipment.booked", _C, "Confirmed the booking for {target}", details=("vessel", "voyage", "port")
+)
 SHIPMENT_VEHICLE_ADDED = Action("shipment.vehicle_added", _C, "Added {vehicle} to {target}")
 SHIPMENT_VEHICLE_REMOVED = Action("shipment.vehicle_removed", _C, "Took {vehicle} off {target}")
 SHIPMENT_INSURED = Action("shipment.insured", _C, "Insured {target} with {insurer}", details=("policy",))
@@ -291,7 +293,7 @@ SUPPLIER_BANK_DETAILS_CHANGED = Action(
 )
 SUPPLIER_APPROVED = Action("supplier.approved", _C, "Approved {target} as a supplier")
 SUPPLIER_SUSPENDED = Action("supplier.suspended", _C, "Suspended {target}", details=("reason",))
-SUPPLIER_MADE_DEFAULT = Action("supplier.made_default", _C, "Made {target} the usual supplier for {service}")
+SUPPLIER_MADE_DEFAULT = Action("supplier.made_default", _C, "Made {target} the usual {kind}")
 SUPPLIER_CONTRACT_RENEWED = Action("supplier.contract_renewed", _C, "Renewed the contract with {target}")
 SUPPLIER_INVOICE_APPROVED = Action("supplier.invoice_approved", _C, "Approved invoice {invoice} from {target}")
 SUPPLIER_PAID = Action("supplier.paid", _C, "Recorded the payment of invoice {invoice} to {target}")

@@ -125,6 +125,8 @@ def is_current(url: str) -> bool:
     """Tell whether the database at *url* has all migrations, without changing it."""
     parsed = normalise_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        if not Path(parsed.database or "").absolute().parent.is_dir():
+            raise UnusableError(f"The database {parsed.render_as_string()} cannot be used: there is no such folder.")
         return False  # connecting would create the file
     with _used_once(url) as engine, reading(), engine.connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
@@ -160,7 +162,7 @@ def _used_once(url: str) -> Iterator[Engine]:
     try:
         yield engine
     except sa.exc.DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
+        reason = " ".join(str(error.orig).split()).rstrip(".?!")
         raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
     finally:
         engine.dispose()

@@ -6,21 +6,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
+from click.core import ParameterSource
 
-from auditweb import database, demo
+from auditweb import clock, database, demo
 from auditweb.app import create_app
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
 from auditweb.web.sign_in import offer
 
 _MENDABLE = 2
+_LOADED = (
+    "The demo is here already, up to {until:%d %B %Y, %H:%M} UTC, and kept as it is: "
+    "--entries and --until are for loading one. Delete it first to load another: {place}"
+)
 
 
 def main() -> None:
     """Run the command line. What its caller can mend is said in one sentence, with exit code 2, and no traceback."""
     try:
         commands(prog_name="auditweb")
-    except (ConfigError, ListenError, database.UnusableError, demo.DemoError) as error:
+    except database.UnusableError as error:
+        click.echo(f"auditweb: AUDITWEB_DATABASE_URL: {error}", err=True)
+        sys.exit(_MENDABLE)
+    except (ConfigError, ListenError, demo.DemoError) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
 
@@ -61,7 +69,8 @@ def show_demo(host: str | None, port: int | None, entries: int, until: str | Non
     settings = _settings(host, port, for_demo=True)
     demo.keep_to_this_machine(settings)
     check_port(settings)
-    end = _moment(until)
+    end = _moment(until) or clock.now()
+    demo.check(end, entries)
     if not database.is_current(settings.database_url):
         click.echo("Preparing the database")
         database.upgrade(settings.database_url)
@@ -70,6 +79,9 @@ def show_demo(host: str | None, port: int | None, entries: int, until: str | Non
         mark = demo.find_mark()
         if mark is None or mark.finished_at is None:
             _load(entries, end)
+        elif _is_given("entries", "until"):
+            place = database.normalise_url(settings.database_url).render_as_string()
+            click.echo(_LOADED.format(until=mark.until, place=place))
     offer(app, demo.SIGN_INS, demo.PASSWORD)
     run(app, settings, when_ready=lambda: click.echo(_welcome(settings)))
 
@@ -83,6 +95,12 @@ def upgrade() -> None:
     else:
         database.upgrade(settings.database_url)
         click.echo("The database is up to date now.")
+
+
+def _is_given(*options: str) -> bool:
+    """Tell whether any of these options stood on the command line."""
+    context = click.get_current_context()
+    return any(context.get_parameter_source(option) is ParameterSource.COMMANDLINE for option in options)
 
 
 def _settings(host: str | None = None, port: int | None = None, *, for_demo: bool = False) -> Settings:
@@ -108,7 +126,7 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _load(entries: int, until: datetime | None) -> None:
+def _load(entries: int, until: datetime) -> None:
     """Load the demo, or go on where an earlier start was interrupted, showing how far it is."""
     label = "Loading the demo: two organisations, two years"
     with click.progressbar(length=entries, label=label, update_min_steps=100) as bar:

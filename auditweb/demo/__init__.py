@@ -1,7 +1,7 @@
 """The demo: two businesses and two years of their work, with stories in it to find."""
 
 from auditweb.demo.cast import PASSWORD
-from auditweb.demo.loading import DEFAULT_ENTRIES, DemoError, load
+from auditweb.demo.loading import DEFAULT_ENTRIES, DemoError, check, load
 from auditweb.demo.mark import find_mark, keep_demo_to_this_machine, keep_to_this_machine
 
 SIGN_INS = (
@@ -17,6 +17,7 @@ __all__ = [
     "PASSWORD",
     "SIGN_INS",
     "DemoError",
+    "check",
     "find_mark",
     "keep_demo_to_this_machine",
     "keep_to_this_machine",

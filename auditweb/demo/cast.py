@@ -64,10 +64,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """An organisation of the demo. *share* is its part of all entries."""
+    """An organisation of the demo, which once had another name. *share* is its part of all entries."""
 
     slug: str
     name: str
+    first_name: str
     zone: str
     trade: Trade
     share: float
@@ -136,6 +137,7 @@ _YUTO = Colleague(
 NORTHGATE = Company(
     slug="northgate",
     name="Northgate Imports",
+    first_name="Northgate Cars",
     zone=_LONDON,
     trade=JAPAN_TO_BRITAIN,
     share=0.9,
@@ -322,6 +324,7 @@ NORTHGATE = Company(
 OSAKA_BAY = Company(
     slug="osaka-bay",
     name="Osaka Bay Motors",
+    first_name="Osaka Bay Trading",
     zone=_TOKYO,
     trade=EUROPE_TO_JAPAN,
     share=0.1,

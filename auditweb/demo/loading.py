@@ -73,6 +73,16 @@ def load(
     return mark
 
 
+def check(until: datetime, entries: int) -> None:
+    """Raise DemoError for a time or a number of entries that make no demo."""
+    if until.utcoffset() is None:
+        raise DemoError("The demo ends at a moment with a time zone.")
+    if not EARLIEST_END <= until <= clock.now():
+        raise DemoError(f"The demo can end between {EARLIEST_END:%B %Y} and now.")
+    if not LEAST_ENTRIES <= entries <= MOST_ENTRIES:
+        raise DemoError(f"The demo can have {LEAST_ENTRIES:,} to {MOST_ENTRIES:,} entries.")
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A happening, and the organisation whose log tells of it."""
@@ -92,12 +102,7 @@ def tell_all(worlds: Mapping[int, World], entries: int) -> Iterator[Told]:
 
 def begin(until: datetime, entries: int) -> DemoMark:
     """Make the organisations, their people and keys, and mark the database, all in one transaction."""
-    if until.utcoffset() is None:
-        raise DemoError("The demo ends at a moment with a time zone.")
-    if not EARLIEST_END <= until <= clock.now():
-        raise DemoError(f"The demo can end between {EARLIEST_END:%B %Y} and now.")
-    if not LEAST_ENTRIES <= entries <= MOST_ENTRIES:
-        raise DemoError(f"The demo can have {LEAST_ENTRIES:,} to {MOST_ENTRIES:,} entries.")
+    check(until, entries)
     if db.session.scalar(select(Organisation.id).limit(1)) is not None:
         raise DemoError("This database holds an organisation already: the demo needs a database of its own.")
     mark = DemoMark(until=until.astimezone(UTC), entries=entries, loaded=0)

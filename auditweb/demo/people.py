@@ -25,7 +25,7 @@ def founding(world: World) -> Story:
     """Tell how the organisation began and its teams came to be."""
     owner = world.people[0]
     at = world.joined_at[owner.email]
-    told = [_from_office(owner, world.by(owner, at, c.ORGANISATION_CREATED, name=world.company.name))]
+    told = [_from_office(owner, world.by(owner, at, c.ORGANISATION_CREATED, name=world.company.first_name))]
     for action, facts in (
         (c.TIME_ZONE_CHANGED, {"zone": world.company.zone}),
         (c.CURRENCY_CHANGED, {"currency": "pounds sterling" if world.trade.to_britain else "yen"}),

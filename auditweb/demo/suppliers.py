@@ -17,7 +17,7 @@ def life_of(world: World, number: int, invoices: int) -> Story:
     life.soon("suppliers", c.SUPPLIER_CREATED, kind=kind)
     life.later((0.5, 3), "finance", c.SUPPLIER_APPROVED)
     if life.chance(0.5):
-        life.soon("suppliers", c.SUPPLIER_MADE_DEFAULT, service=kind)
+        life.soon("suppliers", c.SUPPLIER_MADE_DEFAULT, kind=kind)
     archived = life.chance(0.2)
     gone = world.until - timedelta(days=rng.uniform(20, 300)) if archived else world.until
     rhythm = (gone - life.at) / max(invoices, 1)

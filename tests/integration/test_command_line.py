@@ -71,9 +71,19 @@ def test_database_must_be_up_to_date(auditweb: Called, tmp_path: Path) -> None:
 def test_database_that_does_not_answer(auditweb: Called) -> None:
     sentence = says(auditweb("upgrade", database_url=f"postgresql://me:hunter2@127.0.0.1:{free_port()}/log"))
 
-    assert sentence.startswith("The database postgresql+psycopg://me:***@127.0.0.1")
+    assert sentence.startswith("AUDITWEB_DATABASE_URL: The database postgresql+psycopg://me:***@127.0.0.1")
     assert "cannot be used" in sentence
     assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize("command", ["serve", "upgrade"])
+def test_folder_that_is_not_there(auditweb: Called, tmp_path: Path, command: str) -> None:
+    url = f"sqlite:///{tmp_path}/nowhere/log.sqlite3"
+
+    sentence = says(auditweb(command, port=str(free_port()), database_url=url))
+
+    assert sentence.startswith("AUDITWEB_DATABASE_URL: ")
+    assert sentence.endswith("there is no such folder.")
 
 
 def test_file_that_is_no_database(auditweb: Called, tmp_path: Path) -> None:
@@ -145,14 +155,20 @@ def test_demo_is_not_loaded_over_real_data(auditweb: Called, app: Flask, owner_u
 
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
-    [("--until", "tomorrow", "--until must be"), ("--entries", "3", f"{LEAST_ENTRIES:,}")],
+    [
+        ("--until", "tomorrow", "--until must be"),
+        ("--until", "2100-01-01", "and now"),
+        ("--entries", "3", f"{LEAST_ENTRIES:,}"),
+    ],
 )
 def test_demo_that_cannot_be_told(auditweb: Called, option: str, value: str, reason: str) -> None:
+    """It says so before anything is made."""
     done = auditweb("demo", "--port", str(free_port()), option, value)
 
     assert done.returncode == 2
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("command", ["--help", "serve --help", "demo --help", "--version"])
