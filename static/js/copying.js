@@ -6,7 +6,7 @@ document.addEventListener("click", async (event) => {
   const { copy, copyFrom } = link.dataset;
   try {
     await write(copy ?? await read(copyFrom));
-    tell(copy ? "Link copied" : "JSON copied");
+    tell(link.dataset.copied ?? (copy ? "Link copied" : "JSON copied"));
   } catch {
     tell("It could not be copied. Open it in a new tab instead.", true);
   }

@@ -26,6 +26,11 @@ function step(direction) {
   const arrows = [...document.querySelectorAll(".log .row .x")];
   const here = document.activeElement.closest(".row, .detail");
   const row = here?.matches(".detail") ? here.previousElementSibling : here;
-  const at = arrows.indexOf(row?.querySelector(".x"));
+  const at = row ? arrows.indexOf(row.querySelector(".x")) : firstInSight(arrows) - direction;
   arrows[Math.max(0, Math.min(arrows.length - 1, at + direction))]?.focus();
+}
+
+function firstInSight(arrows) {
+  const covered = 84; // pixels, by the bar and the day that stay at the top
+  return arrows.findIndex((arrow) => arrow.getBoundingClientRect().top >= covered);
 }

@@ -90,3 +90,17 @@ def test_the_password_can_be_shown(new_context: NewContext) -> None:
 
 def _background(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_paper_shows_all_of_an_entry(maya: Page) -> None:
+    """Portrait paper is as narrow as a phone, and its time is written out with its zone."""
+    maya.set_viewport_size({"width": 794, "height": 1123})
+    maya.goto(f"{LOG}?category=vehicles")
+    maya.emulate_media(media="print")
+
+    category, time = maya.locator("td.c-cat .cat").first, maya.locator("td.c-time").first
+    assert category.evaluate("tag => parseFloat(getComputedStyle(tag).fontSize)") > 8
+    assert time.evaluate("tag => tag.scrollWidth <= tag.clientWidth")
+    assert time.evaluate("tag => getComputedStyle(tag).whiteSpace") == "normal"
+    expect(maya.get_by_role("link", name="Copy link").first).to_be_hidden()
+    expect(maya.locator(".paper")).to_be_visible()

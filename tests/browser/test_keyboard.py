@@ -47,6 +47,15 @@ def test_j_and_k_move_enter_opens_and_escape_closes(log: Page) -> None:
     expect(arrows.nth(1)).to_have_attribute("aria-expanded", "false")
 
 
+def test_j_begins_where_one_reads(log: Page) -> None:
+    log.evaluate("scrollTo(0, 600)")
+    log.keyboard.press("j")
+
+    expect(log.locator(":focus")).to_be_in_viewport()
+    assert log.evaluate("scrollY") > 300
+    assert log.evaluate("[...document.querySelectorAll('.row .x')].indexOf(document.activeElement)") > 5
+
+
 def test_the_details_are_fetched_once_and_close_at_the_second_click(log: Page) -> None:
     asked: list[str] = []
     log.on("request", lambda request: asked.append(request.url) if "/entries/" in request.url else None)
