@@ -71,6 +71,11 @@ class Action:
         object.__setattr__(self, "takes_target", TARGET in names)
         object.__setattr__(self, "_pieces", pieces)
 
+    @property
+    def words(self) -> str:
+        """The sentence with an ellipsis for each name in it, to tell the action itself: "Renamed … to …"."""
+        return "".join(text + ("…" if name else "") for text, name in self._pieces)
+
     def sentence(self, facts: Mapping[str, str], target_name: str = "") -> str:
         """Tell what happened in plain English, or raise ValueError naming what is missing or not of this action."""
         names = facts.keys()

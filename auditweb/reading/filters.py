@@ -147,7 +147,7 @@ class LogFilter:
         """
         Tell in words what this asks for: "Vehicles entries by Hana Sato, 1 to 31 March 2026 (Tokyo)".
 
-        *names* says how the "actor" and the "target" are called; an unnamed one is told by its id.
+        *names* says how the "actor", the "target" and the "action" are called; an unnamed one is told by its id.
         """
         adjectives = (self.outcome and _OUTCOME_WORDS[self.outcome], self.category and self.category.label)
         kind = " ".join(filter(None, adjectives))
@@ -157,7 +157,7 @@ class LogFilter:
         if self.target:
             words += f" about {names.get('target') or ' '.join(self.target)}"
         if self.action:
-            words += f" of the kind {self.action}"
+            words += f" of the kind “{names['action']}”" if names.get("action") else f" of the kind {self.action}"
         words = words[0].upper() + words[1:]
         return f"{words}, {self.dates()}" if self.dated else words
 

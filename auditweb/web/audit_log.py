@@ -111,7 +111,7 @@ def _refs(wanted: LogFilter, page: Page) -> set[ActorRef]:
 
 
 def _names(wanted: LogFilter, page: Page, profiles: Mapping[ActorRef, ActorProfile]) -> dict[str, str]:
-    """Return what the actor and the target asked for are called."""
+    """Return what the actor, the target and the action asked for are called."""
     names = {}
     if wanted.actor:
         if wanted.actor in profiles:
@@ -120,6 +120,8 @@ def _names(wanted: LogFilter, page: Page, profiles: Mapping[ActorRef, ActorProfi
             names["actor"] = page.rows[0].actor_name if page.rows else find_name(wanted.org_id, wanted.actor)
     if wanted.target and page.rows:
         names["target"] = page.rows[0].target_name or ""
+    if wanted.action and (action := catalogue.find(wanted.action)):
+        names["action"] = action.words
     return names
 
 

@@ -90,7 +90,7 @@ class Controls:
         if not number:
             return f"No entries. {description}"
         counted = f"{number} {'entry' if number == 1 else 'entries'}"
-        return ", ".join([counted, self.place or "newest first", description])
+        return f"{counted}, {self.place or 'newest first'}. {description}"
 
     @property
     def description(self) -> str:
@@ -122,13 +122,18 @@ class Controls:
             name = self._names.get("target") or visible_text(" ".join(wanted.target))
             chips.append(Chip("target", name, self._href(target="")))
         if wanted.action:
-            chips.append(Chip("action", wanted.action, self._href(action="")))
+            chips.append(Chip("action", self._names.get("action") or wanted.action, self._href(action="")))
         if wanted.outcome:
             chips.append(Chip("outcome", OUTCOMES[wanted.outcome], self._href(outcome="")))
         if wanted.dated:
             told = wanted.dates()
             chips.append(Chip("date", told[0].upper() + told[1:], self.all_time))
         return chips
+
+    @property
+    def cleared(self) -> str:
+        """Return the query of the same tab without any filter."""
+        return query_of({"category": self._wanted.category.value}) if self._wanted.category else ""
 
     @property
     def picker(self) -> str:
@@ -228,7 +233,11 @@ class Controls:
     @property
     def lasting(self) -> str:
         """Return the address of this view that means the same tomorrow, for copying."""
-        return self._wanted.frozen(self._clock.now, self._viewer.zone).query()
+        wanted, rows = self._wanted, self._page.rows
+        lasting = wanted.frozen(self._clock.now, self._viewer.zone)
+        if wanted.last and wanted.oldest and rows:
+            lasting = lasting.at(before=min(rows[0].id + 1, ids.LAST_ID))  # whole days may begin with older ones
+        return lasting.query()
 
     def _turns(self, rel: str, key: str) -> Markup:
         """Return what says that a link turns the page, by key too for those who have the keys switched on."""

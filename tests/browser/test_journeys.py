@@ -99,7 +99,7 @@ def test_copy_link_puts_the_lasting_address_on_the_clipboard(new_context: NewCon
 
     page.get_by_role("link", name="Copy link").first.click()
 
-    expect(page.locator("#notices")).to_have_text("Link copied")
+    expect(page.locator("#notices")).to_have_text("Link copied, with fixed dates")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "last=" not in copied
     assert "from=" in copied

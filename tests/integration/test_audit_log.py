@@ -229,7 +229,7 @@ def test_the_status_says_what_appeared(reader: Reader, fill: FillLog) -> None:
         assert found is not None
         return found.get_text()
 
-    assert status("?category=vehicles") == "1 entry, newest first, Vehicles entries"
+    assert status("?category=vehicles") == "1 entry, newest first. Vehicles entries"
     assert status("?category=team") == "No entries. Team entries"
 
 
@@ -264,6 +264,18 @@ def test_copy_link_means_the_same_tomorrow(reader: Reader, fill: FillLog) -> Non
     assert link is not None
     expected = f"http://localhost{LOG}?category=vehicles&from=2026-11-16&to=2026-11-23&tz=Europe/London"
     assert link["data-copy"] == link["href"] == expected
+
+
+def test_copy_link_shows_the_same_entries_where_the_days_begin_earlier(reader: Reader, fill: FillLog) -> None:
+    """The oldest page of the last 24 hours is not that of the two days they touch."""
+    fill(80)
+    page = reader.get(f"{LOG}?last=24h&oldest=1")
+    link = page.select_one("#copy-link")
+
+    assert link is not None
+    assert "oldest" not in link["href"]
+    copied = rows(reader.get(str(link["href"]).removeprefix("http://localhost")))
+    assert copied[: len(rows(page))] == rows(page)
 
 
 def test_copied_links_start_with_the_public_address(app: Flask, reader: Reader, fill: FillLog) -> None:
