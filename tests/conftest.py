@@ -14,6 +14,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from auditweb import catalogue
 from auditweb.app import create_app
@@ -24,6 +26,7 @@ from auditweb.parties import Actor, ActorType, Target
 from auditweb.recorder import record
 from tests.browsers import CHROMIUM_FLAGS, chromium
 from tests.databases import Database, Run, fresh_database
+from tests.ledgers import server_engine
 from tests.servers import LiveServer, serve
 
 hypothesis.settings.register_profile("few", max_examples=60, deadline=None, derandomize=True)
@@ -77,6 +80,19 @@ def database_url(fresh: Database) -> str:
 def owner_url(fresh: Database) -> str:
     """The address of the test's database for its owner, who migrates and purges."""
     return fresh.owner_url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The database as the server connects to it."""
+    with server_engine(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    with Session(engine) as made:
+        yield made
 
 
 @pytest.fixture

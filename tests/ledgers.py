@@ -100,3 +100,8 @@ def record_with_keys(url: str, name: str, keys: list[str]) -> None:
         for key in keys:
             with Session(engine) as session, session.begin():
                 a_bid(session, idempotency_key=key, facts={"lot": key})
+
+
+def only_row(session: Session) -> dict[str, Any]:
+    """Return the one event there is, past the ORM."""
+    return dict(session.connection().execute(sa.select(Event.__table__)).one()._mapping)

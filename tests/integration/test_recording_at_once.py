@@ -2,7 +2,6 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -11,13 +10,7 @@ from sqlalchemy.orm import Session
 
 from auditweb import ids
 from auditweb.models import Event
-from tests.ledgers import NOON, a_bid, in_processes, record_same_moment, record_with_keys, server_engine
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    with server_engine(database_url) as made:
-        yield made
+from tests.ledgers import NOON, a_bid, in_processes, record_same_moment, record_with_keys
 
 
 @pytest.mark.parametrize("start", [None, 0], ids=["anywhere", "all at the same id"])

@@ -1,7 +1,6 @@
 """Whatever the caller's transaction comes to, the log holds exactly the events of what was committed."""
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from auditweb.models import Event, Rate
 from auditweb.recorder import RecordError
-from tests.ledgers import NOON, a_bid, server_engine
+from tests.ledgers import NOON, a_bid
 
 STEPS = st.lists(
     st.sampled_from(
@@ -22,12 +21,6 @@ STEPS = st.lists(
 )
 
 ORGANISATIONS = itertools.count(1)  # each example has one of its own, in one database
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    with server_engine(database_url) as made:
-        yield made
 
 
 @given(STEPS, st.booleans())
