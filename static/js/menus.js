@@ -16,7 +16,7 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("click", (event) => {
   const chosen = event.target.closest?.(".menu a[hx-get]");
-  if (chosen && !event.ctrlKey && !event.metaKey && !event.shiftKey) chosen.closest(".menu").hidePopover();
+  chosen?.closest(".menu").hidePopover();
 });
 
 // The dates stay open until they are accepted: a refusal is there to be corrected.

@@ -31,6 +31,7 @@ function step(direction) {
 }
 
 function firstInSight(arrows) {
-  const covered = 84; // pixels, by the bar and the day that stay at the top
-  return arrows.findIndex((arrow) => arrow.getBoundingClientRect().top >= covered);
+  const covered = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+  const first = arrows.findIndex((arrow) => arrow.getBoundingClientRect().top >= covered);
+  return first < 0 ? arrows.length - 1 : first;
 }

@@ -78,6 +78,24 @@ def test_modified_and_middle_clicks_open_a_tab_of_their_own(link: str, maya: Pag
         expect(maya.locator(".detail")).to_have_count(0)
 
 
+def test_modified_click_leaves_the_details_as_they_are(maya: Page) -> None:
+    """Not loading for ever, where nothing was asked for; and not opened or closed."""
+    maya.goto(LOG)
+    wait_until_ready(maya)
+    arrow = maya.locator(".row .x").first
+
+    def in_another_tab() -> None:
+        with maya.context.expect_page() as opened:
+            arrow.click(modifiers=["Control"])
+        opened.value.close()
+
+    in_another_tab()
+    arrow.click()
+    expect(maya.locator(".detail")).to_be_visible()
+    in_another_tab()
+    expect(maya.locator(".detail")).to_be_visible()
+
+
 def test_htmx_swallows_modified_clicks_without_the_cure(maya: Page) -> None:
     """The day this fails, htmx has mended it and modified_clicks.js can go."""
     maya.route("**/modified_clicks.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
