@@ -8,7 +8,6 @@ and of amounts, addresses and dates only that they changed. A host adds its own 
 
 from collections.abc import Iterator
 
-from auditweb.sentences import TARGET as TARGET
 from auditweb.sentences import Action as Action
 from auditweb.sentences import Category as Category
 from auditweb.sentences import Part as Part

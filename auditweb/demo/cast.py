@@ -76,9 +76,6 @@ class Company:
     keys: tuple[Key, ...]
     teams: tuple[str, ...]
 
-    def colleague(self, email: str) -> Colleague:
-        return next(person for person in self.people if person.email == email)
-
     def key(self, id_: str) -> Key:
         return next(key for key in self.keys if key.id == id_)
 

@@ -77,7 +77,7 @@ class ApiKey(Base):
 
 
 class Directory(Base):
-    """One row: *names_stamp* is a random number that triggers draw anew with every change of a name or an address."""
+    """One row: *names_stamp* is a random number that triggers draw anew when a name or an address changes."""
 
     __tablename__ = "directory"
 

@@ -1,6 +1,5 @@
 """The kinds of actor, and how each explains itself: avatar, badge, note."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -23,17 +22,12 @@ class Kind:
     icon: str = ""
     hue: int | None = None
 
-    @property
-    def label_adds(self) -> bool:
-        """Whether the words say more than the badge beside the name."""
-        return not set(self.label.lower().split()) <= set(self.badge.lower().replace(",", "").split())
-
 
 MEMBER = Kind("Member")
 FORMER_MEMBER = Kind("Former member", "Removed", "b-removed")
 SYSTEM = Kind("System process", "System", "b-system", icon="bot", hue=0)
 API_KEY = Kind("API key", "API key", "b-api", icon="plug", hue=9)
-REVOKED_API_KEY = Kind("Revoked API key", "API key, revoked", "b-api b-removed", icon="plug", hue=0)
+REVOKED_API_KEY = Kind("API key, revoked", "API key, revoked", "b-api b-removed", icon="plug", hue=0)
 SUPPORT = Kind("Support", "Support", "b-support", hue=8)
 UNKNOWN_PERSON = Kind("Someone who was not signed in", icon="user", hue=0)
 
@@ -94,9 +88,3 @@ def initials(name: str) -> str:
 def icon(sprite: str, name: str) -> Markup:
     """Return an icon out of the *sprite*, an address."""
     return Markup(f'<svg class="ic" aria-hidden="true"><use href="{sprite}#i-{name}"/></svg>')
-
-
-def named(profiles: Mapping[ActorRef, ActorProfile], ref: ActorRef, fallback: str = "") -> str:
-    """Return what *ref* is called today, else *fallback*."""
-    profile = profiles.get(ref)
-    return profile.name if profile else fallback

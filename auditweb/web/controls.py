@@ -54,7 +54,7 @@ class Range(NamedTuple):
 
 
 class Controls:
-    """The controls around one page: *wanted* is the question, *names* says how its actor and target are called."""
+    """The controls around one page: *wanted* is the question, *names* what its actor, target and action are called."""
 
     def __init__(self, viewer: Viewer, wanted: LogFilter, page: Page, clock: Clock, names: Mapping[str, str]) -> None:
         self._viewer = viewer
@@ -77,22 +77,20 @@ class Controls:
     @property
     def title(self) -> str:
         """Name the page, its place included: "Vehicles, before 22 Nov 20:18"."""
-        wanted = self._wanted
-        only_category = wanted.category if not wanted.with_(category=None).narrows else None
-        subject = only_category.label if only_category else self.description
+        category = self._wanted.category
+        subject = category.label if category and self._args.keys() == {"category"} else self.description
         return f"{subject}, {self.place}" if self.place else subject
 
     @property
     def status(self) -> str:
         """Say what has just appeared, for those who cannot see it appear."""
-        description = self._wanted.describe(self._names)
         number = len(self._page.rows)
         if not number:
-            return f"No entries. {description}"
+            return f"No entries. {self.description}"
         counted = f"{number} {'entry' if number == 1 else 'entries'}"
-        return f"{counted}, {self.place or 'newest first'}. {description}"
+        return f"{counted}, {self.place or 'newest first'}. {self.description}"
 
-    @property
+    @cached_property
     def description(self) -> str:
         return self._wanted.describe(self._names)
 
@@ -223,9 +221,9 @@ class Controls:
             links.append(Link("Oldest", self._href(oldest="1"), id="pager-oldest"))
         return links
 
-    @property
+    @cached_property
     def span(self) -> str:
-        """Say how many entries this page shows and from when to when."""
+        """Say from when to when the entries of this page are."""
         rows, told = self._page.rows, self._clock
         first, final = told.place(told.local(rows[0].id)), told.place(told.local(rows[-1].id))
         return f"{final} to {first}" if first != final else first

@@ -14,11 +14,11 @@ from auditweb.models import Event
 from auditweb.parties import ActorRef, Outcome
 from auditweb.viewer import ActorProfile
 from auditweb.web.actor_kinds import badges, kind_of
+from auditweb.web.controls import OUTCOMES
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.rows import Presenter, actor_href, flags_of, target_href
 from auditweb.web.times import Clock, exact, is_late, utc
 
-_OUTCOMES = {Outcome.SUCCESS: "Succeeded", Outcome.FAILURE: "Failed", Outcome.DENIED: "Denied"}
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
@@ -72,7 +72,7 @@ class Details:
             ref = _code(f"{event.target_type}:{event.target_id}")
             name = self._presenter.target(event.target_type, event.target_id, event.target_name, event.target_url)
             details.append(Detail("Target", name, (ref,)))
-        details.append(Detail("Outcome", Markup(_OUTCOMES[Outcome(event.outcome)])))
+        details.append(Detail("Outcome", Markup(OUTCOMES[Outcome(event.outcome)])))
         details.append(Detail("Entry", Markup(f"<code>{ids.to_text(event.id)}</code>")))
         for fact in sorted(event.facts):
             details.append(Detail(_label(fact), _foreign(str(event.facts[fact]))))
@@ -124,7 +124,7 @@ class Details:
             more.insert(0, Markup("Now called {}").format(_foreign(profile.name)))
         if profile and profile.note:
             more.insert(0, _foreign(profile.note))
-        if kind.label_adds:
+        if kind.label != kind.badge:
             more.insert(0, Markup(kind.label))
         return Detail(term, _foreign(name) + " " + badges(ref, name, kind), tuple(more))
 

@@ -1,18 +1,16 @@
 """What holds for every request and every response: transport, host, cookies, headers, caching."""
 
-import ipaddress
-
 from flask import Flask, Request, Response, current_app, make_response, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import SecurityError
 
 from auditweb import database
-from auditweb.config import Settings
+from auditweb.config import Settings, is_loopback
 from auditweb.web import assets
+from auditweb.web.htmx import private
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-VARY = "HX-Request, HX-Request-Type, HX-History-Restore-Request, Cookie"
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
@@ -92,12 +90,7 @@ def _refuse_what_is_not_for_us() -> Response | None:
 
 
 def _is_local(request: Request) -> bool:
-    if not request.remote_addr:
-        return True  # a socket in the file system
-    try:
-        return ipaddress.ip_address(request.remote_addr).is_loopback
-    except ValueError:
-        return False
+    return not request.remote_addr or is_loopback(request.remote_addr)  # none: a socket in the file system
 
 
 def _plain(status: int, sentence: str) -> Response:
@@ -113,6 +106,4 @@ def _add_headers(response: Response) -> Response:
     if request.endpoint == "static" and request.method != "OPTIONS" and response.status_code in {200, 206, 304}:
         response.headers["Cache-Control"] = assets.cache_control()
         return response
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Vary"] = VARY
-    return response
+    return private(response)

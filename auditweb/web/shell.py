@@ -1,6 +1,5 @@
 """What the frame around every page shows: who is signed in, where, and where else they can go."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,7 +26,6 @@ class Link(NamedTuple):
     current: bool
 
 
-@dataclass
 class Shell:
     """Looked up where a template asks, so that a fragment pays for nothing it does not show."""
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from auditweb.ids import EPOCH, SEQUENCE_BITS
+from auditweb.ids import moment_of
 from auditweb.reading.days import MONTHS, WEEKDAYS
 
 LATE = timedelta(hours=1)
@@ -25,11 +25,11 @@ class Clock:
 
     def local(self, event_id: int) -> datetime:
         """Return when an event occurred, in the reader's zone; its id tells to the millisecond."""
-        return _moment(event_id).astimezone(self.zone)
+        return moment_of(event_id).astimezone(self.zone)
 
     def tell(self, event_id: int) -> tuple[date, str, str, str]:
         """Return the day on which an event occurred, and its time for machines, in full, and in brief."""
-        moment = _moment(event_id)
+        moment = moment_of(event_id)
         local = moment.astimezone(self.zone)
         day = local.date()
         if (told := self._days.get(day)) is None:
@@ -61,7 +61,7 @@ class Clock:
 
 def is_late(event_id: int, recorded_at: datetime) -> bool:
     """Tell whether an event was recorded so long after it occurred that a reader should know."""
-    return recorded_at - _moment(event_id) > LATE
+    return recorded_at - moment_of(event_id) > LATE
 
 
 def exact(moment: datetime) -> str:
@@ -72,10 +72,6 @@ def exact(moment: datetime) -> str:
 def utc(moment: datetime) -> str:
     """Write *moment* for machines: 2026-11-23T10:38:07Z."""
     return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
-
-
-def _moment(event_id: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=event_id >> SEQUENCE_BITS)
 
 
 def _offset(moment: datetime) -> str:
