@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import hypothesis
 import pytest
@@ -80,6 +81,14 @@ def database_url(fresh: Database) -> str:
 def owner_url(fresh: Database) -> str:
     """The address of the test's database for its owner, who migrates and purges."""
     return fresh.owner_url
+
+
+@pytest.fixture(autouse=True)
+def _own_catalogue() -> Iterator[None]:
+    """Let a test add actions of a host without leaving them behind."""
+    # Not by monkeypatch: asked for before the app is made, it would undo a test's own patches only after the app's end.
+    with patch.object(catalogue, "_actions", dict(catalogue._actions)):
+        yield
 
 
 @pytest.fixture

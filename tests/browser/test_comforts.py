@@ -102,5 +102,7 @@ def test_paper_shows_all_of_an_entry(maya: Page) -> None:
     assert category.evaluate("tag => parseFloat(getComputedStyle(tag).fontSize)") > 8
     assert time.evaluate("tag => tag.scrollWidth <= tag.clientWidth")
     assert time.evaluate("tag => getComputedStyle(tag).whiteSpace") == "normal"
-    expect(maya.get_by_role("link", name="Copy link").first).to_be_hidden()
     expect(maya.locator(".paper")).to_be_visible()
+    maya.goto(maya.locator(".row .x").first.get_attribute("href") or "")
+    expect(maya.locator(".facts")).to_be_visible()
+    expect(maya.locator("main .btn").locator("visible=true")).to_have_count(0)

@@ -18,8 +18,6 @@ from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from tests.log_pages import LOG, NOW
 from tests.readers import Page, Place, Reader, Someone, add_key, add_person, join, leave
 
-CAR = Target("vehicle", "veh_1", "2020 Honda Stepwgn")
-
 AnEvent = Callable[..., Event]
 
 

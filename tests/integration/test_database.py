@@ -262,7 +262,7 @@ def test_migrations_make_what_the_models_say(fresh: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-GOOD = {
+GOOD: dict[str, object] = {
     "org_id": 1, "id": 5, "occurred_at": 0, "recorded_at": 0, "category": "team", "action": "a.b_done",
     "summary": "Did", "facts": "{}", "actor_type": "member", "actor_id": "1", "actor_name": "A", "outcome": "success",
 }  # fmt: skip
@@ -293,6 +293,7 @@ def test_schema_checks_what_raw_sql_writes(database_url: str) -> None:
     with server_engine(database_url) as engine:
         moment = 946_684_800_000_000 if engine.dialect.name == "sqlite" else "2000-01-01T00:00:00Z"
         good = GOOD | {"occurred_at": moment, "recorded_at": moment}
+        bad.append({"recorded_at": 946_684_799_999_000 if engine.dialect.name == "sqlite" else "1999-12-31T23:59:59Z"})
         for change in bad:
             with engine.connect() as connection, pytest.raises(IntegrityError):
                 _insert(connection, good | change)
@@ -305,8 +306,12 @@ def test_schema_checks_what_raw_sql_writes(database_url: str) -> None:
     "change", [{"facts": "{"}, {"occurred_at": "yesterday"}, {"org_id": "northgate"}, {"summary": b"\xff"}]
 )
 def test_sqlite_holds_to_the_types(database_url: str, change: dict[str, object]) -> None:
-    with server_engine(database_url) as engine, engine.connect() as connection, pytest.raises(IntegrityError):
-        _insert(connection, GOOD | change)
+    good = GOOD | {"occurred_at": 946_684_800_000_000, "recorded_at": 946_684_800_000_000}
+    with server_engine(database_url) as engine:
+        with engine.connect() as connection, pytest.raises(IntegrityError):
+            _insert(connection, good | change)
+        with engine.begin() as connection:
+            _insert(connection, good)
 
 
 def _insert(connection: sa.Connection, row: dict[str, object]) -> None:

@@ -75,7 +75,7 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_everything_is_recorded_as_it_was_told(loaded: Demo) -> None:
-    """The same on either engine: sentence, people, origin and times of every entry, in the order of the telling."""
+    """The same on either engine: sentence, people, origin and times of every entry."""
     with loaded.app.app_context():
         by_id = loading.worlds_of(demo.find_mark() or pytest.fail("no mark"))
         told = [one.happening for one in loading.tell_all(by_id, ENTRIES) if by_id[one.org_id].company is NORTHGATE]

@@ -18,7 +18,7 @@ from tests.readers import Place, Reader, Someone, add_key, add_person, join, lea
 
 Ask = Callable[[], Mapping[ActorRef, ActorProfile]]
 
-KEY = ActorRef("api_key", "key_1")
+KEY, NOBODY = ActorRef("api_key", "key_1"), ActorRef("member", "999999")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def ask(app: Flask, organisation: Place, ref: ActorRef) -> Ask:
 
     def ask() -> Mapping[ActorRef, ActorProfile]:
         with app.app_context():
-            return directory.find_profiles(organisation.id, stamps(organisation), [ref, KEY])
+            return directory.find_profiles(organisation.id, stamps(organisation), [ref, KEY, NOBODY])
 
     return ask
 
@@ -78,6 +78,9 @@ CHANGES = {
     "a key's name": "UPDATE api_key SET name = 'Port feed'",
     "a key's end": "UPDATE api_key SET revoked_at = created_at",
     "a key gone": "DELETE FROM api_key",
+    "a key moved": "UPDATE api_key SET org_id = {other}",
+    "a key's maker": "UPDATE api_key SET maker_id = {hana}",
+    "a membership handed on": "UPDATE membership SET person_id = {maker} WHERE person_id = {hana}",
     "a maker's name": "UPDATE person SET name = 'Ines Mori' WHERE id = {maker}",
 }
 

@@ -29,9 +29,8 @@ SECRETIVE = Action(
 
 
 @pytest.fixture
-def secretive(monkeypatch: pytest.MonkeyPatch) -> Action:
+def secretive() -> Action:
     """An action of a careless host, in the catalogue for this test."""
-    monkeypatch.setattr(catalogue, "_actions", dict(catalogue._actions))
     catalogue.add(SECRETIVE)
     return SECRETIVE
 

@@ -236,12 +236,6 @@ MARKED = re.compile(r"\[(\w+): ([^]]*)]")
 EXAMPLES = dict(line.split(" = ", 1) for line in SENTENCES.splitlines() if line)
 
 
-@pytest.fixture
-def own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the test add actions without leaving them behind."""
-    monkeypatch.setattr(catalogue, "_actions", dict(catalogue._actions))
-
-
 def test_every_action_has_its_line() -> None:
     assert [action.slug for action in catalogue.all_actions()] == list(EXAMPLES)
 
@@ -346,7 +340,6 @@ def test_constants_are_what_find_returns() -> None:
     assert catalogue.find("vehicle.exploded") is None
 
 
-@pytest.mark.usefixtures("own_catalogue")
 def test_host_adds_its_own_with_one_call() -> None:
     washed = Action("vehicle.washed", Category.VEHICLES, "Washed {target}", details=("by",))
     waxed = Action("vehicle.waxed", Category.VEHICLES, "Waxed {target}")
@@ -357,7 +350,6 @@ def test_host_adds_its_own_with_one_call() -> None:
     assert catalogue.all_actions()[-2:] == (washed, waxed)
 
 
-@pytest.mark.usefixtures("own_catalogue")
 def test_adding_the_same_action_again_changes_nothing() -> None:
     washed = Action("vehicle.washed", Category.VEHICLES, "Washed {target}")
     catalogue.add(washed)
@@ -368,7 +360,6 @@ def test_adding_the_same_action_again_changes_nothing() -> None:
     assert len(catalogue.all_actions()) == len(EXAMPLES) + 1
 
 
-@pytest.mark.usefixtures("own_catalogue")
 @pytest.mark.parametrize(
     "taken",
     [
