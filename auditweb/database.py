@@ -140,7 +140,7 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
     It may read and add events, never change or remove them, and of purges only read.
     """
     who, where = _quoted(role), _quoted(schema)
-    kept = ", ".join(f"{where}.{table}" for table in ("event", "purge", "alembic_version"))
+    kept = ", ".join(f"{where}.{table}" for table in ("event", "leaf", "purge", "alembic_version"))
     return [
         # A temporary table called event would stand before the real one and swallow what is recorded.
         "DO $$ BEGIN "
@@ -152,7 +152,7 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
         f"REVOKE ALL ON {kept} FROM {who}",
         f"REVOKE ALL ON {kept} FROM PUBLIC",
         f"GRANT SELECT ON {kept} TO {who}",
-        f"GRANT INSERT ON {where}.event TO {who}",
+        f"GRANT INSERT ON {where}.event, {where}.leaf TO {who}",
     ]
 
 
@@ -264,7 +264,7 @@ _ORDINARY = {
     sqlite3.SQLITE_SAVEPOINT,
     sqlite3.SQLITE_RECURSIVE,
 }
-_KEPT = {"event", "purge", "alembic_version"}
+_KEPT = {"event", "leaf", "purge", "alembic_version"}
 _HARMLESS = {
     "busy_timeout",
     "foreign_key_list",
@@ -287,7 +287,7 @@ def _authorise(deed: int, first: str | None, second: str | None, _database: str 
     if deed in _ORDINARY:
         allowed = second != "load_extension"
     elif deed == sqlite3.SQLITE_INSERT:
-        allowed = first == "event" or (first not in _KEPT and not str(first).startswith("sqlite_"))
+        allowed = first in {"event", "leaf"} or (first not in _KEPT and not str(first).startswith("sqlite_"))
     elif deed in {sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}:
         allowed = first not in _KEPT and not str(first).startswith("sqlite_")
     elif deed == sqlite3.SQLITE_PRAGMA:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from auditweb import database
 from auditweb.models import Base
 
-BY_HAND = {"event", "purge"}
+BY_HAND = {"event", "purge", "seal_queue", "log_head", "leaf", "tally", "mark", "segment", "posting"}
 
 
 def is_compared(item: Any, name: str | None, kind: str, *_: object) -> bool:

@@ -4,6 +4,7 @@ from auditweb.models.accounts import ApiKey, Directory, Membership, Organisation
 from auditweb.models.base import Base
 from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
+from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 
 __all__ = [
     "ApiKey",
@@ -11,10 +12,17 @@ __all__ = [
     "DemoMark",
     "Directory",
     "Event",
+    "Leaf",
+    "LogHead",
+    "Mark",
     "Membership",
     "Organisation",
     "Person",
+    "Posting",
     "Purge",
     "Rate",
+    "SealQueue",
+    "Segment",
     "SignInSession",
+    "Tally",
 ]

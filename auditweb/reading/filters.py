@@ -16,7 +16,8 @@ from werkzeug.datastructures import MultiDict
 from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.parties import ActorRef, Outcome
-from auditweb.reading import days
+from auditweb.reading import days, words
+from auditweb.reading.words import Words
 
 FIRST_YEAR, LAST_YEAR = 2000, 2069
 LONGEST_ID = 255
@@ -47,8 +48,8 @@ class LogFilter:
     What the reader asked to see. An empty field narrows nothing.
 
     *from_* and *to* are inclusive days in the zone *tz*, which travels with them, so that a link selects the same
-    entries for everyone. *last* is relative to now on purpose: 24h, 7d. The place is one of *before*, *after*
-    (ids of events) and *oldest*; without it, the newest page is meant.
+    entries for everyone. *last* is relative to now on purpose: 24h, 7d. *q* is what was typed to search for. The place
+    is one of *before*, *after* (ids of events) and *oldest*; without it, the newest page is meant.
     """
 
     org_id: int
@@ -62,6 +63,7 @@ class LogFilter:
     to: date | None = None
     tz: str = ""
     last: str = ""
+    q: str = ""
     before: int | None = None
     after: int | None = None
     oldest: bool = False
@@ -97,6 +99,7 @@ class LogFilter:
             "to": self.to.isoformat() if self.to else "",
             "tz": self.tz,
             "last": self.last,
+            "q": self.q,
             "before": "" if self.before is None else ids.to_text(self.before),
             "after": "" if self.after is None else ids.to_text(self.after),
             "oldest": "1" if self.oldest else "",
@@ -111,6 +114,11 @@ class LogFilter:
     def narrows(self) -> bool:
         """Whether this asks for less than the whole log, wherever in it."""
         return self.at() != LogFilter(org_id=self.org_id, org_zone=self.org_zone)
+
+    @property
+    def words(self) -> Words | None:
+        """Return what is searched for, or None."""
+        return _parsed(self.q) if self.q else None
 
     @property
     def dated(self) -> bool:
@@ -151,15 +159,17 @@ class LogFilter:
         """
         adjectives = (self.outcome and _OUTCOME_WORDS[self.outcome], self.category and self.category.label)
         kind = " ".join(filter(None, adjectives))
-        words = f"{kind} entries" if kind else "Entries" if self.narrows else "All entries"
+        told = f"{kind} entries" if kind else "Entries" if self.narrows else "All entries"
         if self.actor:
-            words += f" by {names.get('actor') or self.actor}"
+            told += f" by {names.get('actor') or self.actor}"
         if self.target:
-            words += f" about {names.get('target') or ' '.join(self.target)}"
+            told += f" about {names.get('target') or ' '.join(self.target)}"
         if self.action:
-            words += f" of the kind “{names['action']}”" if names.get("action") else f" of the kind {self.action}"
-        words = words[0].upper() + words[1:]
-        return f"{words}, {self.dates()}" if self.dated else words
+            told += f" of the kind “{names['action']}”" if names.get("action") else f" of the kind {self.action}"
+        if self.q:
+            told += f" with {self.q}"
+        told = told[0].upper() + told[1:]
+        return f"{told}, {self.dates()}" if self.dated else told
 
     def dates(self) -> str:
         """Tell the days asked for in words, with the place whose days they are; nothing when all are."""
@@ -286,6 +296,20 @@ def _read_last(value: str) -> str:
     return value
 
 
+def _read_search(value: str) -> str:
+    text = words.canonical(_clean("q", value))
+    if len(text) > words.LONGEST:
+        raise BadFilter("q", f"A search has {words.LONGEST} characters at most, and this one {len(text)}.")
+    try:
+        _parsed(text)
+    except ValueError as error:
+        raise BadFilter("q", f"{_quoted(text)} cannot be searched for. {error}") from None
+    return text
+
+
+_parsed = lru_cache(maxsize=256)(Words.parse)
+
+
 def _place_reader(name: str) -> Callable[[str], int]:
     def read(value: str) -> int:
         try:
@@ -313,6 +337,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "to": _date_reader("to"),
     "tz": _read_zone,
     "last": _read_last,
+    "q": _read_search,
     "before": _place_reader("before"),
     "after": _place_reader("after"),
     "oldest": _read_oldest,

@@ -171,7 +171,7 @@ def test_a_dated_link_selects_the_same_for_both(
     [
         ("?category=boats", "The log has no category called “boats”.", None),
         ("?category=boats&outcome=failure", "The log has no category called “boats”.", "?outcome=failure"),
-        ("?q=x&category=team", "The log has no filter called “q”.", "?category=team"),
+        ("?sort=x&category=team", "The log has no filter called “sort”.", "?category=team"),
         ("?category=team&before=nonsense", "“nonsense” is not a place in the log.", "?category=team"),
         ("?category=team&from=2026-03-02&to=2026-03-01", "The dates are the wrong way round", "?category=team"),
         ("?category=team&category=vehicles", "more than one value for “category”", None),

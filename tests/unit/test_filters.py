@@ -76,7 +76,9 @@ def test_a_filter_has_one_address(query: str, canonical: str | None) -> None:
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("q=alphard", "q"),
+        ("sort=oldest", "sort"),
+        ("q=%E2%80%A6", "q"),
+        (f"q={'long' * 51}", "q"),
         ("Category=team", "Category"),
         ("page=2", "page"),
         ("=x", ""),
