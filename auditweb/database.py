@@ -87,6 +87,17 @@ def operator_engine(url: str) -> Engine:
 
 
 @contextmanager
+def patient_engine(url: str) -> Iterator[Engine]:
+    """Give an engine with the server's guard and without its time limit: for the sealer, and for examining."""
+    engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
+    install(engine)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading() -> Iterator[None]:
     """Let transactions that begin within the block only read: on SQLite they then take no turn among the writers."""
     token = _reading.set(True)

@@ -1,4 +1,4 @@
-"""The command line: `auditweb serve`, `auditweb demo` and `auditweb upgrade`."""
+"""The command line: `auditweb serve | demo | upgrade | seal | doctor`."""
 
 import os
 import sys
@@ -10,11 +10,12 @@ from click.core import ParameterSource
 
 from auditweb import clock, database, demo
 from auditweb.app import create_app
+from auditweb.cli import ledger
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
 from auditweb.web.sign_in import offer
 
-_MENDABLE = 2
+_ILL, _MENDABLE = 1, 2
 _LOADED = (
     "The demo is here already, up to {until:%d %B %Y, %H:%M} UTC, and kept as it is: "
     "--entries and --until are for loading one. Delete it first to load another: {place}"
@@ -51,9 +52,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the dashboard."""
     settings = _settings(host, port)
     check_port(settings)
-    if not database.is_current(settings.database_url):
-        raise ConfigError("AUDITWEB_DATABASE_URL: this database is not up to date. Run: auditweb upgrade")
-    app = create_app(settings)
+    app = create_app(_current(settings))
     with app.app_context():
         if demo.find_mark() is not None:
             offer(app, demo.SIGN_INS, demo.PASSWORD)
@@ -95,6 +94,27 @@ def upgrade() -> None:
     else:
         database.upgrade(settings.database_url)
         click.echo("The database is up to date now.")
+
+
+@commands.command()
+@click.option("--watch", is_flag=True, help="Go on with what is recorded from now on, until stopped.")
+def seal(watch: bool) -> None:
+    """Give the entries that wait their place in the order, count and index them. `serve` does so by itself."""
+    ledger.seal(_current(_settings()), forever=watch)
+
+
+@commands.command()
+@click.option("--repair", is_flag=True, help="Make counts and search index anew where they disagree.")
+def doctor(repair: bool) -> None:
+    """Say whether counts, search index and entries agree, and the database is safe. Exit code 1 if not."""
+    if not ledger.examine(_current(_settings()), repair=repair):
+        sys.exit(_ILL)
+
+
+def _current(settings: Settings) -> Settings:
+    if not database.is_current(settings.database_url):
+        raise ConfigError("AUDITWEB_DATABASE_URL: this database is not up to date. Run: auditweb upgrade")
+    return settings
 
 
 def _is_given(*options: str) -> bool:

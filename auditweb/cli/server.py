@@ -19,7 +19,9 @@ from werkzeug.exceptions import ClientDisconnected
 
 from auditweb.config import Settings
 from auditweb.extensions import db
+from auditweb.ledger.watch import SealingThread
 
+_LAST_BATCH = 5  # seconds that a worker on its way out waits for its sealer
 _THREADS = 8  # streams and long polls hold a thread each, never a whole worker
 
 _log = structlog.stdlib.get_logger("auditweb.server")
@@ -53,6 +55,12 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
         _log.info("serving", host=settings.host, port=settings.port, workers=settings.workers)
         when_ready()
 
+    sealing = SealingThread(settings.database_url)
+
+    def start_worker(_worker: object) -> None:
+        _leave_ctrl_c_to_the_arbiter()
+        sealing.start()  # a thread of each worker's own copy of this; one among them all does the work
+
     _Server(
         app,
         {
@@ -74,12 +82,13 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
             "proc_name": "auditweb",
             "logger_class": _Log,
             "when_ready": ready,
-            "post_worker_init": _leave_ctrl_c_to_the_arbiter,
+            "post_worker_init": start_worker,
+            "worker_exit": lambda _arbiter, _worker: sealing.stop(within=_LAST_BATCH),
         },
     ).run()
 
 
-def _leave_ctrl_c_to_the_arbiter(_worker: object) -> None:
+def _leave_ctrl_c_to_the_arbiter() -> None:
     # It reaches all processes at once; the arbiter's own signal to stop, coming while a worker answers the first one,
     # locks that worker up until it is killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

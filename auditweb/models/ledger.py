@@ -7,19 +7,25 @@ from auditweb.models.base import Base
 
 
 class SealQueue(Base):
-    """A committed event that no sealer has taken yet. A trigger of the event table adds it, a sealer removes it."""
+    """
+    A committed event that no sealer has taken yet. A trigger of the event table adds it, a sealer removes it.
+
+    One that has a leaf already (*leaf_index*) was put back, to be counted and indexed anew.
+    """
 
     __tablename__ = "seal_queue"
 
     org_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     event_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    leaf_index: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class LogHead(Base):
     """
     How far an organisation's log is sealed: *size* leaves. Who holds the lock of this row may seal.
 
-    *revision* grows with everything that sealers and repairs write.
+    *revision* grows with everything that sealers and repairs write. *mending* is 1 while a repair takes the counts and
+    the search index away, to be made anew: meanwhile nobody may seal, or rely on them.
     """
 
     __tablename__ = "log_head"
@@ -27,6 +33,7 @@ class LogHead(Base):
     org_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
     revision: Mapped[int] = mapped_column(BigInteger)
+    mending: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class Leaf(Base):

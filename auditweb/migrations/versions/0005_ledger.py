@@ -14,6 +14,7 @@ TABLES = """
 CREATE TABLE seal_queue (
     org_id BIGINT NOT NULL,
     event_id BIGINT NOT NULL,
+    leaf_index BIGINT,
     CONSTRAINT pk_seal_queue PRIMARY KEY (org_id, event_id)
 ) {organised};
 
@@ -21,6 +22,7 @@ CREATE TABLE log_head (
     org_id BIGINT NOT NULL,
     size BIGINT NOT NULL,
     revision BIGINT NOT NULL,
+    mending BIGINT NOT NULL,
     CONSTRAINT pk_log_head PRIMARY KEY (org_id)
 ) {organised};
 

@@ -1,0 +1,150 @@
+"""
+Whether the ledger agrees with the entries, and how it is mended.
+
+The order of sealing (the leaves) is never altered here. Counts and search index are taken away and what they told is
+put back on the queue, for the sealer to take in anew: readers meanwhile count and search what waits, and writers go on.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from heapq import merge
+from itertools import groupby, repeat
+from operator import itemgetter
+from typing import cast
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Table
+
+from auditweb import database
+from auditweb.ledger import index, marks
+from auditweb.ledger.safety import find_dangers
+from auditweb.ledger.sealer import lock_head
+from auditweb.models import Event, Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
+
+_event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
+_head, _leaf = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__)
+STEPS = 3  # of progress for each sealed event: its leaf, its counts and its words
+_AT_ONCE = 5_000  # rows in a transaction: on SQLite others wait for their turn meanwhile
+
+Progress = Callable[[int], object]
+
+
+class Doctor:
+    """Examines the ledgers of one database, and mends them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find_dangers(self) -> list[str]:
+        """Return what is not safe about the database's settings and its guards, a sentence each."""
+        with database.reading(), self._engine.connect() as connection:
+            return find_dangers(connection)
+
+    def organisations(self) -> list[int]:
+        """Return the organisations that have entries or a ledger."""
+        hop = sa.select(sa.func.min(_event.c.org_id).label("id")).cte("hop", recursive=True)
+        following = sa.select(sa.func.min(_event.c.org_id)).where(_event.c.org_id > hop.c.id).scalar_subquery()
+        hop = hop.union_all(sa.select(following).where(hop.c.id.is_not(None)))
+        with database.reading(), self._engine.connect() as connection:
+            found = {org_id for org_id in connection.scalars(sa.select(hop.c.id)) if org_id is not None}
+            return sorted(found.union(connection.scalars(sa.select(_head.c.org_id))))
+
+    def count_sealed(self, org_id: int) -> int:
+        """Return how many events of an organisation are sealed."""
+        with database.reading(), self._engine.connect() as connection:
+            return connection.scalar(sa.select(_head.c.size).where(_head.c.org_id == org_id)) or 0
+
+    def examine(self, org_id: int, progress: Progress = lambda _: None) -> list[str]:
+        """
+        Return what is wrong with an organisation's ledger, a sentence each; nothing if all agrees.
+
+        *progress* is told STEPS times of every sealed event.
+        """
+        with _snapshot(self._engine) as connection:
+            head = connection.execute(sa.select(_head).where(_head.c.org_id == org_id)).first()
+            if head is not None and head.mending:
+                return ["A repair was begun and not finished."]
+            return [
+                *_check_leaves(connection, org_id, head.size if head else 0, progress),
+                *marks.check(connection, org_id, progress),
+                *index.check(connection, org_id, progress),
+            ]
+
+    def put_back(self, org_id: int) -> None:
+        """
+        Take an organisation's counts and search index away, and put all its sealed events back on the queue.
+
+        Many short transactions; until the last, also when they are cut short, nobody seals or relies on what is left.
+        """
+        self._set_mending(org_id, 1)
+        for model in (Mark, Tally, Posting, Segment):
+            self._clear(cast(Table, model.__table__), org_id)
+        first = 0
+        last = self.count_sealed(org_id)
+        again = (
+            "INSERT INTO seal_queue (org_id, event_id, leaf_index) SELECT org_id, event_id, leaf_index FROM leaf "
+            "WHERE org_id = :org_id AND leaf_index >= :first AND leaf_index < :after ON CONFLICT DO NOTHING"
+        )
+        while first < last:
+            with self._engine.begin() as connection:
+                connection.execute(sa.text(again), {"org_id": org_id, "first": first, "after": first + _AT_ONCE})
+            first += _AT_ONCE
+        self._set_mending(org_id, 0)
+
+    def _set_mending(self, org_id: int, mending: int) -> None:
+        with self._engine.begin() as connection:
+            head = lock_head(connection, org_id)
+            changed = {"mending": mending, "revision": head.revision + 1}
+            connection.execute(sa.update(_head).where(_head.c.org_id == org_id).values(changed))
+
+    def _clear(self, table: Table, org_id: int) -> None:
+        """Delete an organisation's rows, some thousand at a time."""
+        keys = ", ".join(column.name for column in table.primary_key)
+        some = f"SELECT {keys} FROM {table.name} WHERE org_id = :org_id LIMIT {_AT_ONCE}"
+        gone = sa.text(f"DELETE FROM {table.name} WHERE ({keys}) IN ({some})")
+        deleted = _AT_ONCE
+        while deleted == _AT_ONCE:
+            with self._engine.begin() as connection:
+                deleted = connection.execute(gone, {"org_id": org_id}).rowcount
+
+
+def _check_leaves(connection: Connection, org_id: int, size: int, progress: Progress) -> Iterator[str]:
+    """Compare the leaves with the events and the queue, both in the order of ids."""
+    leaves = sa.select(sa.func.count(), sa.func.min(_leaf.c.leaf_index), sa.func.max(_leaf.c.leaf_index))
+    number, first, last = connection.execute(leaves.where(_leaf.c.org_id == org_id)).one()
+    if (number, first or 0, -1 if last is None else last) != (size, 0, size - 1):
+        yield f"The order has gaps: {number} leaves, of which the head counts {size}."
+    there = _stream(connection, sa.select(_event.c.id).where(_event.c.org_id == org_id).order_by(_event.c.id))
+    new = sa.and_(_queue.c.org_id == org_id, _queue.c.leaf_index.is_(None))
+    waiting = _stream(connection, sa.select(_queue.c.event_id).where(new).order_by(_queue.c.event_id))
+    sealed = _stream(connection, sa.select(_leaf.c.event_id).where(_leaf.c.org_id == org_id).order_by(_leaf.c.event_id))
+    lost = doubled = strange = 0
+    tagged = (zip(ids, repeat(tag), strict=False) for ids, tag in ((there, "e"), (waiting, "w"), (sealed, "s")))
+    for _, group in groupby(merge(*tagged), key=itemgetter(0)):
+        tags = Counter(tag for _, tag in group)
+        lost += tags["e"] and not tags["w"] and not tags["s"]
+        doubled += tags["s"] + tags["w"] > 1
+        strange += tags["s"] and not tags["e"]
+        progress(tags["s"])
+    if lost:
+        yield f"{lost} entries are neither sealed nor waiting to be."
+    if doubled:
+        yield f"{doubled} entries have more than one place in the order."
+    if strange:
+        yield f"{strange} places in the order are those of entries that are not there."
+
+
+def _stream(connection: Connection, query: sa.Select[tuple[int]]) -> Iterator[int]:
+    return iter(connection.scalars(query.execution_options(yield_per=_AT_ONCE)))
+
+
+@contextmanager
+def _snapshot(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that sees one state of everything for as long as the block lasts."""
+    if engine.dialect.name == "sqlite":
+        with database.reading(), engine.connect() as connection:
+            yield connection
+    else:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection

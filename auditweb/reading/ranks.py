@@ -1,0 +1,143 @@
+"""
+The ranks of ids, from what the sealer keeps (models/ledger.py): exact, and as quick among ten million as among ten.
+
+The rank of an id is how many events of a chain come before it: the months before its own, the rank of the last mark
+before it, and the few hundred events from there. Those are counted by the index, sealed or not; what waits in the
+queue from before the mark is added.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple, Self, cast
+
+from sqlalchemy import Table, select, text
+
+from auditweb import ids, rows
+from auditweb.catalogue import Category
+from auditweb.extensions import db
+from auditweb.models import Event
+from auditweb.parties import ActorRef
+from auditweb.reading.filters import clauses
+from auditweb.reading.months import month_of
+
+END = ids.LAST_ID  # comes after every event
+MOST_WAITING = 10_000
+
+_event = cast(Table, Event.__table__).c
+
+
+class Ask(NamedTuple):
+    """How many events have ids below *limit*, of one category or of all (''), by one actor or by all ('', '')?"""
+
+    category: str
+    actor_type: str
+    actor_id: str
+    limit: int
+
+    @classmethod
+    def of(cls, category: Category | None, actor: ActorRef | None, limit: int) -> Self:
+        return cls(category.value if category else "", *(actor or ("", "")), limit)
+
+
+def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
+    """Answer all *asks*; None while the counts are mended, or while more waits for the sealer than can be counted."""
+    kinds: dict[tuple[bool, bool], list[Ask]] = defaultdict(list)
+    for ask in dict.fromkeys(asks):
+        kinds[bool(ask.category), bool(ask.actor_id)].append(ask)
+    found: dict[Ask, int] = {}
+    for kind, alike in kinds.items():
+        keys = [(*ask, _chain(ask), ask.limit if ask.limit == END else month_of(ask.limit)) for ask in alike]
+        connection = db.session.connection()
+        for *asked, rank, waiting, mending in rows.find(connection, _query(*kind), _TYPES, keys, *[org_id] * 5):
+            if waiting > MOST_WAITING or mending:
+                return None
+            found[Ask(*asked)] = rank
+    return found
+
+
+def find_nth(org_id: int, chain: Ask, rank: int) -> int | None:
+    """Return the id of the event that so many of its chain come before, whatever the limit; None if there is none."""
+    connection = db.session.connection()
+    asked: dict[str, int | str] = {"org_id": org_id, "category": chain.category, "chain": _chain(chain)}
+    months = [row.month for row in connection.execute(_MONTHS, asked)]
+    ranks = find_ranks(org_id, [chain._replace(limit=month) for month in months]) or {}
+    start, before = max(((ask.limit, n) for ask, n in ranks.items() if n <= rank), default=(0, 0))
+    # What waits for the sealer is in no mark: one that is safely below is looked up, and its true rank.
+    waiting = connection.execute(_WAITING, asked).scalar_one()
+    below = {"start": start, "n": rank - before - waiting}
+    mark = connection.execute(_MARK, asked | below).scalar() if start else None
+    if mark is not None:
+        start, before = mark, (find_ranks(org_id, [chain._replace(limit=mark)]) or {})[chain._replace(limit=mark)]
+    return _step(org_id, chain, start, rank - before)
+
+
+def _step(org_id: int, chain: Ask, start: int, steps: int) -> int | None:
+    """Return the id that is so many *steps*, a few hundred, after the first one of the chain from *start* on."""
+    values: dict[str, int | str] = {"org_id": org_id, "since": start}
+    if chain.category:
+        values["category"] = chain.category
+    if chain.actor_id:
+        values |= {"actor_type": chain.actor_type, "actor_id": chain.actor_id}
+    query = select(_event.id).where(*clauses(_event, values)).order_by(_event.id).offset(steps).limit(1)
+    return db.session.connection().scalar(query, values)
+
+
+_MONTHS = text(
+    "SELECT month FROM tally WHERE org_id = :org_id AND category = :category AND actor = :chain ORDER BY month"
+)
+_WAITING = text(f"SELECT count(*) FROM (SELECT 1 FROM seal_queue WHERE org_id = :org_id LIMIT {MOST_WAITING}) q")
+_MARK = text("""
+    SELECT max(id) FROM mark WHERE org_id = :org_id AND category = :category AND actor = :chain AND id >= :start
+        AND n <= :n AND id < (
+            SELECT coalesce(min(month), 9223372036854775807) FROM tally
+            WHERE org_id = :org_id AND category = :category AND actor = :chain AND month > :start
+        )
+""")
+
+
+def _chain(ask: Ask) -> str:
+    return f"{ask.actor_type}:{ask.actor_id}" if ask.actor_id else ""
+
+
+_TYPES = ("text", "text", "text", "bigint", "text", "bigint")
+
+
+@cache
+def _query(of_category: bool, of_actor: bool) -> str:
+    """Build the statement for chains of one kind, so that each uses the index of its kind."""
+    same = ("AND {0}.category = a.category " if of_category else "") + (
+        "AND {0}.actor_type = a.actor_type AND {0}.actor_id = a.actor_id " if of_actor else ""
+    )
+    return f"""
+        WITH keys (category, actor_type, actor_id, ending, chain, month) AS ({{keys}}),
+        waiting AS MATERIALIZED (
+            SELECT e.id, e.category, e.actor_type, e.actor_id
+            FROM (SELECT event_id FROM seal_queue WHERE org_id = ? LIMIT {MOST_WAITING + 1}) q
+            JOIN event e ON e.org_id = ? AND e.id = q.event_id
+        ),
+        a AS MATERIALIZED (
+            SELECT keys.*, ? AS org_id, (
+                SELECT max(m.id) FROM mark m WHERE m.org_id = ? AND m.category = keys.category
+                    AND m.actor = keys.chain AND m.id >= keys.month AND m.id < keys.ending
+            ) AS base FROM keys
+        )
+        SELECT a.category, a.actor_type, a.actor_id, a.ending,
+            (
+                SELECT CAST(coalesce(sum(t.n), 0) AS BIGINT) FROM tally t WHERE t.org_id = a.org_id
+                    AND t.category = a.category AND t.actor = a.chain AND t.month < a.month
+            ) + coalesce(
+                (
+                    SELECT m.n FROM mark m WHERE m.org_id = a.org_id AND m.category = a.category
+                        AND m.actor = a.chain AND m.id = a.base
+                ), 0
+            ) + (
+                SELECT count(*) FROM event e WHERE e.org_id = ? {same.format("e")}
+                    AND e.id >= coalesce(a.base, a.month) AND e.id < a.ending
+            ) + (
+                SELECT count(*) FROM waiting w WHERE w.id < coalesce(a.base, a.month) {same.format("w")}
+            ),
+            (SELECT count(*) FROM waiting),
+            (SELECT h.mending FROM log_head h WHERE h.org_id = a.org_id)
+        FROM a
+    """

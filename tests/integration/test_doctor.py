@@ -1,0 +1,128 @@
+"""The doctor sees what is wrong with a ledger, says so, and mends what may be mended."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from auditweb.ledger.doctor import STEPS, Doctor
+from auditweb.ledger.sealer import Sealer
+from tests.databases import Database
+from tests.ledgers import NOON, a_bid, operator_engine
+
+OTHERS = 2  # entries of another organisation, which all that happens leaves alone
+
+
+@pytest.fixture(autouse=True)
+def _small_steps() -> Iterator[None]:
+    with (
+        patch("auditweb.ledger.marks.EVERY", 4),
+        patch("auditweb.ledger.marks.MOST", 8),
+        patch("auditweb.ledger.doctor._AT_ONCE", 3),
+    ):
+        yield
+
+
+@pytest.fixture
+def sealed(engine: Engine, session: Session) -> Doctor:
+    """Thirty sealed entries of organisation 1 over three months, and some of another."""
+    for number in range(30):
+        a_bid(session, occurred_at=NOON - timedelta(days=2 * number), facts={"lot": str(number)})
+    for _ in range(OTHERS):
+        a_bid(session, org_id=2)
+    session.commit()
+    Sealer(engine).run()
+    return Doctor(engine)
+
+
+def damage(fresh: Database, *statements: str) -> None:
+    with operator_engine(fresh.owner_url) as owner, owner.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def test_a_sound_ledger_is_called_sound(sealed: Doctor) -> None:
+    steps: list[int] = []
+
+    assert sealed.organisations() == [1, 2]
+    assert sealed.examine(1, steps.append) == []
+    assert sum(steps) == STEPS * 30
+    assert sealed.examine(2) == []
+
+
+DAMAGES = {
+    "a wrong count": "UPDATE tally SET n = n + 1 WHERE org_id = 1 AND category = '' AND actor = ''",
+    "a missing count": "DELETE FROM tally WHERE org_id = 1 AND category <> ''",
+    "a wrong mark": "UPDATE mark SET n = n + 1 WHERE org_id = 1",
+    "a mark of no entry": "UPDATE mark SET id = id + 1 WHERE org_id = 1 AND actor <> ''",
+    "missing marks": "DELETE FROM mark WHERE org_id = 1",
+    "a missing word": "DELETE FROM posting WHERE org_id = 1 AND word = 'honda'",
+    "a word too many": "UPDATE posting SET word = 'hondas' WHERE org_id = 1 AND word = 'honda'",
+    "a missing segment": "DELETE FROM segment WHERE org_id = 1",
+}
+
+
+@pytest.mark.parametrize("statement", DAMAGES.values(), ids=DAMAGES)
+def test_counts_and_index_are_mended(fresh: Database, engine: Engine, sealed: Doctor, statement: str) -> None:
+    damage(fresh, statement)
+    assert sealed.examine(1)
+    assert sealed.examine(2) == []
+
+    sealed.put_back(1)
+    assert Sealer(engine).run() == 30
+
+    assert sealed.examine(1) == sealed.examine(2) == []
+    assert sealed.count_sealed(1) == 30
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM leaf WHERE org_id = 1 AND leaf_index = 7", "1 entries are neither sealed nor waiting"),
+        ("DELETE FROM leaf WHERE org_id = 1 AND leaf_index = 7", "The order has gaps"),
+        (
+            "INSERT INTO leaf SELECT 1, 30, event_id FROM leaf WHERE leaf_index = 7",
+            "1 entries have more than one place",
+        ),
+        ("INSERT INTO leaf VALUES (1, 30, 12345)", "1 places in the order are those of entries that are not there"),
+    ],
+)
+def test_what_is_wrong_with_the_order_is_said(fresh: Database, sealed: Doctor, statement: str, said: str) -> None:
+    damage(fresh, statement)
+
+    assert any(problem.startswith(said) for problem in sealed.examine(1))
+
+
+def test_an_entry_that_waits_is_nothing_wrong(engine: Engine, session: Session, sealed: Doctor) -> None:
+    a_bid(session)
+    session.commit()
+    assert sealed.examine(1) == []
+
+
+def test_a_repair_cut_short_is_seen_and_begun_anew(engine: Engine, session: Session, sealed: Doctor) -> None:
+    with patch.object(Doctor, "_clear", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        sealed.put_back(1)
+
+    assert sealed.examine(1) == ["A repair was begun and not finished."]
+    a_bid(session)
+    session.commit()
+    assert Sealer(engine).run() == 0
+
+    sealed.put_back(1)
+    assert Sealer(engine).run() == 31
+    assert sealed.examine(1) == []
+
+
+def test_entries_recorded_during_a_repair_are_sealed_once(engine: Engine, session: Session, sealed: Doctor) -> None:
+    sealed.put_back(1)
+    a_bid(session)
+    session.commit()
+
+    assert Sealer(engine).run() == 31
+
+    assert sealed.examine(1) == []
+    assert session.scalar(sa.text("SELECT count(*) FROM leaf WHERE org_id = 1")) == 31
