@@ -7,8 +7,10 @@ The same is done on PostgreSQL by giving the server a role of its own, with `gra
 """
 
 import json
+import math
 import os
 import random
+import select
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -25,17 +27,24 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_TIMEOUT = 10  # seconds a SQLite writer waits for its turn
 IDLE_UNTIL_ASKED = 5  # seconds after which a pooled PostgreSQL connection is checked before use
-STATEMENT_TIMEOUT = 3  # seconds a request's statement may take on PostgreSQL
+STATEMENT_TIMEOUT = 3  # seconds a request's statement may take; on SQLite one that only reads
+STEPS_BETWEEN_LOOKS = (
+    50_000  # of SQLite's virtual machine, a millisecond or two, from one look at the clock to the next
+)
 
 _UPGRADE_LOCK = 0x61756469_74776562  # one upgrade at a time; the number is "auditweb"
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+class TooSlow(sa.exc.SQLAlchemyError):
+    """A statement was ended because it took longer than a request may wait. The connection is good afterwards."""
 
 
 class UnusableError(Exception):
@@ -67,12 +76,17 @@ def install(engine: Engine, *, guarded: bool = True) -> None:
     """
     Prepare every connection that *engine* opens from now on; call it once, before the first.
 
-    *guarded* is for the server: on SQLite its connections refuse all that could alter what is recorded.
+    *guarded* is for the server: on SQLite its connections refuse all that could alter what is recorded, and end what
+    only reads and takes too long. PostgreSQL is told so by the options of the engine.
     """
+    event.listen(engine, "handle_error", _name_slowness)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", partial(_prepare_sqlite, guarded))
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "checkin", _end_sqlite)
+        if guarded:
+            event.listen(engine, "connect", _watch_sqlite)
+            event.listen(engine, "before_cursor_execute", _start_watch)
     else:
         event.listen(engine, "checkin", _note_time)
         event.listen(engine, "checkout", _see_that_it_lives)
@@ -246,19 +260,62 @@ def _end_sqlite(connection: sqlite3.Connection | None, _record: object) -> None:
         connection.rollback()
 
 
+class _Watch:
+    """The moment from which on SQLite ends what a connection is at."""
+
+    __slots__ = ("until",)
+
+    def __init__(self) -> None:
+        self.until = math.inf
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.until
+
+
+def _watch_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    record.info["watch"] = watch = _Watch()
+    connection.set_progress_handler(watch.is_over, STEPS_BETWEEN_LOOKS)
+
+
+def _start_watch(connection: Connection, *_: object) -> None:
+    # What writes is not ended: it had to wait for its turn, and would undo its transaction.
+    connection.info["watch"].until = time.monotonic() + STATEMENT_TIMEOUT if _reading.get() else math.inf
+
+
+def _name_slowness(context: ExceptionContext) -> TooSlow | None:
+    """Let what was ended for taking too long be the same error on both engines."""
+    cause = context.original_exception
+    if isinstance(cause, psycopg.errors.QueryCanceled) or (
+        isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+    ):
+        return TooSlow("the statement took too long and was ended")
+    return None
+
+
 def _note_time(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info["used_at"] = time.monotonic()
 
 
 def _see_that_it_lives(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _proxy: object) -> None:
-    """Ask a connection that lay idle if the server still knows it; one used just now needs no such trip."""
-    if time.monotonic() - record.info.get("used_at", time.monotonic()) < IDLE_UNTIL_ASKED:
-        return
+    """
+    Ask a connection that lay idle if the server still knows it.
+
+    One used just now needs no such trip, unless something came in on it that nobody asked for: the server's goodbye.
+    """
+    used_lately = time.monotonic() - record.info.get("used_at", time.monotonic()) < IDLE_UNTIL_ASKED
     try:
+        if used_lately and not _has_news(connection):
+            return
         connection.autocommit = True
         connection.execute("SELECT 1")
     except psycopg.Error as error:
         raise DisconnectionError from error  # the pool then opens another
+
+
+def _has_news(connection: psycopg.Connection[Any]) -> bool:
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _choose_transactions(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:

@@ -73,14 +73,6 @@ def test_postgresql_is_set_up_for_requests(fresh: Database) -> None:
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "0"
 
 
-@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
-def test_long_statement_of_a_request_is_ended(database_url: str) -> None:
-    with server_engine(database_url) as engine, engine.connect() as connection:
-        connection.exec_driver_sql("SET statement_timeout = 50")
-        with pytest.raises(OperationalError, match="statement timeout"):
-            connection.exec_driver_sql("SELECT pg_sleep(5)")
-
-
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_writers_take_turns_and_readers_none(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0)
