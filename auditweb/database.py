@@ -130,20 +130,29 @@ def is_reading() -> bool:
     return _reading.get()
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, *, partitions: int = 0) -> None:
     """
     Apply all migrations that the database at *url* lacks, in one transaction; several at once take turns.
 
-    A SQLite file made here is for its owner's eyes only: it holds password hashes beside the log.
+    A SQLite file made here is for its owner's eyes only: it holds password hashes beside the log. With *partitions*
+    the tables of a new PostgreSQL database are cut into so many; for any other UnusableError is raised.
     """
-    path = normalise_url(url).database or ""
-    if normalise_url(url).get_backend_name() == "sqlite" and Path(path).parent.is_dir():
+    parsed = normalise_url(url)
+    path = parsed.database or ""
+    on_sqlite = parsed.get_backend_name() == "sqlite"
+    if on_sqlite and partitions:
+        raise _uncut(parsed, "partitions are for PostgreSQL")
+    if on_sqlite and Path(path).parent.is_dir():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with _used_once(url) as engine, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-        command.upgrade(_alembic(connection), "head")
+        if partitions and sa.inspect(connection).get_table_names():
+            raise _uncut(parsed, "it has tables already, and only a database without any can be")
+        config = _alembic(connection)
+        config.attributes["partitions"] = partitions
+        command.upgrade(config, "head")
 
 
 def is_current(url: str) -> bool:
@@ -162,7 +171,8 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
     """
     Return the SQL that makes *role* the server's role on PostgreSQL; the tables' owner runs it in one transaction.
 
-    It may read and add events, never change or remove them, and of purges only read.
+    It may read and add events, never change or remove them, and of purges only read. Partitions are left to their
+    tables: what is written to one directly passes by the tables' rights.
     """
     who, where = _quoted(role), _quoted(schema)
     kept = ", ".join(f"{where}.{table}" for table in ("event", "leaf", "purge", "alembic_version"))
@@ -173,12 +183,21 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
         "END $$",
         f"GRANT USAGE ON SCHEMA {where} TO {who}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {where} TO {who}",
+        "DO $$ DECLARE part regclass; BEGIN "
+        f"FOR part IN SELECT oid FROM pg_class WHERE relispartition AND relkind = 'r' "
+        f"AND relnamespace = {_literal(where)}::regnamespace LOOP "
+        f"EXECUTE 'REVOKE ALL ON ' || part || ' FROM PUBLIC, ' || {_literal(who)}; "
+        "END LOOP; END $$",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {where} TO {who}",
         f"REVOKE ALL ON {kept} FROM {who}",
         f"REVOKE ALL ON {kept} FROM PUBLIC",
         f"GRANT SELECT ON {kept} TO {who}",
         f"GRANT INSERT ON {where}.event, {where}.leaf TO {who}",
     ]
+
+
+def _uncut(url: URL, reason: str) -> UnusableError:
+    return UnusableError(f"The database {url.render_as_string()} cannot be cut into partitions: {reason}.")
 
 
 @contextmanager
@@ -200,6 +219,11 @@ def _json(value: object) -> str:
 
 def _quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    """Quote *text* for a place within $$ … $$."""
+    return "E'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\x24") + "'"
 
 
 def _alembic(connection: Connection | None = None) -> Config:

@@ -26,6 +26,7 @@ from sqlalchemy.engine import URL, make_url
 
 from auditweb import database
 
+PARTITIONS = 4  # of each table, in the partitioned profile
 OWNER = "auditweb_owner"
 SERVER = "auditweb_server"
 
@@ -88,27 +89,33 @@ class Run:
             pid = int(pid_file.read_text().split()[0])
             os.kill(pid, signal.SIGQUIT)
             _wait_until(lambda: not pid_file.exists() or not Path(f"/proc/{pid}").exists(), 10)
-        elif (template := self.folder / "postgresql-template").exists():
-            drop_postgresql(self, template.read_text())
+        else:
+            for template in self.folder.glob("p*-template"):
+                drop_postgresql(self, template.read_text())
         shutil.rmtree(home, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager
 def fresh_database(engine_name: str, folder: Path) -> Iterator[Database]:
-    """Give a migrated, empty database for the length of the block; a file of it goes into *folder*."""
+    """
+    Give a migrated, empty database for the length of the block; a file of it goes into *folder*.
+
+    "partitioned" is PostgreSQL with its tables cut by organisation.
+    """
     run = Run.current()
     if engine_name == "sqlite":
         path = folder / f"{uuid4().hex}.sqlite3"
         shutil.copyfile(run.once("sqlite-template", lambda: _migrated_sqlite(run.folder / "template.sqlite3")), path)
         yield Database(engine_name, f"sqlite:///{path}", f"sqlite:///{path}")
         return
-    template = run.once("postgresql-template", lambda: _migrated_postgresql(run))
+    partitions = PARTITIONS if engine_name == "partitioned" else 0
+    template = run.once(f"{engine_name}-template", lambda: _migrated_postgresql(run, partitions))
     name = f"auditweb_{uuid4().hex[:16]}"
     _as_owner(run, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     owner = _owner_url(run).set(database=name)
     try:
-        yield Database(engine_name, _text(owner.set(username=SERVER)), _text(owner))
+        yield Database("postgresql", _text(owner.set(username=SERVER)), _text(owner))
     finally:
         drop_postgresql(run, name)
 
@@ -122,11 +129,11 @@ def _migrated_sqlite(path: Path) -> str:
     return str(path)
 
 
-def _migrated_postgresql(run: Run) -> str:
+def _migrated_postgresql(run: Run, partitions: int) -> str:
     name = f"auditweb_template_{uuid4().hex[:8]}"
     _as_owner(run, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = _owner_url(run).set(database=name)
-    database.upgrade(_text(url))
+    database.upgrade(_text(url), partitions=partitions)
     with closing(psycopg.connect(_conninfo(url))) as connection, connection, connection.cursor() as cursor:
         for statement in database.grants(SERVER):
             cursor.execute(statement.encode())

@@ -13,6 +13,7 @@ from auditweb.app import create_app
 from auditweb.cli import ledger
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
+from auditweb.partitions import MOST as MOST_PARTITIONS
 from auditweb.web.sign_in import offer
 
 _ILL, _MENDABLE = 1, 2
@@ -86,10 +87,18 @@ def show_demo(host: str | None, port: int | None, entries: int, until: str | Non
 
 
 @commands.command()
-def upgrade() -> None:
+@click.option(
+    "--partitions",
+    type=click.IntRange(2, MOST_PARTITIONS),
+    help="Make a new PostgreSQL database whose tables are cut by organisation into so many.",
+)
+def upgrade(partitions: int | None) -> None:
     """Bring the database up to date with this version, which `serve` asks for when it is needed."""
     settings = _settings()
-    if database.is_current(settings.database_url):
+    if partitions:
+        database.upgrade(settings.database_url, partitions=partitions)
+        click.echo(f"The database is ready, its tables cut into {partitions} partitions each.")
+    elif database.is_current(settings.database_url):
         click.echo("The database was up to date already.")
     else:
         database.upgrade(settings.database_url)

@@ -6,6 +6,8 @@ Written by hand for each engine, since the schema itself is what keeps the log h
 
 from alembic import op
 
+from auditweb import partitions
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -192,7 +194,7 @@ CREATE TABLE event (
     CONSTRAINT ck_event_recorded_at CHECK (recorded_at >= '2000-01-01Z' AND recorded_at < '2069-01-01Z'),
     CONSTRAINT ck_event_facts CHECK (json_typeof(facts) = 'object'),
     {CHECKS}
-)
+) {{cut}}
 """,
     "CREATE INDEX ix_event_category ON event (org_id, category, id)",
     "CREATE INDEX ix_event_actor ON event (org_id, actor_type, actor_id, id)",
@@ -274,6 +276,15 @@ CREATE TRIGGER purge_is_not_truncated BEFORE TRUNCATE ON purge
 ]
 
 
+# What partitions do not get from their table: triggers for each statement, and that all fire ALWAYS.
+PARTITION = [
+    "CREATE TRIGGER event_is_not_truncated BEFORE TRUNCATE ON {part} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION event_is_kept()",
+    "ALTER TABLE {part} ENABLE ALWAYS TRIGGER event_is_kept",
+    "ALTER TABLE {part} ENABLE ALWAYS TRIGGER event_is_not_truncated",
+]
+
+
 def upgrade() -> None:
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
@@ -281,5 +292,12 @@ def upgrade() -> None:
             connection.exec_driver_sql(statement)
         return
     schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    config = op.get_context().config
+    number = config.attributes.get("partitions", 0) if config else 0
     for statement in POSTGRESQL:
-        connection.exec_driver_sql(statement.replace("{schema}", schema))
+        connection.exec_driver_sql(statement.replace("{schema}", schema).replace("{cut}", partitions.clause(number)))
+    for statement in partitions.creation("event", number):
+        connection.exec_driver_sql(statement)
+    for part in partitions.names("event", number):
+        for statement in PARTITION:
+            connection.exec_driver_sql(statement.replace("{part}", part))

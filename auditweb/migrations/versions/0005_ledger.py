@@ -5,7 +5,12 @@ A trigger puts every new entry on a queue, so that no way of writing one, raw SQ
 entries that are there already are put on it here; the first sealer takes them in.
 """
 
+from collections.abc import Iterable, Iterator
+
 from alembic import op
+from sqlalchemy import Connection
+
+from auditweb import partitions
 
 revision = "0005"
 down_revision = "0004"
@@ -60,7 +65,7 @@ CREATE TABLE segment (
     size BIGINT NOT NULL,
     ids {bytes} NOT NULL,
     CONSTRAINT pk_segment PRIMARY KEY (org_id, number)
-) {loose};
+) {rowed};
 
 CREATE TABLE posting (
     org_id BIGINT NOT NULL,
@@ -73,8 +78,8 @@ CREATE TABLE posting (
 CREATE INDEX ix_segment_last_id ON segment (org_id, last_id)
 """
 
-_SQLITE = {"text": "TEXT", "bytes": "BLOB", "organised": "STRICT, WITHOUT ROWID", "loose": "STRICT"}
-_POSTGRESQL = {"text": 'TEXT COLLATE "C"', "bytes": "BYTEA", "organised": "", "loose": ""}
+_SQLITE = {"text": "TEXT", "bytes": "BLOB", "organised": "STRICT, WITHOUT ROWID", "rowed": "STRICT"}
+_POSTGRESQL = {"text": 'TEXT COLLATE "C"', "bytes": "BYTEA", "organised": "{cut}", "rowed": "{cut}"}
 
 QUEUED_ON_SQLITE = """
 CREATE TRIGGER event_is_queued AFTER INSERT ON event
@@ -94,26 +99,40 @@ END
 $$
 """,
     """
-CREATE TRIGGER event_is_queued AFTER INSERT ON event
+CREATE TRIGGER event_is_queued AFTER INSERT ON {table}
     REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION event_is_queued()
 """,
-    "ALTER TABLE event ENABLE ALWAYS TRIGGER event_is_queued",
+    "ALTER TABLE {table} ENABLE ALWAYS TRIGGER event_is_queued",
 ]
 
 
 def upgrade() -> None:
     connection = op.get_bind()
-    on_sqlite = connection.dialect.name == "sqlite"
-    tables = TABLES.format(**_SQLITE).replace("BIGINT", "INTEGER") if on_sqlite else TABLES.format(**_POSTGRESQL)
-    for statement in tables.split(";\n"):
-        connection.exec_driver_sql(statement)
-    if on_sqlite:
-        connection.exec_driver_sql(QUEUED_ON_SQLITE)
+    if connection.dialect.name == "sqlite":
+        statements: Iterable[str] = [
+            *TABLES.format(**_SQLITE).replace("BIGINT", "INTEGER").split(";\n"),
+            QUEUED_ON_SQLITE,
+        ]
     else:
-        schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
-        for statement in QUEUED_ON_POSTGRESQL:
-            connection.exec_driver_sql(statement.replace("{schema}", schema))
+        statements = _on_postgresql(connection)
+    for statement in statements:
+        connection.exec_driver_sql(statement)
     connection.exec_driver_sql("INSERT INTO seal_queue (org_id, event_id) SELECT org_id, id FROM event")
+
+
+def _on_postgresql(connection: Connection) -> Iterator[str]:
+    number = partitions.count(connection)
+    schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    yield from TABLES.format(**_POSTGRESQL).replace("{cut}", partitions.clause(number)).split(";\n")
+    for table in partitions.TABLES:
+        if table != "event":
+            yield from partitions.creation(table, number)
+    function, *triggers = QUEUED_ON_POSTGRESQL
+    yield function.replace("{schema}", schema)
+    # A partition that is written to directly calls its own trigger and not its table's.
+    for table in ("event", *partitions.names("event", number)):
+        for statement in triggers:
+            yield statement.replace("{table}", table)
 
 
 def downgrade() -> None:
