@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
@@ -36,12 +36,17 @@ AnySession = Session | scoped_session[Session]
 
 
 class RecordError(ValueError):
-    """What was to be recorded cannot be, because of *field*. Nothing was written; the text repeats no value."""
+    """
+    What was to be recorded cannot be, because of *field*. Nothing was written; the text repeats no value.
+
+    Of many events, *index* tells which it was.
+    """
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+        self.index: int | None = None
 
 
 class IdempotencyConflict(RecordError):  # noqa: N818  (its name says what it is)
@@ -72,15 +77,9 @@ def record(
 
     Raises RecordError, before writing anything, for whatever cannot be recorded.
     """
-    event = _checked(action, org_id, actor, target, facts, via, outcome, occurred_at, origin, idempotency_key)
+    event = checked(action, org_id, actor, target, facts, via, outcome, occurred_at, origin, idempotency_key)
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
-    while not _insert(connection, event):
-        if idempotency_key is not None and (known := _find_by_key(connection, org_id, idempotency_key)):
-            defaulted = {"facts": facts, "outcome": outcome, "occurred_at": occurred_at}
-            _compare(known, event, omitted={name for name, sent in defaulted.items() if sent is None})
-            return _detached(known)
-        event["id"] = ids.another_id(event["id"])
-    return _detached(event)
+    return _detached(write(connection, event, omitted(facts, outcome, occurred_at)))
 
 
 def record_apart(action: Action | str, *, session: AnySession | None = None, **event: Any) -> Event:
@@ -101,19 +100,19 @@ def record_apart(action: Action | str, *, session: AnySession | None = None, **e
 # What may be recorded
 
 
-def _checked(
+def checked(
     action: Action | str,
     org_id: int,
     actor: Actor,
-    target: Target | None,
-    facts: Mapping[str, str] | None,
-    via: Actor | None,
-    outcome: Outcome | None,
-    occurred_at: datetime | None,
-    origin: Origin | None,
-    idempotency_key: str | None,
+    target: Target | None = None,
+    facts: Mapping[str, str] | None = None,
+    via: Actor | None = None,
+    outcome: Outcome | None = None,
+    occurred_at: datetime | None = None,
+    origin: Origin | None = None,
+    idempotency_key: str | None = None,
 ) -> dict[str, Any]:
-    """Return the values of the row, or raise RecordError."""
+    """Return the values of the row for what `record` was given, or raise RecordError."""
     action = _known(action)
     if type(org_id) is not int or not 0 < org_id <= ids.LAST_ID:
         raise RecordError("org_id", "an event belongs to an organisation, given as a positive whole number")
@@ -135,6 +134,14 @@ def _checked(
     except ValueError as error:
         raise RecordError("occurred_at", str(error)) from None
     return row
+
+
+def omitted(
+    facts: object = None, outcome: object = None, occurred_at: object = None, **_others: object
+) -> frozenset[str]:
+    """Return which columns hold what nobody said: they are not compared where an idempotency key is known."""
+    sent = (("facts", facts), ("outcome", outcome), ("occurred_at", occurred_at))
+    return frozenset([name for name, value in sent if value is None])
 
 
 def _known(action: object) -> Action:
@@ -295,6 +302,21 @@ _INSERT = insert(_event)
 _INSERT_IF_FREE = postgresql.insert(_event).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
+def write(connection: Connection, event: dict[str, Any], omitted: Set[str]) -> dict[str, Any]:
+    """
+    Write a checked row and return it, or the one that has its idempotency key; IdempotencyConflict if that differs.
+
+    A row whose id is taken gets a fresh one.
+    """
+    while not _insert(connection, event):
+        key = event["idempotency_key"]
+        if key is not None and (known := find_by_keys(connection, event["org_id"], [key]).get(key)):
+            compare(known, event, omitted)
+            return known
+        event["id"] = ids.another_id(event["id"])
+    return event
+
+
 def _insert(connection: Connection, event: dict[str, Any]) -> bool:
     """Write the row, unless its id or idempotency key is taken; the transaction stays good either way."""
     if connection.dialect.name == "postgresql":
@@ -314,12 +336,13 @@ def _is_taken(connection: Connection, event: dict[str, Any]) -> bool:
     if connection.execute(select(_event.c.id).where(_event.c.id == event["id"])).first():
         return True
     key = event["idempotency_key"]
-    return key is not None and _find_by_key(connection, event["org_id"], key) is not None
+    return key is not None and key in find_by_keys(connection, event["org_id"], [key])
 
 
-def _find_by_key(connection: Connection, org_id: int, key: str) -> dict[str, Any] | None:
-    found = connection.execute(select(_event).where(_event.c.org_id == org_id, _event.c.idempotency_key == key)).first()
-    return None if found is None else dict(found._mapping)
+def find_by_keys(connection: Connection, org_id: int, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the rows of an organisation that have these idempotency keys, by key."""
+    found = select(_event).where(_event.c.org_id == org_id, _event.c.idempotency_key.in_(keys))
+    return {row.idempotency_key: dict(row._mapping) for row in connection.execute(found)}
 
 
 _COMPARED = (
@@ -328,7 +351,7 @@ _COMPARED = (
 )  # fmt: skip
 
 
-def _compare(known: dict[str, Any], sent: dict[str, Any], omitted: set[str]) -> None:
+def compare(known: dict[str, Any], sent: dict[str, Any], omitted: Set[str]) -> None:
     """Raise IdempotencyConflict unless *known* says all that was *sent* now; what was *omitted* may differ."""
     compared = [name for name in _COMPARED if name not in omitted and sent[name] is not None]
     if different := [name for name in compared if sent[name] != known[name]]:

@@ -1,0 +1,217 @@
+"""record_many(): many events at once, each held to what `record` holds it to, at several times its rate."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from json.encoder import encode_basestring as _quoted
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
+
+import psycopg
+from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
+
+from auditweb import recorder
+from auditweb.database import TooSlow
+from auditweb.extensions import db
+from auditweb.models import Event
+from auditweb.recorder import AnySession, RecordError
+
+CHUNK = 1_000  # written at once: in a fraction of a second, far from the limit on a statement's time
+
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+_Numbered = tuple[int, Mapping[str, Any]]
+
+
+class _Checked(NamedTuple):
+    """A row that may be written, its place among all, and what its caller omitted, where that matters."""
+
+    row: dict[str, Any]
+    place: int
+    omitted: Set[str] = frozenset()
+
+
+def record_many(events: Iterable[Mapping[str, Any]], *, org_id: int, session: AnySession | None = None) -> int:
+    """
+    Add events to the transaction of *session* (the app's own if none is given); return how many were written.
+
+    Each is what `record` takes, by name. One with an idempotency key that the log knows is not written again. An error
+    takes back what this call wrote and leaves the transaction good: RecordError for the first event that cannot be
+    recorded, IdempotencyConflict for one whose key belongs to other content; its *index* is the place among *events*.
+
+    On SQLite nobody else writes until the transaction ends: a few thousand events are enough for one.
+    """
+    connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
+    load = _copy_all if connection.dialect.name == "postgresql" else _insert_all
+    numbered = enumerate(events)
+    with connection.begin_nested(), _as_sqlalchemy_tells():
+        # What the caller's generator does with the connection, it does between two chunks.
+        return load(connection, org_id, iter(lambda: list(islice(numbered, CHUNK)), []))
+
+
+def _checked(event: Mapping[str, Any], place: int, org_id: int) -> _Checked:
+    try:
+        row = recorder.checked(org_id=org_id, **event)
+    except RecordError as error:
+        error.index = place
+        raise
+    return _Checked(row, place) if row["idempotency_key"] is None else _Checked(row, place, recorder.omitted(**event))
+
+
+def _unknown(connection: Connection, org_id: int, chunk: list[_Checked]) -> list[_Checked]:
+    """Return those whose idempotency key neither the log has nor one before them; compare the others with it."""
+    keys = {key for item in chunk if (key := item.row["idempotency_key"]) is not None}
+    if not keys:
+        return chunk
+    known = recorder.find_by_keys(connection, org_id, keys)
+    fresh = []
+    for item in chunk:
+        key = item.row["idempotency_key"]
+        if key in known:
+            _compare(known[key], item)
+            continue
+        if key is not None:
+            known[key] = item.row
+        fresh.append(item)
+    return fresh
+
+
+def _compare(known: dict[str, Any], item: _Checked) -> None:
+    try:
+        recorder.compare(known, item.row, item.omitted)
+    except RecordError as error:
+        error.index = item.place
+        raise
+
+
+def _write_singly(connection: Connection, items: Sequence[_Checked]) -> int:
+    """Write as `record` does: an id is taken among these, or another transaction was quicker with a key."""
+    written = 0
+    for item in items:
+        try:
+            written += recorder.write(connection, item.row, item.omitted) is item.row
+        except RecordError as error:
+            error.index = item.place
+            raise
+    return written
+
+
+@contextmanager
+def _as_sqlalchemy_tells() -> Iterator[None]:
+    """Let errors of the drivers, which are spoken to directly here, look as they do elsewhere."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        raise TooSlow("writing took too long and was ended") from error
+    except (psycopg.Error, sqlite3.Error) as error:
+        raise DBAPIError("record_many", None, error) from error
+
+
+_event = cast(Table, Event.__table__)
+_CHANGED = ("occurred_at", "recorded_at", "facts")  # what databases take in another form than rows have it
+_KEPT = tuple(name for name in _event.columns.keys() if name not in _CHANGED)  # noqa: SIM118  (no dict)
+_COLUMNS = ", ".join(_CHANGED + _KEPT)
+_kept = itemgetter(*_KEPT)
+
+# PostgreSQL: rows are sent as they are checked, so that it has written most of them when the last one comes
+
+
+def _copy_all(connection: Connection, org_id: int, chunks: Iterable[list[_Numbered]]) -> int:
+    written = 0
+    for chunk in chunks:
+        keyed: list[_Checked] = []  # written afterwards: nothing can be asked while rows are sent
+        written += _copy(connection, _without_key(chunk, org_id, keyed))
+        if fresh := _unknown(connection, org_id, keyed):
+            written += _copy(connection, fresh)
+    return written
+
+
+def _without_key(chunk: list[_Numbered], org_id: int, keyed: list[_Checked]) -> Iterator[_Checked]:
+    for place, event in chunk:
+        item = _checked(event, place, org_id)
+        if item.row["idempotency_key"] is None:
+            yield item
+        else:
+            keyed.append(item)
+
+
+def _copy(connection: Connection, items: Iterable[_Checked]) -> int:
+    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+    items = iter(items)
+    sent: list[_Checked] = []
+    driver.execute("SAVEPOINT chunk")
+    try:
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for item in items:
+                sent.append(item)
+                row = item.row
+                copy.write_row((str(row["occurred_at"]), str(row["recorded_at"]), _json(row["facts"]), *_kept(row)))
+    except psycopg.errors.UniqueViolation:
+        driver.execute("ROLLBACK TO SAVEPOINT chunk")
+        return _write_singly(connection, [*sent, *items])
+    driver.execute("RELEASE SAVEPOINT chunk")
+    return len(sent)
+
+
+def _json(facts: dict[str, str]) -> str:
+    """Write facts as the engine's serializer does, which for a few texts is mostly its preparation."""
+    return "{" + ",".join([f"{_quoted(name)}:{_quoted(value)}" for name, value in facts.items()]) + "}"
+
+
+_COPY = f"COPY event ({_COLUMNS}) FROM STDIN"
+
+# SQLite: while one statement is at work, which needs no Python, the next chunk is checked
+
+
+def _insert_all(connection: Connection, org_id: int, chunks: Iterable[list[_Numbered]]) -> int:
+    written = 0
+    with ThreadPoolExecutor(1) as helper:
+        under_way: Callable[[], int] = int
+        for chunk in chunks:
+            checked = [_checked(event, place, org_id) for place, event in chunk]
+            written += under_way()
+            fresh = _unknown(connection, org_id, checked)
+            if len(fresh) < CHUNK:
+                written += _insert(connection, fresh)
+                under_way = int
+            else:
+                under_way = helper.submit(_insert, connection, fresh).result
+        return written + under_way()
+
+
+def _insert(connection: Connection, items: list[_Checked]) -> int:
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    lines = [_line(item.row) for item in items]
+    first, written = 0, 0
+    for size, statement in _INSERTS:
+        while len(lines) - first >= size:
+            try:
+                driver.execute(statement, list(chain.from_iterable(lines[first : first + size])))
+                written += size
+            except sqlite3.IntegrityError:  # which undoes the statement
+                written += _write_singly(connection, items[first : first + size])
+            first += size
+    return written
+
+
+def _line(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        (row["occurred_at"] - _UNIX_EPOCH) // _MICROSECOND,
+        (row["recorded_at"] - _UNIX_EPOCH) // _MICROSECOND,
+        _json(row["facts"]),
+        *_kept(row),
+    )
+
+
+# SQLite first copies each page that a statement with triggers is about to change: one for each row takes twice as long
+# as one for many. What is prepared stays in memory and grows with their number, so there are three sizes only.
+_MARKS = f"({', '.join('?' * len(_CHANGED + _KEPT))})"
+_INSERTS = [
+    (size, f"INSERT INTO event ({_COLUMNS}) VALUES {', '.join([_MARKS] * size)}") for size in (CHUNK // 2, 50, 1)
+]
