@@ -88,6 +88,7 @@ def install(engine: Engine, *, guarded: bool = True) -> None:
             event.listen(engine, "connect", _watch_sqlite)
             event.listen(engine, "before_cursor_execute", _start_watch)
     else:
+        event.listen(engine, "connect", _plan_for_partitions)
         event.listen(engine, "checkin", _note_time)
         event.listen(engine, "checkout", _see_that_it_lives)
         event.listen(engine, "checkout", _choose_transactions)
@@ -314,6 +315,16 @@ def _name_slowness(context: ExceptionContext) -> TooSlow | None:
     ):
         return TooSlow("the statement took too long and was ended")
     return None
+
+
+def _plan_for_partitions(connection: psycopg.Connection[Any], _record: object) -> None:
+    # A plan for any organisation is one for all partitions: it walks their keys in order, whatever is looked for.
+    connection.autocommit = True
+    connection.execute(
+        "SELECT set_config('plan_cache_mode', 'force_custom_plan', false) FROM pg_class "
+        "WHERE oid = to_regclass('event') AND relkind = 'p'"
+    )
+    connection.autocommit = False
 
 
 def _note_time(_connection: object, record: ConnectionPoolEntry) -> None:

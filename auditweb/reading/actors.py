@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import Table, and_, func, literal, select
+from sqlalchemy import Table, func, literal, select
 
 from auditweb.extensions import db
 from auditweb.models import Event
@@ -39,14 +39,15 @@ def find_actors_in_log(org_id: int, types: Sequence[ActorType]) -> list[ActorPro
     )
     hop = hop.union_all(*starts[1:], select(hop.c.type, next_id).where(hop.c.id.is_not(None)))
     newest = _event.alias()
-    newest_id = (
-        select(func.max(newest.c.id))
+    # No join: of a log that is not big yet, PostgreSQL would rather read all of it than look up each actor.
+    name = (
+        select(newest.c.actor_name)
         .where(newest.c.org_id == org_id, newest.c.actor_type == hop.c.type, newest.c.actor_id == hop.c.id)
+        .order_by(newest.c.id.desc())
+        .limit(1)
         .scalar_subquery()
     )
-    found = select(_event.c.actor_type, _event.c.actor_id, _event.c.actor_name).select_from(
-        hop.join(_event, and_(_event.c.org_id == org_id, _event.c.id == newest_id))
-    )
+    found = select(hop.c.type, hop.c.id, name).where(hop.c.id.is_not(None))
     profiles = [ActorProfile(ActorRef(type_, id_), name) for type_, id_, name in db.session.connection().execute(found)]
     return sorted(profiles, key=lambda profile: (profile.name.casefold(), profile.ref))
 

@@ -96,6 +96,11 @@ def test_entries_are_spread_and_each_organisation_is_together(fresh: Database) -
             assert len({row[2] for row in rows}) >= FROM_SEVERAL
 
 
+def test_plans_are_made_for_one_organisation(fresh: Database) -> None:
+    with server_engine(fresh.url) as engine, engine.connect() as connection:
+        assert connection.scalar(sa.text("SHOW plan_cache_mode")) == "force_custom_plan"
+
+
 def test_every_entry_is_queued_by_whatever_way_it_came(recorded: Database) -> None:
     """Through the table or, by the owner, straight into a partition."""
     with operator_engine(recorded.owner_url) as engine, Session(engine) as session, session.begin():
