@@ -51,7 +51,7 @@ class Node(NamedTuple):
     rows: float
 
 
-def faults_on_sqlite(connection: sqlite3.Connection, asked: Asked) -> Iterator[str]:
+def faults_on_sqlite(connection: sqlite3.Connection, asked: Asked, *, mixed: bool) -> Iterator[str]:
     names = rf"(?:{_TABLES})"
     aliases = set(re.findall(rf"\b{names} AS (\w+)", asked.statement)) | set(partitions.TABLES)
     of_the_log = re.search(rf"\b{names}\b", asked.statement)
@@ -61,6 +61,19 @@ def faults_on_sqlite(connection: sqlite3.Connection, asked: Asked) -> Iterator[s
             yield step
         if of_the_log and "TEMP B-TREE FOR ORDER BY" in step:
             yield step
+    if of_the_log and not asked.statement.startswith("INSERT"):
+        # SQLite does not tell how many rows it read, but how many steps it took: ten for each, forty for one shown.
+        allowed = READ_FOR_A_PAGE * 40 if _PAGE.search(asked.statement) and not mixed else READ_AT_MOST * 10
+        if (steps := _steps_of(connection, asked)) > allowed:
+            yield f"{steps} steps are taken"
+
+
+def _steps_of(connection: sqlite3.Connection, asked: Asked) -> int:
+    looks: list[None] = []
+    connection.set_progress_handler(lambda: looks.append(None), 100)
+    connection.execute(asked.statement, asked.parameters).fetchall()
+    connection.set_progress_handler(None, 0)
+    return len(looks) * 100
 
 
 def faults_on_postgresql(

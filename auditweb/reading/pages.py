@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from sqlalchemy import BigInteger, Select, Table, bindparam, literal, literal_column, null, select
 
-from auditweb import clock
+from auditweb import clock, ids
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.reading.filters import LogFilter, clauses
@@ -16,7 +16,10 @@ from auditweb.reading.filters import LogFilter, clauses
 SIZE = 50
 
 _CURSOR = bindparam("cursor", type_=BigInteger)
+_ACROSS = bindparam("across", type_=BigInteger)
 _Place = Literal["newest", "before", "after", "oldest"]
+_NEARER = {"before": "until", "after": "since"}  # the bound that the cursor of a page stands for as well
+_FARTHER = {"before": "since", "after": "until"}  # and the one that the cursor of what is across does
 _event = cast(Table, Event.__table__).c
 
 
@@ -90,7 +93,7 @@ def is_action_used(org_id: int, action: str) -> bool:
 def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> tuple[list[Row], bool]:
     """Return *size* events and, if there are more, one, newest first; and whether any are across the cursor."""
     names, connection = tuple(values), db.session.connection()
-    given = {**values, "cursor": cursor}
+    given = {**values, **_bounds(place, values, cursor)}
     # Columns on a connection: a page needs no mapped objects, and building them costs more than the query.
     found = connection.execute(_statement(place, names, size + 1), given).all()
     if found or place != "before":
@@ -99,6 +102,18 @@ def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: in
         has_others = connection.scalar(_across(place, names), given) is not None
     rows = [Row._make(row[:-1]) for row in found]
     return (rows if place in ("newest", "before") else rows[::-1]), has_others
+
+
+def _bounds(place: _Place, values: Mapping[str, Any], cursor: int) -> dict[str, int]:
+    """
+    Return where a page ends at its cursor, and where what is across begins, the days asked for heeded.
+
+    So there is one bound on each side: of two SQLite would use one, and walk from it to the other.
+    """
+    since, until = values.get("since", 0), values.get("until", ids.LAST_ID + 1)
+    if place == "before":
+        return {"cursor": min(cursor, until), "across": max(cursor, since)}
+    return {"cursor": max(cursor, since - 1), "across": min(cursor, until - 1)}
 
 
 @cache
@@ -110,7 +125,8 @@ def _statement(place: _Place, names: tuple[str, ...], limit: int) -> Select[Any]
     at a tenth of the table, finds that dear, and plans it anew each time, which takes as long as answering it.
     """
     across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
-    page = select(*COLUMNS, across.label("across")).where(*clauses(_event, names)).limit(literal_column(str(limit)))
+    page = select(*COLUMNS, across.label("across")).where(*clauses(_event, _without(names, _NEARER.get(place))))
+    page = page.limit(literal_column(str(limit)))
     if place == "before":
         page = page.where(_event.id < _CURSOR)
     if place == "after":
@@ -122,7 +138,11 @@ def _statement(place: _Place, names: tuple[str, ...], limit: int) -> Select[Any]
 def _across(place: _Place, names: tuple[str, ...]) -> Select[Any]:
     """Build the question for the nearest matching event that *place* leaves on the other side of its cursor."""
     other = cast(Table, Event.__table__).alias("other").c
-    nearest = select(other.id).where(*clauses(other, names)).limit(literal_column("1"))
+    nearest = select(other.id).where(*clauses(other, _without(names, _FARTHER[place]))).limit(literal_column("1"))
     if place == "before":
-        return nearest.where(other.id >= _CURSOR).order_by(other.id)
-    return nearest.where(other.id <= _CURSOR).order_by(other.id.desc())
+        return nearest.where(other.id >= _ACROSS).order_by(other.id)
+    return nearest.where(other.id <= _ACROSS).order_by(other.id.desc())
+
+
+def _without(names: tuple[str, ...], name: str | None) -> tuple[str, ...]:
+    return tuple(other for other in names if other != name)

@@ -62,7 +62,7 @@ def test_filter_is_answered_by_its_index(log: Connection, shape: str, place: Any
     index = expected if isinstance(expected, str) else expected[log.dialect.name]
     values = wanted.values(NOON)
     statement = pages._statement(place, tuple(values), pages.SIZE + 1)
-    given = {**values, "cursor": ids.first_id_at(NOON - timedelta(days=170))}
+    given = {**values, **pages._bounds(place, values, ids.first_id_at(NOON - timedelta(days=170)))}
 
     used, sorts = _plan(log, statement, given)
 

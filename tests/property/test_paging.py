@@ -110,6 +110,26 @@ def test_every_page_is_what_the_slow_way_finds(
 
 
 @pytest.mark.usefixtures("_context")
+@pytest.mark.parametrize("size", [1, 3, 50])
+@pytest.mark.parametrize("days", [{"from_": 1, "to": 2}, {"from_": 2}, {"to": 1}, {"to": -5}, {"from_": 5}])
+def test_every_page_of_some_days_is_what_the_slow_way_finds(days: dict[str, int], size: int) -> None:
+    """Wherever the cursor is: among those days, at their edges, or far from them."""
+    log = an_organisation()
+    added = add(log, *range(0, 4 * 86_400_000, 28_800_000))
+    first, final = (days.get(name) for name in ("from_", "to"))
+    log = log.with_(**{name: (START + timedelta(days=day)).date() for name, day in days.items()})
+    matching = [
+        id_
+        for number, id_ in enumerate(added)
+        if (first is None or number // 3 >= first) and (final is None or number // 3 <= final)
+    ]
+    for cursor in {*added, *(id_ + 1 for id_ in added), *(id_ - 1 for id_ in added), 0, ids.LAST_ID}:
+        for asked in (log.at(before=cursor), log.at(after=cursor)):
+            page = find_page(asked, size=size, now=NOW)
+            assert (ids_of(page), page.has_newer, page.has_older) == expected(asked, size, matching)
+
+
+@pytest.mark.usefixtures("_context")
 @given(times=TIMES, size=SIZES, meanwhile=st.lists(st.integers(0, 9), max_size=12))
 def test_walking_to_older_pages_shows_each_event_once(times: list[int], size: int, meanwhile: list[int]) -> None:
     log = an_organisation()
