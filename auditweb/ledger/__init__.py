@@ -1,1 +1,1 @@
-"""What is kept of a log besides its entries: their order, their number and where their words occur."""
+"""What is kept about the log beside the log: written by sealers, checked and mended by the operator."""

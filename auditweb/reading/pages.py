@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Select, Table, bindparam, literal, literal_co
 from auditweb import clock, ids
 from auditweb.extensions import db
 from auditweb.models import Event
+from auditweb.reading import search
 from auditweb.reading.filters import LogFilter, clauses
 
 SIZE = 50
@@ -50,11 +51,18 @@ COLUMNS = tuple(_event[name] for name in Row._fields)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events newest first, and whether others that match are newer or older than these."""
+    """
+    Events newest first, and whether others that match are newer or older than these.
+
+    *searched_to* is set when the time for searching ran out: what lies between where the page starts and this id was
+    searched, and the rest was not. It is the place to go on from: `after` it at the oldest page and after an event,
+    `before` it otherwise.
+    """
 
     rows: Sequence[Row]
     has_newer: bool
     has_older: bool
+    searched_to: int | None = None
 
 
 def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = None) -> Page:
@@ -64,6 +72,8 @@ def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = Non
     After an event come the *size* just newer ones. Where there are fewer, a second statement finds the newest page
     instead: paging forward ends there, on a full page.
     """
+    if wanted.q:
+        return _search(wanted, size, now)
     values = wanted.values(now or clock.now())
     if wanted.before is not None:
         rows, has_newer = _fetch("before", values, size, wanted.before)
@@ -88,6 +98,12 @@ def is_action_used(org_id: int, action: str) -> bool:
     """Tell whether any event of this organisation has *action*, which the catalogue may have forgotten."""
     query = select(literal(1)).where(_event.org_id == org_id, _event.action == action).limit(1)
     return db.session.connection().execute(query).first() is not None
+
+
+def _search(wanted: LogFilter, size: int, now: datetime | None) -> Page:
+    found = search.find(wanted, COLUMNS, size=size, now=now)
+    rows = [Row._make(row[: len(COLUMNS)]) for row in found.rows]
+    return Page(rows, found.has_newer, found.has_older, found.searched_to)
 
 
 def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> tuple[list[Row], bool]:

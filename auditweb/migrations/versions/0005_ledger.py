@@ -75,7 +75,9 @@ CREATE TABLE posting (
     CONSTRAINT pk_posting PRIMARY KEY (org_id, word, segment)
 ) {organised};
 
-CREATE INDEX ix_segment_last_id ON segment (org_id, last_id)
+CREATE INDEX ix_segment_first_id ON segment (org_id, first_id, last_id, number, size);
+
+CREATE INDEX ix_segment_last_id ON segment (org_id, last_id, first_id, number, size)
 """
 
 _SQLITE = {"text": "TEXT", "bytes": "BLOB", "organised": "STRICT, WITHOUT ROWID", "rowed": "STRICT"}

@@ -1,0 +1,267 @@
+"""
+Walking through a log by its search index, from the newest event to older ones or the other way.
+
+What is sealed is asked of the index, segment after segment; what is not yet, is read and compared. Segments overlap
+where entries were back-dated, so that a match is certain to be the next one when it lies before all that is unread.
+"""
+
+import time
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, cast
+
+from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select
+
+from auditweb import ids
+from auditweb.catalogue import Category
+from auditweb.models import Event, SealQueue
+from auditweb.reading import postings
+from auditweb.reading.questions import Sought, execute, for_each_engine, known_places
+
+_GROUPS = (4, 16, 64, 256)  # segments that are asked at once, more each time
+_CHUNKS = (64, 256, 1024)  # unsealed events that are read at once
+_MOST_LOOKUPS = 16 * 1024  # words times segments in one statement
+_CATEGORIES = {postings.category_word(category): category.value for category in Category}
+
+_event, _queue = cast(Table, Event.__table__).c, cast(Table, SealQueue.__table__).c
+
+
+class Hit(NamedTuple):
+    """An event that matches, or may match where *doubtful*: then its texts decide. *key* sorts in order of the walk."""
+
+    key: int
+    doubtful: bool
+    category: str
+
+    @property
+    def id(self) -> int:
+        return abs(self.key)
+
+
+class Deadline:
+    """A moment when time is up."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = monotonic() + seconds
+
+    def passed(self) -> bool:
+        return monotonic() >= self._end
+
+
+def monotonic() -> float:
+    """Return the time on a clock that only this module's time limits go by."""
+    return time.monotonic()
+
+
+class Walk:
+    """The matches of a question in order. It ends before the end when time is up; `searched_to` tells where."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        question: Sought,
+        deadline: Deadline,
+        *,
+        newest_first: bool,
+        labelled: bool = False,
+    ) -> None:
+        self._sources: list[_Source] = [
+            _Sealed(connection, question, newest_first, labelled),
+            _Unsealed(connection, question, newest_first),
+        ]
+        self._newest_first = newest_first
+        self._deadline = deadline
+        self._start = self._frontier()
+        self._pool: list[Hit] = []
+        self.searched_to: int | None = None
+
+    def take(self, number: int) -> list[Hit]:
+        """Return the next *number* hits, or fewer at the end and when time is up."""
+        while True:
+            frontier = self._frontier()
+            ready = len(self._pool) if frontier is None else bisect_left(self._pool, (frontier,))
+            if ready >= number or frontier is None:
+                break
+            if frontier != self._start and self._deadline.passed():
+                self.searched_to = 1 - frontier if self._newest_first else frontier - 1
+                break
+            nearest = min((each for each in self._sources if each.frontier is not None), key=_frontier_of)
+            self._pool += nearest.advance(number - ready)
+            self._pool.sort()
+        taken, self._pool = self._pool[: min(ready, number)], self._pool[min(ready, number) :]
+        return taken
+
+    def stops_after(self, hit: Hit) -> bool:
+        """Tell whether time is up while there may be more; *hit*, the last one taken, is then how far it went."""
+        if not self._deadline.passed() or (self._frontier() is None and not self._pool):
+            return False
+        self.searched_to = hit.id
+        return True
+
+    def _frontier(self) -> int | None:
+        """Return the key from which on not all is known, or None if all is."""
+        return min((each.frontier for each in self._sources if each.frontier is not None), default=None)
+
+
+class _Source(Protocol):
+    frontier: int | None  # the least key that hits not returned yet can have; None if there are none
+
+    def advance(self, number: int) -> list[Hit]:
+        """Go on to where about *number* more hits are known, and return what was found on the way."""
+
+
+class _Segment(NamedTuple):
+    number: int
+    first_id: int
+    last_id: int
+    size: int
+
+
+class _Sealed:
+    """What the index knows of."""
+
+    def __init__(self, connection: Connection, question: Sought, newest_first: bool, labelled: bool) -> None:
+        self._connection = connection
+        self._question = question
+        self._newest_first = newest_first
+        self._labelled = labelled
+        self._words = question.looked_up()
+        self._groups = iter(_GROUPS)
+        self._group = 0
+        self._few = (
+            self._listed(_FEW_SEGMENTS, {"segments": list(question.only)}) if question.only is not None else None
+        )
+        self._next: list[_Segment] = []  # listed, not asked yet
+        self._asked: list[tuple[_Segment, int, int]] = []  # and what was found in them, not returned yet
+        self.frontier: int | None = None if question.low >= question.high else _first_key(question, newest_first)
+
+    def advance(self, number: int) -> list[Hit]:
+        if not self._asked:
+            self._ask()
+        taken = 0
+        while taken < len(self._asked) and number > 0:
+            number -= self._asked[taken][1].bit_count()
+            taken += 1
+        hits = self._hits([each for each in self._asked[:taken] if each[1]])
+        self._asked = self._asked[taken:]
+        unread = [each[0] for each in self._asked[:1]] or self._next[:1]
+        start = _first_key(self._question, self._newest_first)
+        self.frontier = max(start, self._key(unread[0])) if unread else None
+        return hits
+
+    def _ask(self) -> None:
+        """Ask the index about the next group of segments."""
+        self._group = next(self._groups, self._group)
+        size = max(1, min(self._group, _MOST_LOOKUPS // max(1, len(self._words))))
+        if self._few is not None:
+            group, self._next, self._few = self._few[:size], self._few[size : size + 1], self._few[size:]
+        else:
+            passed = self._key(self._next[0]) if self._next else -ids.LAST_ID if self._newest_first else 0
+            listed = self._listed(
+                _NEWEST_SEGMENTS if self._newest_first else _OLDEST_SEGMENTS,
+                {"low": self._question.low, "last": self._question.high - 1, "limit": size + 1, "passed": abs(passed)},
+            )
+            group, self._next = listed[:size], listed[size:]
+        numbers = [segment.number for segment in group]
+        known = known_places(self._connection, self._question.org_id, self._words, numbers)
+        for (number, word), place in self._question.single.items():
+            known.setdefault(number, {})[word] = place
+        for segment in group:
+            found, doubtful = self._question.places(known[segment.number], segment.size)
+            self._asked.append((segment, found, doubtful))
+
+    def _hits(self, segments: Sequence[tuple[_Segment, int, int]]) -> list[Hit]:
+        numbers = [segment.number for segment, _, _ in segments]
+        if not numbers:
+            return []
+        org_id = self._question.org_id
+        spelled = dict(execute(self._connection, _IDS, {"org_id": org_id, "segments": numbers}))
+        categories = known_places(self._connection, org_id, list(_CATEGORIES), numbers) if self._labelled else {}
+        low, high, sign = self._question.low, self._question.high, -1 if self._newest_first else 1
+        hits = []
+        for segment, found, doubtful in segments:
+            event_ids = postings.read_ids(spelled[segment.number])
+            of_category = categories.get(segment.number) or {"": found}
+            for word, places in of_category.items():
+                category = _CATEGORIES.get(word, "")
+                for doubt, these in ((False, found & places & ~doubtful), (True, doubtful & places)):
+                    if these:
+                        hits += [
+                            Hit(sign * each, doubt, category)
+                            for each in postings.pick(event_ids, these)
+                            if low <= each < high
+                        ]
+        return hits
+
+    def _listed(self, statement: Mapping[str, Any], given: dict[str, Any]) -> list[_Segment]:
+        bounds = {"org_id": self._question.org_id}
+        listed = [_Segment(*row) for row in execute(self._connection, statement, bounds | given)]
+        return sorted(listed, key=self._key)
+
+    def _key(self, segment: _Segment) -> int:
+        return -segment.last_id if self._newest_first else segment.first_id
+
+
+class _Unsealed:
+    """What no sealer has taken yet, usually nothing or little, read event by event."""
+
+    def __init__(self, connection: Connection, question: Sought, newest_first: bool) -> None:
+        self._connection = connection
+        self._question = question
+        self._newest_first = newest_first
+        self._wanted = [(name, value) for name, value in question.values.items() if name in _COMPARED]
+        self._chunks = iter(_CHUNKS)
+        self._chunk = 0
+        self.frontier: int | None = None if question.low >= question.high else _first_key(question, newest_first)
+
+    def advance(self, number: int) -> list[Hit]:
+        assert self.frontier is not None
+        self._chunk = next(self._chunks, self._chunk)
+        question, sign = self._question, -1 if self._newest_first else 1
+        low, last = (question.low, -self.frontier) if self._newest_first else (self.frontier, question.high - 1)
+        statement = _NEWEST_UNSEALED if self._newest_first else _OLDEST_UNSEALED
+        given = {"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk}
+        events = self._connection.execute(statement, given).all()
+        self.frontier = sign * events[-1].id + 1 if len(events) == self._chunk else None
+        return [Hit(sign * event.id, False, event.category) for event in events if self._matches(event)]
+
+    def _matches(self, event: Any) -> bool:
+        return all(getattr(event, _COMPARED[name]) == value for name, value in self._wanted) and (
+            self._question.holds(event)
+        )
+
+
+def _frontier_of(source: _Source) -> int:
+    assert source.frontier is not None
+    return source.frontier
+
+
+def _first_key(question: Sought, newest_first: bool) -> int:
+    return 1 - question.high if newest_first else question.low
+
+
+def _unsealed(*, newest_first: bool) -> Select[Any]:
+    return (
+        select(*[_event[name] for name in postings.ENTRY_COLUMNS])
+        .join_from(SealQueue, Event, (_event.org_id == _queue.org_id) & (_event.id == _queue.event_id))
+        .where(_queue.org_id == bindparam("org_id"))
+        .where(_queue.event_id >= bindparam("low", type_=BigInteger))
+        .where(_queue.event_id <= bindparam("last", type_=BigInteger))
+        .order_by(_queue.event_id.desc() if newest_first else _queue.event_id)
+        .limit(bindparam("limit", type_=BigInteger))
+    )
+
+
+_NEWEST_UNSEALED, _OLDEST_UNSEALED = _unsealed(newest_first=True), _unsealed(newest_first=False)
+_LISTED = "SELECT number, first_id, last_id, size FROM segment WHERE org_id = :org_id"
+_FEW_SEGMENTS = for_each_engine(f"{_LISTED} AND number {{segments}}")
+_NEWEST_SEGMENTS = for_each_engine(
+    f"{_LISTED} AND last_id >= :low AND first_id <= :last AND last_id <= :passed ORDER BY last_id DESC LIMIT :limit"
+)
+_OLDEST_SEGMENTS = for_each_engine(
+    f"{_LISTED} AND last_id >= :low AND first_id <= :last AND first_id >= :passed ORDER BY first_id LIMIT :limit"
+)
+_IDS = for_each_engine("SELECT number, ids FROM segment WHERE org_id = :org_id AND number {segments}")
+_COMPARED = {
+    name: name for name in ("category", "actor_type", "actor_id", "target_type", "target_id", "action", "outcome")
+} | {"mishap": "outcome"}
