@@ -246,6 +246,8 @@ def _prepare_sqlite(guarded: bool, connection: sqlite3.Connection, _record: obje
     ):
         connection.execute(f"PRAGMA {pragma}").close()
     if guarded:
+        # Where a list is asked for: SQLite declares this table at its first use, which the guard would refuse.
+        connection.execute("SELECT value FROM json_each('[]')").close()
         connection.set_authorizer(_authorise)
 
 

@@ -98,7 +98,7 @@ def rebuild(connection: Connection, org_id: int, progress: Progress = lambda _: 
 def check(connection: Connection, org_id: int, progress: Progress = lambda _: None) -> list[str]:
     """Say where the index and what is sealed disagree, a sentence for each place; nothing is well."""
     found: list[str] = []
-    kept: dict[int, int] = dict(connection.execute(_POSTINGS_PER_SEGMENT, {"org_id": org_id}).tuples().all())
+    kept: dict[int, int] = dict(connection.execute(_POSTINGS_PER_SEGMENT, {"org_id": org_id}).all())
     leaf_index = -1
     number = -1
     while segment := connection.execute(_NEXT_SEGMENT, {"org_id": org_id, "after": number}).first():
@@ -145,7 +145,7 @@ def _known_places(connection: Connection, org_id: int, number: int, words: list[
         found = connection.exec_driver_sql(_KNOWN_ON_SQLITE, (org_id, json.dumps(words), number))
     else:
         found = connection.exec_driver_sql(_KNOWN_ON_POSTGRESQL, (org_id, words, number))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _disagreements(

@@ -72,17 +72,10 @@ def find(
             has_newer = search.has_any(question.between(wanted.before, question.high), newest_first=False)
             return Found(rows[:size], has_newer, len(rows) > size, _unless_full(searched_to, rows, size))
         if wanted.after is not None:
-            rows, searched_to = search.rows(
-                question.between(wanted.after + 1, question.high), size + 1, newest_first=False
-            )
-            if len(rows) >= size or searched_to is not None:
-                has_older = search.has_any(question.between(0, wanted.after + 1), newest_first=True)
-                newest_first = rows[size - 1 :: -1] if len(rows) > size else rows[::-1]
-                return Found(newest_first, len(rows) > size, has_older, _unless_full(searched_to, rows, size))
+            return _after(search, question, wanted.after, size)
         if wanted.oldest:
             rows, searched_to = search.rows(question, size + 1, newest_first=False)
-            newest_first = rows[:size][::-1]
-            return Found(newest_first, len(rows) > size, False, _unless_full(searched_to, rows, size))
+            return Found(rows[:size][::-1], len(rows) > size, False, _unless_full(searched_to, rows, size))
         rows, searched_to = search.rows(question, size + 1, newest_first=True)
         return Found(rows[:size], False, len(rows) > size, _unless_full(searched_to, rows, size))
 
@@ -166,6 +159,17 @@ class _Search:
         statement = _events(self._columns, self._connection.dialect.name)
         given = {"org_id": self._question.org_id, "events": event_ids}
         return {event.id: event for event in questions.execute(self._connection, statement, given)}
+
+
+def _after(search: _Search, question: Sought, event_id: int, size: int) -> Found:
+    """Return those just newer than an event; where they are too few for a page, the newest page, if there is time."""
+    rows, searched_to = search.rows(question.between(event_id + 1, question.high), size + 1, newest_first=False)
+    if len(rows) < size and searched_to is None:
+        newest, cut_short = search.rows(question, size + 1, newest_first=True)
+        if cut_short is None:
+            return Found(newest[:size], False, len(newest) > size)
+    has_older = search.has_any(question.between(0, event_id + 1), newest_first=True)
+    return Found(rows[:size][::-1], len(rows) > size, has_older, _unless_full(searched_to, rows, size))
 
 
 def _unless_full(searched_to: int | None, rows: Sequence[Any], size: int) -> int | None:
