@@ -24,20 +24,20 @@ _AFTER_ALL = "\U0010ffff"  # sorts after whatever a word goes on with
 
 class _Way(NamedTuple):
     """
-    One way in which a term can hold: all words *exact*, and one of those *begun*, if it has any.
+    One way in which a term can hold: all words *exact*, and one of those *begun*, unless that is None.
 
-    None of the latter means any word at all. What holds in a way that is *checked* is only a candidate.
+    What holds in a way that is *checked* is only a candidate.
     """
 
     exact: tuple[str, ...]
-    begun: tuple[str, ...] | None = ()
+    begun: tuple[str, ...] | None = None
     checked: bool = False
 
     def places(self, known: Mapping[str, int], everywhere: int) -> int:
         found = everywhere
         for word in self.exact:
             found &= known.get(word, 0)
-        if self.begun and found:
+        if self.begun is not None and found:
             one_of_them = 0
             for word in self.begun:
                 one_of_them |= known.get(word, 0)
