@@ -21,7 +21,7 @@ from auditweb.models import Event
 from auditweb.reading import postings, questions
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.questions import Sought
-from auditweb.reading.walks import Deadline, Hit, Walk
+from auditweb.reading.walks import Deadline, Walk
 
 TIME_LIMIT = 1.5  # seconds for a page
 CAP = 10_000  # matches that are counted
@@ -94,16 +94,16 @@ def find_matches(
         deadline = Deadline(budget)
         search = _Search(connection, question, (), deadline)
         walk = Walk(connection, question, deadline, newest_first=True, labelled=True)
-        found: list[Hit] = []
-        while len(found) <= cap and (hits := walk.take(cap + 1 - len(found))):
-            found += search.held(walk, hits)
+        found: list[int] = []
+        while len(found) <= cap and (keys := walk.take(cap + 1 - len(found))):
+            found += search.held(walk, keys)
             if walk.searched_to is not None:
                 break
-    counted = found[:cap]
+    counted = [-key for key in found[:cap]]
     categories: dict[str, list[int]] = {}
-    for hit in counted:
-        categories.setdefault(hit.category, []).append(hit.id)
-    return Matches([hit.id for hit in counted], categories, len(found) <= cap and walk.searched_to is None)
+    for key in found[:cap]:
+        categories.setdefault(walk.categories[key], []).append(-key)
+    return Matches(counted, categories, len(found) <= cap and walk.searched_to is None)
 
 
 class _Search:
@@ -122,13 +122,13 @@ class _Search:
         walk = Walk(self._connection, question, self._deadline, newest_first=newest_first)
         rows: list[Any] = []
         chunk = number
-        while len(rows) < number and (hits := walk.take(chunk)):
-            events = self._fetch([hit.id for hit in hits])
-            for hit in hits:
-                event = events.get(hit.id)  # what was purged is not there any more
-                if event is not None and (not hit.doubtful or question.holds(event)):
+        while len(rows) < number and (keys := walk.take(chunk)):
+            events = self._fetch(keys)
+            for key in keys:
+                event = events.get(abs(key))  # what was purged is not there any more
+                if event is not None and (key not in walk.doubtful or question.holds(event)):
                     rows.append(event)
-            if len(rows) < number and walk.stops_after(hits[-1]):
+            if len(rows) < number and walk.stops_after(keys[-1]):
                 break
             chunk = min(chunk * 2, _CHECKED_AT_ONCE)
         return rows[:number], walk.searched_to
@@ -138,26 +138,27 @@ class _Search:
         rows, searched_to = self.rows(question, 1, newest_first=newest_first)
         return bool(rows) or searched_to is not None
 
-    def held(self, walk: Walk, hits: Sequence[Hit]) -> list[Hit]:
-        """Return those *hits* that the texts bear out, as far as time allows."""
-        held = []
-        for start in range(0, len(hits), _CHECKED_AT_ONCE):
-            part = hits[start : start + _CHECKED_AT_ONCE]
-            events = self._fetch([hit.id for hit in part if hit.doubtful])
-            held += [
-                hit for hit in part
-                if not hit.doubtful or (hit.id in events and self._question.holds(events[hit.id]))
-            ]  # fmt: skip
-            if events and self._deadline.passed():
-                walk.searched_to = part[-1].id
+    def held(self, walk: Walk, keys: list[int]) -> list[int]:
+        """Return those hits that the texts bear out, as far as time allows."""
+        if walk.doubtful.isdisjoint(keys):
+            return keys
+        held: list[int] = []
+        for start in range(0, len(keys), _CHECKED_AT_ONCE):
+            part = keys[start : start + _CHECKED_AT_ONCE]
+            events = self._fetch([key for key in part if key in walk.doubtful])
+            for key in part:
+                event = events.get(abs(key))
+                if key not in walk.doubtful or (event is not None and self._question.holds(event)):
+                    held.append(key)
+            if walk.stops_after(part[-1], more=start + _CHECKED_AT_ONCE < len(keys)):
                 break
         return held
 
-    def _fetch(self, event_ids: list[int]) -> dict[int, Any]:
-        if not event_ids:
+    def _fetch(self, keys: list[int]) -> dict[int, Any]:
+        if not keys:
             return {}
         statement = _events(self._columns, self._connection.dialect.name)
-        given = {"org_id": self._question.org_id, "events": event_ids}
+        given = {"org_id": self._question.org_id, "events": [abs(key) for key in keys]}
         return {event.id: event for event in questions.execute(self._connection, statement, given)}
 
 

@@ -26,16 +26,17 @@ _CATEGORIES = {postings.category_word(category): category.value for category in 
 _event, _queue = cast(Table, Event.__table__).c, cast(Table, SealQueue.__table__).c
 
 
-class Hit(NamedTuple):
-    """An event that matches, or may match where *doubtful*: then its texts decide. *key* sorts in order of the walk."""
+class Hits:
+    """
+    Events that match, as keys that rise in the order of the walk: their ids, or these negative.
 
-    key: int
-    doubtful: bool
-    category: str
+    Those *doubtful* only may match: their texts decide. *categories* is kept if it was asked for.
+    """
 
-    @property
-    def id(self) -> int:
-        return abs(self.key)
+    def __init__(self) -> None:
+        self.keys: list[int] = []
+        self.doubtful: set[int] = set()
+        self.categories: dict[int, str] = {}
 
 
 class Deadline:
@@ -65,6 +66,7 @@ class Walk:
         newest_first: bool,
         labelled: bool = False,
     ) -> None:
+        self._hits = Hits()
         self._sources: list[_Source] = [
             _Sealed(connection, question, newest_first, labelled),
             _Unsealed(connection, question, newest_first),
@@ -72,30 +74,32 @@ class Walk:
         self._newest_first = newest_first
         self._deadline = deadline
         self._start = self._frontier()
-        self._pool: list[Hit] = []
+        self.doubtful, self.categories = self._hits.doubtful, self._hits.categories
         self.searched_to: int | None = None
 
-    def take(self, number: int) -> list[Hit]:
-        """Return the next *number* hits, or fewer at the end and when time is up."""
+    def take(self, number: int) -> list[int]:
+        """Return the keys of the next *number* hits, or fewer at the end and when time is up."""
+        keys = self._hits.keys
         while True:
             frontier = self._frontier()
-            ready = len(self._pool) if frontier is None else bisect_left(self._pool, (frontier,))
+            ready = len(keys) if frontier is None else bisect_left(keys, frontier)
             if ready >= number or frontier is None:
                 break
             if frontier != self._start and self._deadline.passed():
                 self.searched_to = 1 - frontier if self._newest_first else frontier - 1
                 break
             nearest = min((each for each in self._sources if each.frontier is not None), key=_frontier_of)
-            self._pool += nearest.advance(number - ready)
-            self._pool.sort()
-        taken, self._pool = self._pool[: min(ready, number)], self._pool[min(ready, number) :]
+            nearest.advance(number - ready, self._hits)
+            keys.sort()
+        taken = keys[: min(ready, number)]
+        del keys[: len(taken)]
         return taken
 
-    def stops_after(self, hit: Hit) -> bool:
-        """Tell whether time is up while there may be more; *hit*, the last one taken, is then how far it went."""
-        if not self._deadline.passed() or (self._frontier() is None and not self._pool):
+    def stops_after(self, key: int, *, more: bool = False) -> bool:
+        """Tell whether time is up while there may be *more*; *key*, the last one looked at, is how far it went then."""
+        if not self._deadline.passed() or not (more or self._hits.keys or self._frontier() is not None):
             return False
-        self.searched_to = hit.id
+        self.searched_to = abs(key)
         return True
 
     def _frontier(self) -> int | None:
@@ -106,8 +110,8 @@ class Walk:
 class _Source(Protocol):
     frontier: int | None  # the least key that hits not returned yet can have; None if there are none
 
-    def advance(self, number: int) -> list[Hit]:
-        """Go on to where about *number* more hits are known, and return what was found on the way."""
+    def advance(self, number: int, hits: Hits) -> None:
+        """Go on to where about *number* more hits are known, and add to *hits* what was found on the way."""
 
 
 class _Segment(NamedTuple):
@@ -135,19 +139,18 @@ class _Sealed:
         self._asked: list[tuple[_Segment, int, int]] = []  # and what was found in them, not returned yet
         self.frontier: int | None = None if question.low >= question.high else _first_key(question, newest_first)
 
-    def advance(self, number: int) -> list[Hit]:
+    def advance(self, number: int, hits: Hits) -> None:
         if not self._asked:
             self._ask()
         taken = 0
         while taken < len(self._asked) and number > 0:
             number -= self._asked[taken][1].bit_count()
             taken += 1
-        hits = self._hits([each for each in self._asked[:taken] if each[1]])
+        self._add([each for each in self._asked[:taken] if each[1]], hits)
         self._asked = self._asked[taken:]
         unread = [each[0] for each in self._asked[:1]] or self._next[:1]
         start = _first_key(self._question, self._newest_first)
         self.frontier = max(start, self._key(unread[0])) if unread else None
-        return hits
 
     def _ask(self) -> None:
         """Ask the index about the next group of segments."""
@@ -170,33 +173,32 @@ class _Sealed:
             found, doubtful = self._question.places(known[segment.number], segment.size)
             self._asked.append((segment, found, doubtful))
 
-    def _hits(self, segments: Sequence[tuple[_Segment, int, int]]) -> list[Hit]:
+    def _add(self, segments: Sequence[tuple[_Segment, int, int]], hits: Hits) -> None:
         numbers = [segment.number for segment, _, _ in segments]
         if not numbers:
-            return []
+            return
         org_id = self._question.org_id
         spelled = dict(execute(self._connection, _IDS, {"org_id": org_id, "segments": numbers}))
         categories = known_places(self._connection, org_id, list(_CATEGORIES), numbers) if self._labelled else {}
-        low, high, sign = self._question.low, self._question.high, -1 if self._newest_first else 1
-        hits = []
         for segment, found, doubtful in segments:
-            event_ids = postings.read_ids(spelled[segment.number])
-            of_category = categories.get(segment.number) or {"": found}
-            for word, places in of_category.items():
-                category = _CATEGORIES.get(word, "")
-                for doubt, these in ((False, found & places & ~doubtful), (True, doubtful & places)):
-                    if these:
-                        hits += [
-                            Hit(sign * each, doubt, category)
-                            for each in postings.pick(event_ids, these)
-                            if low <= each < high
-                        ]
-        return hits
+            event_ids = spelled[segment.number]
+            hits.keys += self._keys(segment, event_ids, found)
+            hits.doubtful.update(self._keys(segment, event_ids, doubtful))
+            for word, places in categories.get(segment.number, {}).items():
+                hits.categories.update(dict.fromkeys(self._keys(segment, event_ids, found & places), _CATEGORIES[word]))
+
+    def _keys(self, segment: _Segment, event_ids: bytes, places: int) -> list[int]:
+        low, high = self._question.low, self._question.high
+        picked = postings.pick(event_ids, places) if places else []
+        if segment.first_id < low or segment.last_id >= high:
+            picked = [event_id for event_id in picked if low <= event_id < high]
+        return [-event_id for event_id in picked] if self._newest_first else picked
 
     def _listed(self, statement: Mapping[str, Any], given: dict[str, Any]) -> list[_Segment]:
         bounds = {"org_id": self._question.org_id}
         listed = [_Segment(*row) for row in execute(self._connection, statement, bounds | given)]
-        return sorted(listed, key=self._key)
+        low, high = self._question.low, self._question.high
+        return sorted([each for each in listed if each.last_id >= low and each.first_id < high], key=self._key)
 
     def _key(self, segment: _Segment) -> int:
         return -segment.last_id if self._newest_first else segment.first_id
@@ -214,7 +216,7 @@ class _Unsealed:
         self._chunk = 0
         self.frontier: int | None = None if question.low >= question.high else _first_key(question, newest_first)
 
-    def advance(self, number: int) -> list[Hit]:
+    def advance(self, number: int, hits: Hits) -> None:
         assert self.frontier is not None
         self._chunk = next(self._chunks, self._chunk)
         question, sign = self._question, -1 if self._newest_first else 1
@@ -223,7 +225,9 @@ class _Unsealed:
         given = {"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk}
         events = self._connection.execute(statement, given).all()
         self.frontier = sign * events[-1].id + 1 if len(events) == self._chunk else None
-        return [Hit(sign * event.id, False, event.category) for event in events if self._matches(event)]
+        found = {sign * event.id: event.category for event in events if self._matches(event)}
+        hits.keys += found
+        hits.categories.update(found)
 
     def _matches(self, event: Any) -> bool:
         return all(getattr(event, _COMPARED[name]) == value for name, value in self._wanted) and (
