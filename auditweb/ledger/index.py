@@ -144,7 +144,7 @@ def _known_places(connection: Connection, org_id: int, number: int, words: list[
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql(_KNOWN_ON_SQLITE, (org_id, json.dumps(words), number))
     else:
-        found = connection.exec_driver_sql(_KNOWN_ON_POSTGRESQL, (org_id, words, number))
+        found = connection.exec_driver_sql(_KNOWN_ON_POSTGRESQL, (words, org_id, number))
     return dict(found.all())
 
 
@@ -192,7 +192,11 @@ _POSTINGS_PER_SEGMENT = text("SELECT segment, count(*) FROM posting WHERE org_id
 _KNOWN_ON_SQLITE = """
 SELECT word, places FROM posting WHERE org_id = ? AND word IN (SELECT value FROM json_each(?)) AND segment = ?
 """
-_KNOWN_ON_POSTGRESQL = "SELECT word, places FROM posting WHERE org_id = %s AND word = ANY(%s) AND segment = %s"
+# One look-up a word: asked with = ANY, a table of which nothing is known yet was read in full for each batch.
+_KNOWN_ON_POSTGRESQL = """
+SELECT asked.word, found.places FROM unnest(%s::text[]) AS asked (word)
+CROSS JOIN LATERAL (SELECT places FROM posting WHERE org_id = %s AND word = asked.word AND segment = %s LIMIT 1) found
+"""
 _WRITE_SEGMENT_ON_SQLITE = """
 INSERT INTO segment (org_id, number, first_id, last_id, size, ids) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (org_id, number) DO UPDATE SET

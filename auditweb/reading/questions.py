@@ -232,9 +232,26 @@ def _segments_of_rare_words(connection: Connection, question: Sought) -> frozens
     return common
 
 
-_PLACES = for_each_engine(
-    "SELECT word, segment, places FROM posting WHERE org_id = :org_id AND word {words} AND segment {segments}"
-)
+_PLACES = {
+    "sqlite": text(
+        """
+SELECT word, segment, places FROM posting
+WHERE org_id = :org_id AND word IN (SELECT value FROM json_each(:words))
+    AND segment IN (SELECT value FROM json_each(:segments))
+"""
+    ),
+    # The only plan there is: a look-up for each word in each segment, whatever the planner believes about the table.
+    "postgresql": text(
+        """
+SELECT asked.word, within.segment, found.places
+FROM unnest(CAST(:words AS TEXT[])) AS asked (word)
+CROSS JOIN unnest(CAST(:segments AS BIGINT[])) AS within (segment)
+CROSS JOIN LATERAL (
+    SELECT places FROM posting WHERE org_id = :org_id AND word = asked.word AND segment = within.segment LIMIT 1
+) found
+"""
+    ),
+}
 _SEGMENTS_OF = for_each_engine("SELECT segment FROM posting WHERE org_id = :org_id AND word = :word LIMIT :most")
 _AROUND = for_each_engine(
     "SELECT number, ids FROM segment WHERE org_id = :org_id AND last_id >= :id AND first_id <= :id"
