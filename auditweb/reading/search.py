@@ -54,19 +54,12 @@ class Matches(NamedTuple):
     complete: bool
 
 
-def find(
-    wanted: LogFilter,
-    columns: Sequence[Column[Any]],
-    *,
-    size: int,
-    now: datetime | None = None,
-    seconds: float = TIME_LIMIT,
-) -> Found:
+def find(wanted: LogFilter, columns: Sequence[Column[Any]], *, size: int, now: datetime | None = None) -> Found:
     """Return one page of the events *wanted*, with these *columns* first in each row."""
     values = wanted.values(now or clock.now())
     with _snapshot(db.session.connection()) as connection:
         question = questions.sought(connection, values, wanted.words.terms if wanted.words else ())
-        search = _Search(connection, question, tuple(columns), Deadline(seconds))
+        search = _Search(connection, question, tuple(columns), Deadline(TIME_LIMIT))
         if wanted.before is not None:
             rows, searched_to = search.rows(question.between(0, wanted.before), size + 1, newest_first=True)
             has_newer = search.has_any(question.between(wanted.before, question.high), newest_first=False)
