@@ -16,7 +16,7 @@ LONGEST_WORD = 64  # characters; longer ones are cut, and what is found by them 
 
 _FEW = 255  # so many places are spelled one by one, in two bytes each
 _BITMAP = 512  # bytes, one more place than that in twos, which tells the two spellings apart
-_SOME = 128  # so many ids are picked one by one sooner than by going through all
+_SOME = 128  # so many places are listed one by one sooner than by going through all
 _ID = struct.Struct("<q")
 _BIT = [1 << bit for bit in range(8)]
 _DIGITS = bytes(digit == ord("1") for digit in range(256))
@@ -116,20 +116,31 @@ def read_ids(spelled: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(spelled) // 8}q", spelled)
 
 
+def listed(places: int) -> list[int]:
+    """Return *places* one by one, the lowest first."""
+    if places.bit_count() > _SOME:
+        return list(compress(range(places.bit_length()), _flags(places)))
+    found = []
+    while places:
+        lowest = places & -places
+        found.append(lowest.bit_length() - 1)
+        places ^= lowest
+    return found
+
+
 def pick(spelled_ids: bytes, places: int) -> list[int]:
     """Return those ids of a segment that are at *places*."""
-    if places.bit_count() <= _SOME:
-        picked: list[int] = []
-        while places:
-            lowest = places & -places
-            picked += _ID.unpack_from(spelled_ids, 8 * (lowest.bit_length() - 1))
-            places ^= lowest
-        return picked
-    return list(compress(read_ids(spelled_ids), f"{places:b}".encode().translate(_DIGITS)[::-1]))
+    if places.bit_count() > _SOME:
+        return list(compress(read_ids(spelled_ids), _flags(places)))
+    return [_ID.unpack_from(spelled_ids, 8 * place)[0] for place in listed(places)]
 
 
 def all_places(size: int) -> int:
     return (1 << size) - 1
+
+
+def _flags(places: int) -> bytes:
+    return f"{places:b}".encode().translate(_DIGITS)[::-1]
 
 
 def _as_bitmap(spelled: bytes) -> bytes:

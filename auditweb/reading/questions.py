@@ -6,19 +6,26 @@ words that were cut, beginnings that stand for too many words) is compared with 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, text
+from psycopg import Connection as PostgresConnection
+from sqlalchemy import Column, Connection, Select, Table, bindparam, select, text
+from sqlalchemy.exc import DBAPIError
 
 from auditweb import ids
+from auditweb.models import Event
 from auditweb.parties import Outcome
 from auditweb.reading import postings, words
 from auditweb.reading.words import Term
 
 _MOST_BEGUN = 500  # words that one beginning may stand for; a shorter one is looked for in the texts
 _RARE = 128  # segments: a word that is in no more of them tells where to look
+_event = cast(Table, Event.__table__).c
+_TEXTS = tuple(_event[name] for name in postings.ENTRY_COLUMNS)
 _AFTER_ALL = "\U0010ffff"  # sorts after whatever a word goes on with
 
 
@@ -136,6 +143,36 @@ def known_places(
     return known
 
 
+def read_events(
+    connection: Connection, org_id: int, event_ids: Sequence[int], columns: tuple[Column[Any], ...] = ()
+) -> dict[int, Any]:
+    """Return those of these events that are there, by their ids: the *columns* first, then all that is searched."""
+    if not event_ids:
+        return {}
+    statement = _events(columns, connection.dialect.name)
+    found = execute(connection, statement, {"org_id": org_id, "events": event_ids})
+    return {event.id: event for event in found}
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[Connection]:
+    """
+    Let all that is asked within the block see one state: what is sealed meanwhile could be missed on both sides.
+
+    On SQLite every transaction does. On PostgreSQL reading requests have none.
+    """
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, PostgresConnection) or not driver.autocommit:
+        yield connection
+        return
+    connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        yield connection
+    finally:
+        with suppress(DBAPIError):  # the connection is lost, which what was asked of it says already
+            connection.exec_driver_sql("COMMIT")
+
+
 def execute(connection: Connection, statements: Mapping[str, Any], given: Mapping[str, Any]) -> Sequence[Any]:
     """Ask in the engine's own way; lists are given to SQLite as JSON."""
     if connection.dialect.name == "sqlite":
@@ -153,6 +190,16 @@ def for_each_engine(statement: str) -> dict[str, Any]:
             statement.format(**{name: f"= ANY(CAST(:{name} AS {type_}[]))" for name, type_ in listed.items()})
         ),
     }
+
+
+@cache
+def _events(columns: tuple[Column[Any], ...], engine_name: str) -> Mapping[str, Select[Any]]:
+    names = {column.name for column in columns}
+    asked = select(*columns, *[column for column in _TEXTS if column.name not in names])
+    asked = asked.where(_event.org_id == bindparam("org_id"))
+    if engine_name == "sqlite":
+        return {engine_name: asked.where(text("event.id IN (SELECT value FROM json_each(:events))"))}
+    return {engine_name: asked.where(text("event.id = ANY(CAST(:events AS BIGINT[]))"))}
 
 
 def _words_for(values: Mapping[str, int | str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

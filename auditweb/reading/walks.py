@@ -26,17 +26,23 @@ _CATEGORIES = {postings.category_word(category): category.value for category in 
 _event, _queue = cast(Table, Event.__table__).c, cast(Table, SealQueue.__table__).c
 
 
-class Hits:
-    """
-    Events that match, as keys that rise in the order of the walk: their ids, or these negative.
+class Segment(NamedTuple):
+    """What the list of segments tells of one."""
 
-    Those *doubtful* only may match: their texts decide. *categories* is kept if it was asked for.
-    """
+    number: int
+    first_id: int
+    last_id: int
+    size: int
 
-    def __init__(self) -> None:
-        self.keys: list[int] = []
-        self.doubtful: set[int] = set()
-        self.categories: dict[int, str] = {}
+
+class Hits(Protocol):
+    """What collects the events that walks come across."""
+
+    def add_segment(self, segment: Segment, ids: bytes, found: int, doubtful: int, categories: dict[str, int]) -> None:
+        """Take the events at the places *found*; of those *doubtful* the texts decide. *categories* if asked for."""
+
+    def add_events(self, categories: dict[int, str]) -> None:
+        """Take these events, each with its category, by their ids."""
 
 
 class Deadline:
@@ -55,56 +61,94 @@ def monotonic() -> float:
 
 
 class Walk:
-    """The matches of a question in order. It ends before the end when time is up; `searched_to` tells where."""
+    """
+    The matches of a question in order. It ends before the end when time is up; `searched_to` tells where.
 
-    def __init__(
-        self,
-        connection: Connection,
-        question: Sought,
-        deadline: Deadline,
-        *,
-        newest_first: bool,
-        labelled: bool = False,
-    ) -> None:
-        self._hits = Hits()
-        self._sources: list[_Source] = [
-            _Sealed(connection, question, newest_first, labelled),
-            _Unsealed(connection, question, newest_first),
-        ]
+    Matches are told by keys, which rise in the order of the walk: their ids, or these negative. Of those *doubtful* the
+    texts decide.
+    """
+
+    def __init__(self, connection: Connection, question: Sought, deadline: Deadline, *, newest_first: bool) -> None:
+        self._question = question
         self._newest_first = newest_first
         self._deadline = deadline
-        self._start = self._frontier()
-        self.doubtful, self.categories = self._hits.doubtful, self._hits.categories
+        self._keys: list[int] = []
+        self.doubtful: set[int] = set()
+        self._sources = Sources(connection, question, newest_first=newest_first)
         self.searched_to: int | None = None
 
     def take(self, number: int) -> list[int]:
-        """Return the keys of the next *number* hits, or fewer at the end and when time is up."""
-        keys = self._hits.keys
+        """Return the next *number* matches, or fewer at the end and when time is up."""
+        keys, sources = self._keys, self._sources
         while True:
-            frontier = self._frontier()
+            frontier = sources.frontier
             ready = len(keys) if frontier is None else bisect_left(keys, frontier)
             if ready >= number or frontier is None:
                 break
-            if frontier != self._start and self._deadline.passed():
-                self.searched_to = 1 - frontier if self._newest_first else frontier - 1
+            if sources.have_moved and self._deadline.passed():
+                self.searched_to = sources.searched_to
                 break
-            nearest = min((each for each in self._sources if each.frontier is not None), key=_frontier_of)
-            nearest.advance(number - ready, self._hits)
+            sources.advance(number - ready, self)
             keys.sort()
         taken = keys[: min(ready, number)]
         del keys[: len(taken)]
         return taken
 
-    def stops_after(self, key: int, *, more: bool = False) -> bool:
-        """Tell whether time is up while there may be *more*; *key*, the last one looked at, is how far it went then."""
-        if not self._deadline.passed() or not (more or self._hits.keys or self._frontier() is not None):
+    def stops_after(self, key: int) -> bool:
+        """Tell whether time is up while there may be more; *key*, the last one looked at, is how far it went then."""
+        if not self._deadline.passed() or (self._sources.frontier is None and not self._keys):
             return False
         self.searched_to = abs(key)
         return True
 
-    def _frontier(self) -> int | None:
-        """Return the key from which on not all is known, or None if all is."""
+    def add_segment(self, segment: Segment, ids: bytes, found: int, doubtful: int, _categories: dict[str, int]) -> None:
+        self._keys += self._keys_of(segment, ids, found)
+        if doubtful:
+            self.doubtful.update(self._keys_of(segment, ids, doubtful))
+
+    def add_events(self, categories: dict[int, str]) -> None:
+        self._keys += [-event_id for event_id in categories] if self._newest_first else categories
+
+    def _keys_of(self, segment: Segment, ids: bytes, places: int) -> list[int]:
+        low, high = self._question.low, self._question.high
+        picked = postings.pick(ids, places)
+        if segment.first_id < low or segment.last_id >= high:
+            picked = [event_id for event_id in picked if low <= event_id < high]
+        return [-event_id for event_id in picked] if self._newest_first else picked
+
+
+class Sources:
+    """What is sealed and what is not, gone through at the same pace."""
+
+    def __init__(self, connection: Connection, question: Sought, *, newest_first: bool, labelled: bool = False) -> None:
+        self._newest_first = newest_first
+        self._sources: list[_Source] = [
+            _Sealed(connection, question, newest_first, labelled),
+            _Unsealed(connection, question, newest_first),
+        ]
+        self._start = self.frontier
+
+    @property
+    def frontier(self) -> int | None:
+        """The key from which on not all is known, or None if all is."""
         return min((each.frontier for each in self._sources if each.frontier is not None), default=None)
+
+    @property
+    def have_moved(self) -> bool:
+        return self.frontier != self._start
+
+    @property
+    def searched_to(self) -> int | None:
+        """The id up to which, itself included, all is known; None if all is."""
+        frontier = self.frontier
+        if frontier is None:
+            return None
+        return 1 - frontier if self._newest_first else frontier - 1
+
+    def advance(self, number: int, hits: Hits) -> None:
+        """Go on where least is known, to about *number* more matches."""
+        behind = min((each for each in self._sources if each.frontier is not None), key=_frontier_of)
+        behind.advance(number, hits)
 
 
 class _Source(Protocol):
@@ -112,13 +156,6 @@ class _Source(Protocol):
 
     def advance(self, number: int, hits: Hits) -> None:
         """Go on to where about *number* more hits are known, and add to *hits* what was found on the way."""
-
-
-class _Segment(NamedTuple):
-    number: int
-    first_id: int
-    last_id: int
-    size: int
 
 
 class _Sealed:
@@ -135,8 +172,8 @@ class _Sealed:
         self._few = (
             self._listed(_FEW_SEGMENTS, {"segments": list(question.only)}) if question.only is not None else None
         )
-        self._next: list[_Segment] = []  # listed, not asked yet
-        self._asked: list[tuple[_Segment, int, int]] = []  # and what was found in them, not returned yet
+        self._next: list[Segment] = []  # listed, not asked yet
+        self._asked: list[tuple[Segment, int, int]] = []  # and what was found in them, not returned yet
         self.frontier: int | None = None if question.low >= question.high else _first_key(question, newest_first)
 
     def advance(self, number: int, hits: Hits) -> None:
@@ -173,7 +210,7 @@ class _Sealed:
             found, doubtful = self._question.places(known[segment.number], segment.size)
             self._asked.append((segment, found, doubtful))
 
-    def _add(self, segments: Sequence[tuple[_Segment, int, int]], hits: Hits) -> None:
+    def _add(self, segments: Sequence[tuple[Segment, int, int]], hits: Hits) -> None:
         numbers = [segment.number for segment, _, _ in segments]
         if not numbers:
             return
@@ -181,26 +218,16 @@ class _Sealed:
         spelled = dict(execute(self._connection, _IDS, {"org_id": org_id, "segments": numbers}))
         categories = known_places(self._connection, org_id, list(_CATEGORIES), numbers) if self._labelled else {}
         for segment, found, doubtful in segments:
-            event_ids = spelled[segment.number]
-            hits.keys += self._keys(segment, event_ids, found)
-            hits.doubtful.update(self._keys(segment, event_ids, doubtful))
-            for word, places in categories.get(segment.number, {}).items():
-                hits.categories.update(dict.fromkeys(self._keys(segment, event_ids, found & places), _CATEGORIES[word]))
+            of_categories = {_CATEGORIES[word]: places for word, places in categories.get(segment.number, {}).items()}
+            hits.add_segment(segment, spelled[segment.number], found, doubtful, of_categories)
 
-    def _keys(self, segment: _Segment, event_ids: bytes, places: int) -> list[int]:
-        low, high = self._question.low, self._question.high
-        picked = postings.pick(event_ids, places) if places else []
-        if segment.first_id < low or segment.last_id >= high:
-            picked = [event_id for event_id in picked if low <= event_id < high]
-        return [-event_id for event_id in picked] if self._newest_first else picked
-
-    def _listed(self, statement: Mapping[str, Any], given: dict[str, Any]) -> list[_Segment]:
+    def _listed(self, statement: Mapping[str, Any], given: dict[str, Any]) -> list[Segment]:
         bounds = {"org_id": self._question.org_id}
-        listed = [_Segment(*row) for row in execute(self._connection, statement, bounds | given)]
+        listed = [Segment(*row) for row in execute(self._connection, statement, bounds | given)]
         low, high = self._question.low, self._question.high
         return sorted([each for each in listed if each.last_id >= low and each.first_id < high], key=self._key)
 
-    def _key(self, segment: _Segment) -> int:
+    def _key(self, segment: Segment) -> int:
         return -segment.last_id if self._newest_first else segment.first_id
 
 
@@ -225,9 +252,7 @@ class _Unsealed:
         given = {"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk}
         events = self._connection.execute(statement, given).all()
         self.frontier = sign * events[-1].id + 1 if len(events) == self._chunk else None
-        found = {sign * event.id: event.category for event in events if self._matches(event)}
-        hits.keys += found
-        hits.categories.update(found)
+        hits.add_events({event.id: event.category for event in events if self._matches(event)})
 
     def _matches(self, event: Any) -> bool:
         return all(getattr(event, _COMPARED[name]) == value for name, value in self._wanted) and (

@@ -214,7 +214,7 @@ def test_check_tells_what_is_wrong_and_rebuilding_mends_it(fresh: Database, an_e
         seal_all(engine)
         wrongs = {
             "DELETE FROM posting WHERE word = 'cruiser' AND segment = 1": "Segment 1 {} is wrong about 1 of its words.",
-            "UPDATE posting SET segment = 7 WHERE word = 'land' AND segment = 0": "words of segment 7, which there is not",
+            "UPDATE posting SET segment = 7 WHERE word = 'land' AND segment = 0": "segment 7, which there is not",
             "INSERT INTO posting SELECT org_id, 'more', 0, places FROM posting WHERE word = 'toyota' AND segment = 0": (
                 "Segment 0 {} is wrong about 1 of its words."
             ),
@@ -260,7 +260,7 @@ def _asked(connection: sa.Connection) -> list[tuple[str, Any]]:
             log = LogFilter(org_id=1, org_zone="UTC", q=typed)
             assert log.words is not None
             question = questions.sought(connection, log.values(NOW), log.words.terms)
-            looking = search._Search(connection, question, (), walks.Deadline(60))
+            looking = search._Search(connection, (), walks.Deadline(60))
             looking.rows(question, 51, newest_first=newest_first)
     sa.event.remove(connection, "before_cursor_execute", note)
     return asked

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +17,7 @@ from auditweb.extensions import db
 from auditweb.ledger import index
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
+from auditweb.reading import matches as matching_events
 from auditweb.reading import postings, questions, search, walks, words
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Page, find_page
@@ -83,6 +84,8 @@ def _small(app: Flask) -> Iterator[None]:
         patch.object(questions, "_RARE", 2),
         patch.object(questions, "_MOST_BEGUN", 2),
         patch.object(search, "_CHECKED_AT_ONCE", 3),
+        patch.object(matching_events, "_CHECKED_AT_ONCE", 2),
+        patch.object(postings, "_SOME", 1),
         patch.object(index, "BATCH", 6),
     ):
         yield
@@ -179,10 +182,16 @@ def test_matches_are_what_the_slow_way_finds(
 
     matches = search.find_matches(log.at(oldest=True), cap=cap, budget=60, now=NOW)
 
-    assert matches.ids == found[:cap]
-    assert matches.complete == (len(found) <= cap)
+    assert matches.ids == found[: len(matches.ids)]
+    assert len(matches.ids) >= min(cap, len(found))
+    assert matches.ids == found or not matches.complete
+    assert matches.complete or len(matches.ids) > cap
+    assert matches.count() == len(matches.ids)
     for name in {*category.values(), *matches.categories}:
-        assert matches.categories.get(name, []) == [each for each in found[:cap] if category[each] == name]
+        assert matches.categories.get(name, []) == [each for each in matches.ids if category[each] == name]
+        assert matches.count(name) == len(matches.categories.get(name, []))
+    for low, high in pairwise(sorted(data.draw(st.lists(st.sampled_from([0, ids.LAST_ID, *category]), max_size=4)))):
+        assert matches.count(low=low, high=high) == len([each for each in matches.ids if low <= each < high])
 
 
 @given(events=EVENTS, query=QUERIES, size=SIZES, data=st.data(), limit=st.integers(0, 12))
@@ -226,7 +235,7 @@ def test_counting_that_runs_out_of_time_counts_the_newest(
     with limited(limit):
         matches = search.find_matches(log, now=NOW)
 
-    assert matches.ids == found[: len(matches.ids)]
+    assert matches.ids == [each for each in found if each >= matches.since]
     assert not matches.complete or matches.ids == found
 
 
