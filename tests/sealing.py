@@ -1,12 +1,14 @@
 """Sealing for the tests of the search: the index, the order and the queue, and nothing else."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from auditweb.ledger import index
 from auditweb.models import Event, Leaf, SealQueue
+from auditweb.reading.postings import Entry
 
 
 def seal(connection: Connection, org_id: int, event_ids: Sequence[int]) -> None:
@@ -15,7 +17,7 @@ def seal(connection: Connection, org_id: int, event_ids: Sequence[int]) -> None:
         row.id: row
         for row in connection.execute(sa.select(*index.COLUMNS).where(Event.org_id == org_id, Event.id.in_(event_ids)))
     }
-    index.add(connection, org_id, [tuple(rows[event_id]) for event_id in event_ids])
+    index.write(connection, index.prepare(connection, org_id, [tuple(rows[event_id]) for event_id in event_ids]))
     size = connection.scalar(sa.select(sa.func.count()).where(Leaf.org_id == org_id)) or 0
     if event_ids:
         connection.execute(
@@ -26,6 +28,15 @@ def seal(connection: Connection, org_id: int, event_ids: Sequence[int]) -> None:
             ],
         )
     connection.execute(sa.delete(SealQueue).where(SealQueue.org_id == org_id, SealQueue.event_id.in_(event_ids)))
+
+
+def index_anew(connection: Connection, org_id: int) -> None:
+    """Take the organisation's index away and index all that is sealed at once, in its order."""
+    for table in ("posting", "segment"):
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE org_id = {org_id}")
+    sealed = sa.select(*index.COLUMNS).join(Leaf, (Leaf.org_id == Event.org_id) & (Leaf.event_id == Event.id))
+    rows = connection.execute(sealed.where(Event.org_id == org_id).order_by(Leaf.leaf_index)).all()
+    index.write(connection, index.prepare(connection, org_id, [cast(Entry, tuple(row)) for row in rows]))
 
 
 def seal_all(engine: Engine) -> None:

@@ -6,22 +6,22 @@ is full, and what is kept about it is written anew with every batch.
 """
 
 import json
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select, text
+from sqlalchemy import BigInteger, Connection, Table, bindparam, select, text
 
-from auditweb.models import Event, Leaf, Segment
+from auditweb.models import Event, Segment
 from auditweb.reading import postings
 from auditweb.reading.postings import ENTRY_COLUMNS, Entry
 
 Progress = Callable[[int], object]  # told how many more events are done
 
-BATCH = 16 * 1024  # events that are indexed, or checked, at once
-
-_event, _leaf = cast(Table, Event.__table__).c, cast(Table, Leaf.__table__).c
+_event = cast(Table, Event.__table__).c
 _segment = cast(Table, Segment.__table__).c
 COLUMNS = tuple(_event[name] for name in ENTRY_COLUMNS)
 """What `prepare` needs of an event, in this order."""
@@ -44,11 +44,6 @@ class Plan:
     org_id: int
     segments: list[SegmentRow] = field(default_factory=list)
     postings: list[tuple[str, int, bytes]] = field(default_factory=list)
-
-
-def add(connection: Connection, org_id: int, events: Sequence[Entry]) -> None:
-    """Index *events*, given in the order of sealing."""
-    write(connection, prepare(connection, org_id, events))
 
 
 def prepare(connection: Connection, org_id: int, events: Sequence[Entry]) -> Plan:
@@ -84,32 +79,22 @@ def write(connection: Connection, plan: Plan) -> None:
             connection.exec_driver_sql(statement, (plan.org_id, *map(list, zip(*rows, strict=True))))
 
 
-def rebuild(connection: Connection, org_id: int, progress: Progress = lambda _: None) -> None:
-    """Drop this organisation's index and make it anew of all that is sealed."""
-    for table in ("posting", "segment"):
-        connection.execute(text(f"DELETE FROM {table} WHERE org_id = :org_id"), {"org_id": org_id})
-    leaf_index = -1
-    while rows := connection.execute(_SEALED, {"org_id": org_id, "after": leaf_index}).all():
-        add(connection, org_id, [cast(Entry, tuple(row[1:])) for row in rows])
-        progress(len(rows))
-        leaf_index = rows[-1][0]
-
-
 def check(connection: Connection, org_id: int, progress: Progress = lambda _: None) -> list[str]:
     """Say where the index and what is sealed disagree, a sentence for each place; nothing is well."""
     found: list[str] = []
     kept: dict[int, int] = dict(connection.execute(_POSTINGS_PER_SEGMENT, {"org_id": org_id}).all())
-    leaf_index = -1
+    indexed = array("q")
     number = -1
     while segment := connection.execute(_NEXT_SEGMENT, {"org_id": org_id, "after": number}).first():
         number = segment.number
-        given = {"org_id": org_id, "after": leaf_index, "limit": segment.size}
-        rows = connection.execute(_SEALED_OF_SEGMENT, given).all()
-        found += _disagreements(connection, org_id, segment, rows, kept.pop(segment.number, 0))
-        leaf_index = rows[-1][0] if rows else leaf_index
-        progress(len(rows))
-    if connection.execute(_SEALED_OF_SEGMENT, {"org_id": org_id, "after": leaf_index, "limit": 1}).first():
-        found.append("There are sealed entries that are in no segment of the search index.")
+        ids = postings.read_ids(segment.ids)
+        found += _disagreements(connection, org_id, segment, ids, kept.pop(segment.number, 0))
+        indexed.extend(ids)
+        progress(len(ids))
+    with connection.execute(_SEALED, {"org_id": org_id}) as sealed:
+        differs = any(one != other for one, other in zip_longest(sorted(indexed), sealed.scalars()))
+    if differs:
+        found.append("The search index does not hold each sealed entry once.")
     found += [f"The search index knows words of segment {number}, which there is not." for number in sorted(kept)]
     return found
 
@@ -148,18 +133,14 @@ def _known_places(connection: Connection, org_id: int, number: int, words: list[
     return dict(found.all())
 
 
-def _disagreements(
-    connection: Connection, org_id: int, segment: Any, rows: Sequence[Any], words_kept: int
-) -> list[str]:
-    """Compare one segment with the sealed events that must be in it."""
-    ids = tuple(row[1] for row in rows)
-    if not ids or postings.read_ids(segment.ids) != ids:
-        return [f"Segment {segment.number} of the search index does not hold the entries that were sealed there."]
-    if (segment.first_id, segment.last_id) != (min(ids), max(ids)):
+def _disagreements(connection: Connection, org_id: int, segment: Any, ids: Sequence[int], words_kept: int) -> list[str]:
+    """Compare one segment with the events that it says it holds."""
+    if len(ids) != segment.size or (segment.first_id, segment.last_id) != (min(ids), max(ids)):
         return [f"Segment {segment.number} of the search index is wrong about the span of its entries."]
+    events = {row.id: row for row in connection.execute(_EVENTS, {"org_id": org_id, "ids": ids})}
     expected: defaultdict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        for word in postings.words_in(tuple(row[1:])):
+    for place, event_id in enumerate(ids):
+        for word in postings.words_in(cast(Entry, tuple(events[event_id]))) if event_id in events else ():
             expected[word].append(place)
     known = _known_places(connection, org_id, segment.number, list(expected))
     wrong = sum(known.get(word) != postings.spell_places(places) for word, places in expected.items())
@@ -169,19 +150,12 @@ def _disagreements(
     return []
 
 
-def _sealed(limit: Any) -> Select[Any]:
-    """Build the question for what follows in the order of sealing, as far as it is still there."""
-    return (
-        select(_leaf.leaf_index, *COLUMNS)
-        .join_from(Leaf, Event, (_event.org_id == _leaf.org_id) & (_event.id == _leaf.event_id))
-        .where(_leaf.org_id == bindparam("org_id"), _leaf.leaf_index > bindparam("after", type_=BigInteger))
-        .order_by(_leaf.leaf_index)
-        .limit(limit)
-    )
-
-
-_SEALED = _sealed(BATCH)
-_SEALED_OF_SEGMENT = _sealed(bindparam("limit", type_=BigInteger))
+_EVENTS = select(*COLUMNS).where(_event.org_id == bindparam("org_id"), _event.id.in_(bindparam("ids", expanding=True)))
+_SEALED = text("""
+    SELECT e.id FROM event e WHERE e.org_id = :org_id AND NOT EXISTS (
+        SELECT 1 FROM seal_queue q WHERE q.org_id = e.org_id AND q.event_id = e.id
+    ) ORDER BY e.id
+""").execution_options(yield_per=5_000)
 _SEGMENTS = select(*[_segment[name] for name in SegmentRow._fields]).where(_segment.org_id == bindparam("org_id"))
 _LAST_SEGMENT = _SEGMENTS.order_by(_segment.number.desc()).limit(1)
 _NEXT_SEGMENT = (

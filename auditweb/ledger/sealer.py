@@ -17,17 +17,13 @@ from sqlalchemy import Connection, Engine, Row, Table
 from auditweb import database, rows
 from auditweb.ledger import index, marks
 from auditweb.models import Event, Leaf, LogHead, SealQueue
+from auditweb.reading.postings import ENTRY_COLUMNS, Entry
 
 _SMALLEST, _LARGEST = 200, 20_000  # events in a batch
 _TURN = {"sqlite": 0.04, "postgresql": 1.0}  # seconds that writing a batch should take
 
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
 _head, _leaf = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__)
-_COLUMNS = (
-    "id", "recorded_at", "category", "action", "summary", "facts", "actor_type", "actor_id", "actor_name", "via_name",
-    "target_type", "target_id", "target_name", "ip", "outcome",
-)  # fmt: skip
-
 Progress = Callable[[int], object]
 
 
@@ -49,7 +45,7 @@ class _Batch:
         leaves = [(self.org_id, head.size + place, event_id) for place, event_id in enumerate(new)]
         rows.add(connection, _leaf, leaves)
         self.counts.write(connection)
-        self.words.write(connection)
+        index.write(connection, self.words)
         gone = rows.remove(connection, _queue, [(self.org_id, event_id) for event_id in self.taken])
         if gone != len(self.taken):
             raise RuntimeError(f"organisation {self.org_id}: the queue changed under the lock of its head")
@@ -132,7 +128,7 @@ def _prepare(connection: Connection, org_id: int, size: int) -> _Batch:
         .limit(size)
     ).subquery()
     there = sa.and_(_event.c.org_id == org_id, _event.c.id == waiting.c.event_id)
-    query = sa.select(waiting, *[_event.c[name] for name in _COLUMNS])
+    query = sa.select(waiting, _event.c.recorded_at, *index.COLUMNS)
     found: Sequence[Row[Any]] = connection.execute(query.select_from(waiting.outerjoin(_event, there))).all()
     events = sorted((row for row in found if row.id is not None), key=lambda row: (row.recorded_at, row.id))
     return _Batch(
@@ -140,7 +136,7 @@ def _prepare(connection: Connection, org_id: int, size: int) -> _Batch:
         [row.event_id for row in found],
         events,
         marks.prepare(connection, org_id, [(e.id, e.category, f"{e.actor_type}:{e.actor_id}") for e in events]),
-        index.prepare(connection, org_id, events),
+        index.prepare(connection, org_id, [cast(Entry, tuple(event[-len(ENTRY_COLUMNS) :])) for event in events]),
     )
 
 

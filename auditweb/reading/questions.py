@@ -58,7 +58,7 @@ class Sought:
     A question as the index answers it: ids from *low* to below *high*, words *required* and *barred*, and terms.
 
     *only* are the segments that can hold a match, if there are few of them; *single* are ids asked for as such, by the
-    made-up word that stands for each, with their places.
+    made-up word that stands for each, with their places. While *mending*, the index is not to be relied on.
     """
 
     org_id: int
@@ -70,6 +70,7 @@ class Sought:
     barred: tuple[str, ...] = ()
     only: frozenset[int] | None = None
     single: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    mending: bool = False
 
     def between(self, low: int, high: int) -> "Sought":
         return replace(self, low=max(low, self.low), high=min(high, self.high))
@@ -127,7 +128,8 @@ def sought(connection: Connection, values: Mapping[str, int | str], terms: Seque
             if not term.words and not term.excluded:
                 low, high = max(low, term.id), min(high, term.id + 1)
     ways = tuple((term, _ways(connection, org_id, term)) for term in terms)
-    question = Sought(org_id, low, high, values, ways, required, barred, single=single)
+    mending = bool(connection.scalar(_MENDING, {"org_id": org_id}))
+    question = Sought(org_id, low, high, values, ways, required, barred, single=single, mending=mending)
     return replace(question, only=_segments_of_rare_words(connection, question))
 
 
@@ -190,6 +192,9 @@ def for_each_engine(statement: str) -> dict[str, Any]:
             statement.format(**{name: f"= ANY(CAST(:{name} AS {type_}[]))" for name, type_ in listed.items()})
         ),
     }
+
+
+_MENDING = text("SELECT mending FROM log_head WHERE org_id = :org_id")
 
 
 @cache

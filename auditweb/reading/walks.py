@@ -122,10 +122,9 @@ class Sources:
 
     def __init__(self, connection: Connection, question: Sought, *, newest_first: bool, labelled: bool = False) -> None:
         self._newest_first = newest_first
-        self._sources: list[_Source] = [
-            _Sealed(connection, question, newest_first, labelled),
-            _Unsealed(connection, question, newest_first),
-        ]
+        self._sources: list[_Source] = [_Unsealed(connection, question, newest_first)]
+        if not question.mending:
+            self._sources.append(_Sealed(connection, question, newest_first, labelled))
         self._start = self.frontier
 
     @property
@@ -232,7 +231,7 @@ class _Sealed:
 
 
 class _Unsealed:
-    """What no sealer has taken yet, usually nothing or little, read event by event."""
+    """What no sealer has taken yet, usually nothing or little, read event by event; all there is, during a repair."""
 
     def __init__(self, connection: Connection, question: Sought, newest_first: bool) -> None:
         self._connection = connection
@@ -248,7 +247,7 @@ class _Unsealed:
         self._chunk = next(self._chunks, self._chunk)
         question, sign = self._question, -1 if self._newest_first else 1
         low, last = (question.low, -self.frontier) if self._newest_first else (self.frontier, question.high - 1)
-        statement = _NEWEST_UNSEALED if self._newest_first else _OLDEST_UNSEALED
+        statement = _UNSEALED[question.mending, self._newest_first]
         given = {"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk}
         events = self._connection.execute(statement, given).all()
         self.frontier = sign * events[-1].id + 1 if len(events) == self._chunk else None
@@ -269,19 +268,25 @@ def _first_key(question: Sought, newest_first: bool) -> int:
     return 1 - question.high if newest_first else question.low
 
 
-def _unsealed(*, newest_first: bool) -> Select[Any]:
+def _unsealed(*, mending: bool, newest_first: bool) -> Select[Any]:
+    entry = select(*[_event[name] for name in postings.ENTRY_COLUMNS])
+    source, event_id = (_event, _event.id) if mending else (_queue, _queue.event_id)
+    if not mending:
+        entry = entry.join_from(SealQueue, Event, (_event.org_id == _queue.org_id) & (_event.id == _queue.event_id))
     return (
-        select(*[_event[name] for name in postings.ENTRY_COLUMNS])
-        .join_from(SealQueue, Event, (_event.org_id == _queue.org_id) & (_event.id == _queue.event_id))
-        .where(_queue.org_id == bindparam("org_id"))
-        .where(_queue.event_id >= bindparam("low", type_=BigInteger))
-        .where(_queue.event_id <= bindparam("last", type_=BigInteger))
-        .order_by(_queue.event_id.desc() if newest_first else _queue.event_id)
+        entry.where(source.org_id == bindparam("org_id"))
+        .where(event_id >= bindparam("low", type_=BigInteger))
+        .where(event_id <= bindparam("last", type_=BigInteger))
+        .order_by(event_id.desc() if newest_first else event_id)
         .limit(bindparam("limit", type_=BigInteger))
     )
 
 
-_NEWEST_UNSEALED, _OLDEST_UNSEALED = _unsealed(newest_first=True), _unsealed(newest_first=False)
+_UNSEALED = {
+    (mending, newest_first): _unsealed(mending=mending, newest_first=newest_first)
+    for mending in (False, True)
+    for newest_first in (False, True)
+}
 _LISTED = "SELECT number, first_id, last_id, size FROM segment WHERE org_id = :org_id"
 _FEW_SEGMENTS = for_each_engine(f"{_LISTED} AND number {{segments}}")
 _NEWEST_SEGMENTS = for_each_engine(

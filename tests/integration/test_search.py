@@ -24,7 +24,7 @@ from tests.databases import Database
 from tests.ledgers import operator_engine
 from tests.log_pages import LOG, NOW
 from tests.readers import Reader
-from tests.sealing import seal, seal_all
+from tests.sealing import index_anew, seal, seal_all
 
 AnEvent = Callable[..., Event]
 
@@ -220,9 +220,9 @@ def test_check_tells_what_is_wrong_and_rebuilding_mends_it(fresh: Database, an_e
             ),
             "UPDATE segment SET last_id = last_id + 1 WHERE number = 0": "Segment 0 {} is wrong about the span",
             "UPDATE segment SET ids = (SELECT ids FROM segment s WHERE org_id = 1 AND number = 1) WHERE number = 0": (
-                "Segment 0 {} does not hold the entries"
+                "Segment 0 {} is wrong about the span of its entries"
             ),
-            "DELETE FROM segment WHERE number = 1": "in no segment {}",
+            "DELETE FROM segment WHERE number = 1": "does not hold each sealed entry once",
         }
         for wrong, told in wrongs.items():
             with engine.begin() as connection:
@@ -230,7 +230,7 @@ def test_check_tells_what_is_wrong_and_rebuilding_mends_it(fresh: Database, an_e
                 connection.exec_driver_sql(f"{wrong} AND org_id = 1")
                 assert told.format("of the search index") in " ".join(index.check(connection, 1))
                 assert index.check(connection, 2) == []
-                index.rebuild(connection, 1)
+                index_anew(connection, 1)
 
 
 def test_every_question_is_answered_by_keys(fresh: Database, an_event: AnEvent) -> None:

@@ -22,7 +22,7 @@ from auditweb.reading import postings, questions, search, walks, words
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Page, find_page
 from auditweb.recorder import record
-from tests.sealing import seal
+from tests.sealing import index_anew, seal
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=40)
@@ -86,7 +86,6 @@ def _small(app: Flask) -> Iterator[None]:
         patch.object(search, "_CHECKED_AT_ONCE", 3),
         patch.object(matching_events, "_CHECKED_AT_ONCE", 2),
         patch.object(postings, "_SOME", 1),
-        patch.object(index, "BATCH", 6),
     ):
         yield
 
@@ -254,7 +253,7 @@ def test_index_is_the_same_however_it_was_made(events: list[dict[str, Any]], dat
 
     made = everything()
     assert index.check(connection, org_id, told.append) == []
-    index.rebuild(connection, org_id)
+    index_anew(connection, org_id)
 
     assert everything() == made
     assert sum(told) == sum(row.size for row in made[0])
