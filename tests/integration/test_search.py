@@ -17,7 +17,7 @@ from auditweb.extensions import db
 from auditweb.ledger import index
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
-from auditweb.reading import postings, questions, search, walks
+from auditweb.reading import matches, postings, questions, search, walks
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import find_page
 from tests.databases import Database
@@ -166,11 +166,15 @@ def test_search_that_runs_out_of_time_says_how_far_it_came(
 ) -> None:
     monkeypatch.setattr(postings, "SEGMENT_SIZE", 2)
     monkeypatch.setattr(walks, "_GROUPS", (1,))
-    events = [an_event(target=CRUISER, occurred_at=NOW - timedelta(hours=hour)) for hour in range(20, 0, -1)]
+    leaf = Target("vehicle", "v2", "Nissan Leaf")
+    events = [
+        an_event(target=leaf if hour > 16 else CRUISER, occurred_at=NOW - timedelta(hours=hour))
+        for hour in range(20, 0, -1)
+    ]
     with operator_engine(fresh.owner_url) as engine:
         seal_all(engine)
     monkeypatch.setattr(search, "TIME_LIMIT", 0)
-    log = LogFilter(org_id=1, org_zone="Europe/London", q="toyota -nothing")
+    log = LogFilter(org_id=1, org_zone="Europe/London", q="-nissan")  # nothing rare to start from
 
     page = find_page(log)
 
@@ -178,6 +182,30 @@ def test_search_that_runs_out_of_time_says_how_far_it_came(
     assert page.searched_to is not None
     assert events[-3].id < page.searched_to <= events[-2].id
     assert not search.find_matches(log, budget=0).complete
+
+    # After an event it is the same: the newest page would pass over what lies between.
+    after = find_page(log.at(after=events[0].id), size=1)
+
+    assert after.rows == []
+    assert after.searched_to is not None
+    assert events[1].id <= after.searched_to < events[2].id
+
+
+@pytest.mark.usefixtures("app_context")
+def test_counting_that_has_no_time_for_all_texts_says_so(
+    fresh: Database, an_event: AnEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matches, "_CHECKED_AT_ONCE", 2)
+    events = [an_event(target=CRUISER) for _ in range(5)]
+    with operator_engine(fresh.owner_url) as engine:
+        seal_all(engine)
+    log = LogFilter(org_id=1, org_zone="Europe/London", q='"toyota land"')
+
+    hurried, unhurried = search.find_matches(log, budget=0), search.find_matches(log)
+
+    assert hurried.ids == [event.id for event in events[:2:-1]]
+    assert (hurried.count(), hurried.complete, hurried.since) == (2, False, events[3].id)
+    assert (unhurried.count(), unhurried.complete) == (5, True)
 
 
 @pytest.mark.usefixtures("app_context")
