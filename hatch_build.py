@@ -19,6 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # Every icon of the dashboard, by its Lucide name; in the sprite each is the symbol `i-<name>`.
 ICONS = (
     "arrow-right",
+    "arrow-up",
     "bot",
     "building-2",
     "calendar",

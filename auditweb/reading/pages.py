@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import BigInteger, Select, Table, bindparam, literal, literal_column, null, select
+from sqlalchemy import BigInteger, Select, Table, bindparam, func, literal, literal_column, null, select
 
 from auditweb import clock, ids
 from auditweb.extensions import db
@@ -162,3 +162,19 @@ def _across(place: _Place, names: tuple[str, ...]) -> Select[Any]:
 
 def _without(names: tuple[str, ...], name: str | None) -> tuple[str, ...]:
     return tuple(other for other in names if other != name)
+
+
+def count_newer(wanted: LogFilter, after_id: int, limit: int, now: datetime | None = None) -> int:
+    """Return how many events *wanted*, its place apart, are newer than *after_id*, counted up to *limit*."""
+    now = now or clock.now()
+    if wanted.q:
+        return sum([row.id > after_id for row in find_page(wanted.at(), size=limit, now=now).rows])
+    values = wanted.values(now)
+    values["since"] = max(after_id + 1, int(values.get("since", 0)))
+    return db.session.connection().scalar(_newest(tuple(values), limit), values) or 0
+
+
+@cache
+def _newest(names: tuple[str, ...], limit: int) -> Select[Any]:
+    newest = select(_event.id).where(*clauses(_event, names)).order_by(_event.id.desc())
+    return select(func.count()).select_from(newest.limit(literal_column(str(limit))).subquery())

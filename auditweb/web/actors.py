@@ -1,6 +1,6 @@
 """The actors to choose from: a page with a search form that works by itself, and the options of the combobox."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flask import request, url_for
@@ -8,10 +8,12 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
-from auditweb.parties import ActorType
+from auditweb.parties import ActorRef, ActorType
 from auditweb.reading.actors import find_actors_in_log
+from auditweb.reading.counts import Count, count_actors
 from auditweb.reading.filters import BadFilter, LogFilter
 from auditweb.viewer import ActorProfile, Standing, Viewer
+from auditweb.web import figures
 from auditweb.web.actor_kinds import avatar, badges, kind_of
 from auditweb.web.assets import asset_url
 from auditweb.web.foreign_text import fits_a_form, visible
@@ -25,7 +27,7 @@ _IN_LOG = (ActorType.SYSTEM, ActorType.SUPPORT, ActorType.ANONYMOUS)
 
 
 class Option(NamedTuple):
-    """Someone to choose: their picture, name, what explains them, and the log narrowed to them."""
+    """Someone to choose: their picture, name, what explains them, the log narrowed to them, with how many entries."""
 
     picture: Markup
     name: Markup
@@ -34,6 +36,8 @@ class Option(NamedTuple):
     id: Markup
     href: str
     current: bool
+    number: str
+    spoken: str
 
 
 class Group(NamedTuple):
@@ -51,6 +55,7 @@ def index(org: str) -> ResponseReturnValue:
     kept = wanted.to_args()
     found = viewer.find_actors(text, limit=LIMIT + 1)
     profiles = [*found[:LIMIT], *_in_log(viewer, text)]
+    counts = count_actors(wanted.without("actor"), [profile.ref for profile in profiles])
     return render(
         "audit_log/actors.html",
         "audit_log/_actor_options.html",
@@ -61,7 +66,7 @@ def index(org: str) -> ResponseReturnValue:
         text=text,
         kept=list(kept.items()) if fits_a_form(kept.values()) else None,
         anyone=base + wanted.without("actor").query(),
-        groups=list(_groups(profiles, wanted, base)),
+        groups=list(_groups(profiles, counts, wanted, base)),
         more=len(found) > LIMIT,
         limit=LIMIT,
     )
@@ -86,7 +91,9 @@ def _in_log(viewer: Viewer, text: str) -> list[ActorProfile]:
     return [profile for profile in profiles if sought in profile.name.casefold() or sought in profile.ref.id.casefold()]
 
 
-def _groups(profiles: list[ActorProfile], wanted: LogFilter, base: str) -> Iterator[Group]:
+def _groups(
+    profiles: list[ActorProfile], counts: Mapping[ActorRef, Count], wanted: LogFilter, base: str
+) -> Iterator[Group]:
     sprite = asset_url("vendor/icons.svg")
     members = [profile for profile in profiles if profile.ref.type == ActorType.MEMBER]
     kinds = {
@@ -99,10 +106,10 @@ def _groups(profiles: list[ActorProfile], wanted: LogFilter, base: str) -> Itera
     }
     for label, found in kinds.items():
         if found:
-            yield Group(label, [_option(profile, wanted, base, sprite) for profile in found])
+            yield Group(label, [_option(profile, counts[profile.ref], wanted, base, sprite) for profile in found])
 
 
-def _option(profile: ActorProfile, wanted: LogFilter, base: str, sprite: str) -> Option:
+def _option(profile: ActorProfile, count: Count, wanted: LogFilter, base: str, sprite: str) -> Option:
     ref, name = profile.ref, profile.name
     kind = kind_of(ref, profile)
     return Option(
@@ -113,4 +120,6 @@ def _option(profile: ActorProfile, wanted: LogFilter, base: str, sprite: str) ->
         id=visible(str(ref)),
         href=base + wanted.with_(actor=ref).query(),
         current=wanted.actor == ref,
+        number=figures.exact(count),
+        spoken=figures.spoken(count),
     )

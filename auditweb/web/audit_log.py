@@ -12,9 +12,10 @@ from auditweb.parties import ActorRef
 from auditweb.reading import days
 from auditweb.reading.actors import find_name
 from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.numbers import Numbers, find_numbers
 from auditweb.reading.pages import Page, find_page, is_action_used
 from auditweb.viewer import ActorProfile, Viewer
-from auditweb.web import actors, entry
+from auditweb.web import actors, entry, jumps, new_entries
 from auditweb.web.assets import asset_url
 from auditweb.web.controls import Controls
 from auditweb.web.foreign_text import visible_text
@@ -27,6 +28,8 @@ bp = Blueprint("audit_log", __name__)
 bp.add_url_rule("/entries/<spelled>", "entry", entry.show)
 bp.add_url_rule("/entries/<spelled>.json", "entry_json", entry.as_json)
 bp.add_url_rule("/actors", "actors", actors.index)
+bp.add_url_rule("/go", "go", jumps.index)
+bp.add_url_rule("/new", "new", new_entries.index)
 
 
 @bp.get("")
@@ -41,8 +44,9 @@ def index(org: str) -> ResponseReturnValue:
     page = find_page(wanted, now=now)
     if not page.rows:
         _check_action(wanted)
+    numbers = find_numbers(wanted, page, now, viewer.zone)
     profiles = viewer.actors(_refs(wanted, page))
-    shown = context(viewer, wanted, page, profiles, base=base, now=now)
+    shown = context(viewer, wanted, page, numbers, profiles, base=base, now=now)
     return render("audit_log/index.html", "audit_log/_fragment.html", **shown)
 
 
@@ -73,22 +77,24 @@ def context(
     viewer: Viewer,
     wanted: LogFilter,
     page: Page,
+    numbers: Numbers,
     profiles: Mapping[ActorRef, ActorProfile],
     *,
     base: str,
     now: datetime,
 ) -> dict[str, object]:
-    """Return all that the templates of the page and of its fragment need."""
+    """Return all that the templates of the page and of its fragment need, asking nothing more of the database."""
     told = Clock(now, viewer.zone, absolute=viewer.absolute_times)
     sprite = asset_url("vendor/icons.svg")
-    controls = Controls(viewer, wanted, page, told, _names(wanted, page, profiles))
+    controls = Controls(viewer, wanted, page, numbers, told, _names(wanted, page, profiles), base=base)
     return {
         "viewer": viewer,
         "base": base,
         "in_page": IN_PAGE,
         "sprite": sprite,
         "wanted": wanted,
-        "days": Presenter(told, profiles, base=base, sprite=sprite).days(page.rows),
+        "numbers": numbers,
+        "days": Presenter(told, profiles, base=base, sprite=sprite, words=wanted.words).days(page.rows),
         "zone_place": days.place(viewer.zone),
         "controls": controls,
         "lasting": absolute(base + controls.lasting),

@@ -1,38 +1,46 @@
-"""What surrounds the table: tabs, menus, chips and pager. Each is a link to another question about the same log."""
+"""What surrounds the table: tabs, search, menus, chips, strip. Each leads to another question about the same log."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.parties import Outcome
 from auditweb.reading import days
 from auditweb.reading.filters import LogFilter, query_of
+from auditweb.reading.histogram import DAYS, Bar
+from auditweb.reading.numbers import Numbers
 from auditweb.reading.pages import Page
 from auditweb.viewer import Viewer
+from auditweb.web import figures, strip
 from auditweb.web.foreign_text import fits_a_form, visible_text
+from auditweb.web.pager import Link, Pager
+from auditweb.web.strip import Strip
 from auditweb.web.times import Clock
 
 OUTCOMES = {None: "Any", Outcome.SUCCESS: "Succeeded", Outcome.FAILURE: "Failed", Outcome.DENIED: "Denied"}
 _STRETCHES = (
     ("24h", "Last 24 hours"), ("7d", "Last 7 days"), ("30d", "Last 30 days"), ("90d", "Last 90 days"),
 )  # fmt: skip
-_NONE = Markup("")
 _TAB_IDS = ("org", "team", "auth", "veh", "cus", "doc", "shp", "sup", "exp")
+_PLAIN_WORD = re.compile(r"[^\W_]+")
 
 
-class Link(NamedTuple):
-    """A link among others of its kind, perhaps to what is being shown already."""
+class Tab(NamedTuple):
+    """A link to a category, with how many entries it has: in brief, to the last digit, and to be read out."""
 
     label: str
     href: str
-    current: bool = False
-    id: str = ""
-    attributes: Markup = _NONE
+    current: bool
+    id: str
+    brief: str
+    exact: str
+    spoken: str
 
 
 class Chip(NamedTuple):
@@ -41,6 +49,13 @@ class Chip(NamedTuple):
     label: str
     value: str
     href: str
+
+
+class Search(NamedTuple):
+    """The search form: what was typed, and the filters it keeps."""
+
+    kept: list[tuple[str, str]]
+    text: str
 
 
 class Range(NamedTuple):
@@ -54,9 +69,25 @@ class Range(NamedTuple):
 
 
 class Controls:
-    """The controls around one page: *wanted* is the question, *names* what its actor, target and action are called."""
+    """
+    The controls around one page of the log at *base*.
 
-    def __init__(self, viewer: Viewer, wanted: LogFilter, page: Page, clock: Clock, names: Mapping[str, str]) -> None:
+    *wanted* is the question, *names* what its actor, target and action are called.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        wanted: LogFilter,
+        page: Page,
+        numbers: Numbers,
+        clock: Clock,
+        names: Mapping[str, str],
+        *,
+        base: str,
+    ) -> None:
+        self._base = base
+        self._numbers = numbers
         self._viewer = viewer
         self._wanted = wanted
         self._page = page
@@ -84,15 +115,13 @@ class Controls:
     @property
     def status(self) -> str:
         """Say what has just appeared, for those who cannot see it appear."""
-        number = len(self._page.rows)
-        if not number:
+        if not self._page.rows:
             return f"No entries. {self.description}"
-        counted = f"{number} {'entry' if number == 1 else 'entries'}"
-        return f"{counted}, {self.place or 'newest first'}. {self.description}"
+        return f"{self.pager.spoken}, {self.place or 'newest first'}. {self.description}"
 
     @cached_property
     def description(self) -> str:
-        return self._wanted.describe(self._names)
+        return visible_text(self._wanted.describe(self._names))
 
     @property
     def nothing(self) -> str:
@@ -101,14 +130,69 @@ class Controls:
         return f"No {described[0].lower()}{described[1:]}."
 
     @property
-    def tabs(self) -> list[Link]:
-        wanted = self._wanted
-        tabs = [Link("All", self._href(category=""), wanted.category is None, "tab-all")]
-        for category, tab in zip(Category, _TAB_IDS, strict=True):
-            tabs.append(
-                Link(category.label, self._href(category=category.value), category is wanted.category, f"tab-{tab}")
-            )
+    def tabs(self) -> list[Tab]:
+        tabs = [self._tab(None, "All", "tab-all")]
+        tabs += [
+            self._tab(category, category.label, f"tab-{tab}") for category, tab in zip(Category, _TAB_IDS, strict=True)
+        ]
         return tabs
+
+    @property
+    def search(self) -> Search | None:
+        """Return the search form; None where the other filters cannot stand in one."""
+        kept = {name: value for name, value in self._args.items() if name != "q"}
+        if not fits_a_form(kept.values()):
+            return None
+        return Search(list(kept.items()), visible_text(self._wanted.q))
+
+    @property
+    def begun(self) -> str:
+        """Return the query for words that only begin with the one searched for; nothing if it is not one plain word."""
+        return self._href(q=f"{self._wanted.q}*") if _PLAIN_WORD.fullmatch(self._wanted.q) else ""
+
+    @property
+    def unsearched(self) -> str:
+        """Return the query that goes on where a search ran out of time; nothing if it did not."""
+        searched_to: int | None = getattr(self._page, "searched_to", None)
+        return "" if searched_to is None else self._href(before=ids.to_text(searched_to))
+
+    @property
+    def searched_to(self) -> str:
+        """Say how far back a search came in its time."""
+        searched_to: int | None = getattr(self._page, "searched_to", None)
+        return "" if searched_to is None else self._clock.place(self._clock.local(searched_to))
+
+    @cached_property
+    def strip(self) -> Strip | None:
+        """Return the drawing of how the entries lie in time; None for a log without any."""
+        histogram = self._numbers.histogram
+        if not histogram.bars or not (self._page.rows or self._page.has_newer or self._wanted.narrows):
+            return None
+        several = histogram.bars[0].first != histogram.bars[-1].final
+        return strip.draw(histogram, self._numbers.bars, self._clock.today.year, self._narrowing() if several else None)
+
+    @property
+    def strip_span(self) -> str:
+        """Say which time the strip shows."""
+        wanted = self._wanted
+        told = wanted.dates().partition(" (")[0] or f"last {DAYS} days"
+        if wanted.to and not wanted.from_:
+            told = told.replace("up", f"{DAYS} days", 1)
+        return told[0].upper() + told[1:]
+
+    @cached_property
+    def pager(self) -> Pager:
+        numbers = self._numbers
+        total = numbers.categories[self._wanted.category]
+        return Pager(self._viewer, self._wanted, self._page, self._clock, numbers.position, total, self._href)
+
+    @property
+    def news(self) -> str:
+        """Return the query that asks what is newer than the newest page; nothing on other pages."""
+        page, wanted = self._page, self._wanted
+        if page.has_newer or wanted.before is not None or wanted.oldest:
+            return ""
+        return self._href(after=ids.to_text(page.rows[0].id if page.rows else 0))
 
     @property
     def chips(self) -> list[Chip]:
@@ -123,6 +207,8 @@ class Controls:
             chips.append(Chip("action", self._names.get("action") or wanted.action, self._href(action="")))
         if wanted.outcome:
             chips.append(Chip("outcome", OUTCOMES[wanted.outcome], self._href(outcome="")))
+        if wanted.q:
+            chips.append(Chip("search", visible_text(wanted.q), self._href(q="")))
         if wanted.dated:
             told = wanted.dates()
             chips.append(Chip("date", told[0].upper() + told[1:], self.all_time))
@@ -205,30 +291,6 @@ class Controls:
         )
 
     @property
-    def pager(self) -> list[Link]:
-        """Return the other pages that there are, newest to oldest."""
-        page = self._page
-        links = []
-        if page.has_newer:
-            links.append(Link("Newest", self._href(), id="pager-newest"))
-            if page.rows:
-                newer = self._href(after=ids.to_text(page.rows[0].id))
-                links.append(Link("Newer", newer, id="pager-newer", attributes=self._turns("prev", "[")))
-        if page.has_older:
-            older = self._href(before=ids.to_text(page.rows[-1].id))
-            links.append(Link("Older", older, id="pager-older", attributes=self._turns("next", "]")))
-        if page.has_older or (page.has_newer and not page.rows):
-            links.append(Link("Oldest", self._href(oldest="1"), id="pager-oldest"))
-        return links
-
-    @cached_property
-    def span(self) -> str:
-        """Say from when to when the entries of this page are."""
-        rows, told = self._page.rows, self._clock
-        first, final = told.place(told.local(rows[0].id)), told.place(told.local(rows[-1].id))
-        return f"{final} to {first}" if first != final else first
-
-    @property
     def lasting(self) -> str:
         """Return the address of this view that means the same tomorrow, for copying."""
         wanted, rows = self._wanted, self._page.rows
@@ -237,9 +299,25 @@ class Controls:
             lasting = lasting.at(before=min(rows[0].id + 1, ids.LAST_ID))  # whole days may begin with older ones
         return lasting.query()
 
-    def _turns(self, rel: str, key: str) -> Markup:
-        """Return what says that a link turns the page, by key too for those who have the keys switched on."""
-        return Markup(f' rel="{rel}"' + (f' aria-keyshortcuts="{key}"' if self._viewer.shortcuts else ""))
+    def _tab(self, category: Category | None, label: str, id_: str) -> Tab:
+        count = self._numbers.categories[category]
+        return Tab(
+            label,
+            self._href(category=category.value if category else ""),
+            category is self._wanted.category,
+            id_,
+            figures.brief(count),
+            figures.exact(count),
+            figures.spoken(count),
+        )
+
+    def _narrowing(self) -> Callable[[Bar], Markup]:
+        """Return what makes the address of the days of a bar: a hundred times a page, so it is put together once."""
+        day = date.min.isoformat()
+        address = self._base + self._dated(**{"from": day, "to": day, "tz": self._numbers.histogram.zone})
+        head, _, tail = address.partition(f"from={day}&to={day}")
+        before, after = escape(head), escape(tail)
+        return lambda bar: Markup(f"{before}from={bar.first}&amp;to={bar.final}{after}")
 
     def _href(self, **changes: str) -> str:
         """Return the query of this filter with *changes*, an empty one taking something away; at its newest page."""

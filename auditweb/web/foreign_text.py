@@ -18,14 +18,21 @@ _SCRIPTS = ("Latin", "Cyrillic", "Greek")
 
 def visible(text: str) -> Markup:
     """Return *text* escaped for HTML, with chips in the place of characters that hide or turn the text."""
-    if _is_plain(text):
-        return escape(text)
-    return Markup("").join(
-        Markup('<span class="chip-u" title="{}">{}</span>').format(_title(text[at]), _number(text[at]))
-        if _is_hidden(text, at)
-        else text[at]
-        for at in range(len(text))
-    )
+    return escape(text) if _is_plain(text) else _with_chips(text, 0, len(text))
+
+
+def marked(text: str, spans: Iterable[tuple[int, int]]) -> Markup:
+    """Return *text* as `visible` does with its *spans*, in order and not overlapping, highlighted."""
+    plain = _is_plain(text)
+
+    def show(start: int, end: int) -> Markup:
+        return escape(text[start:end]) if plain else _with_chips(text, start, end)
+
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [show(at, start), "<mark>", show(start, end), "</mark>"]
+        at = end
+    return Markup("".join([*pieces, show(at, len(text))]))
 
 
 def visible_text(text: str) -> str:
@@ -47,6 +54,16 @@ def mixed_scripts(name: str) -> str:
     letters = " ".join(unicodedata.name(letter, "") for letter in name if letter.isalpha())
     found = [script for script in _SCRIPTS if script.upper() in letters]
     return " and ".join(found) if len(found) > 1 else ""
+
+
+def _with_chips(text: str, start: int, end: int) -> Markup:
+    """Escape a stretch of *text*; whether a character hides in it is judged in the whole."""
+    return Markup("").join(
+        Markup('<span class="chip-u" title="{}">{}</span>').format(_title(text[at]), _number(text[at]))
+        if _is_hidden(text, at)
+        else text[at]
+        for at in range(start, end)
+    )
 
 
 def _is_plain(text: str) -> bool:

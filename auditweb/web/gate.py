@@ -24,6 +24,7 @@ from auditweb.recorder import MAX_USER_AGENT
 
 _LOCAL_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # visible ASCII without the backslash, which browsers read as a slash
 _PUNCTUATION = "/:@!$&'()*+,;=-._~%"
+_ON_ITS_OWN = {"audit_log.new"}  # what a page asks again and again by itself: that is no use of a session
 
 
 class NotAllowed(Forbidden):
@@ -101,6 +102,8 @@ def last_place(person: SignedIn) -> Place | None:
 
 def to_sign_in() -> ResponseReturnValue:
     """Send someone signed out to the sign-in page, and from there back to where they were going."""
+    if request.endpoint in _ON_ITS_OWN:
+        return "", 401  # the reader may be in the middle of something
     address = url_for("sign_in.index", next=_page_url())
     if "HX-Request" in request.headers or "HX-History-Restore-Request" in request.headers:
         return "", 401, {"HX-Redirect": address}  # a 302 would be followed and the form swapped into the table
@@ -138,7 +141,7 @@ def _find_visitor(session_id: str) -> Visitor | None:
     person = sessions.find(session_id)
     if person is None:
         return None
-    if person.is_due:
+    if person.is_due and request.endpoint not in _ON_ITS_OWN:
         g.session_in_use = person.id_hash
     return Visitor(session_id, person)
 

@@ -18,9 +18,11 @@ from auditweb import catalogue, ids
 from auditweb.catalogue import Action, Category
 from auditweb.parties import ActorRef, Outcome
 from auditweb.reading.pages import Row
+from auditweb.reading.words import Words
+from auditweb.sentences import Part
 from auditweb.viewer import ActorProfile
 from auditweb.web.actor_kinds import avatar, badges, explanation, icon, kind_of
-from auditweb.web.foreign_text import visible, visible_text
+from auditweb.web.foreign_text import marked, visible, visible_text
 from auditweb.web.htmx import IN_PAGE
 from auditweb.web.times import Clock, is_late
 
@@ -43,9 +45,24 @@ ActorKey = tuple[str, str, str, str | None, str | None, str | None]
 
 
 class Presenter:
-    """Writes the entries of one page for one reader: *base* is the log's address, *sprite* that of the icons."""
+    """
+    Writes the entries of one page for one reader, what they searched for highlighted.
 
-    def __init__(self, clock: Clock, profiles: Mapping[ActorRef, ActorProfile], *, base: str, sprite: str) -> None:
+    *base* is the log's address, *sprite* that of the icons.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        profiles: Mapping[ActorRef, ActorProfile],
+        *,
+        base: str,
+        sprite: str,
+        words: Words | None = None,
+    ) -> None:
+        self._words = words
+        self._tell = self._marked_sentence if words else self._sentence
+        self._name = self._marked_name if words else visible
         self._clock = clock
         self._profiles = profiles
         self._base = base
@@ -81,15 +98,17 @@ class Presenter:
 
     def target(self, type_: str | None, id_: str | None, name: str | None, url: str | None) -> Markup:
         """Return the name of a target as a link: to itself where its host gave an address, else to its entries."""
-        shown = visible(name or id_ or "")
+        return self._target(type_, id_, url, visible(name or id_ or ""))
+
+    # Below, plain text is markup already.
+
+    def _target(self, type_: str | None, id_: str | None, url: str | None, shown: Markup) -> Markup:
         if url and is_address(url):
             return Markup(f'<a class="tgt" dir="auto" href="{escape(url)}">{shown}</a>')
         if not type_ or not id_:
             return Markup(f'<b dir="auto">{shown}</b>')
         href = target_href(self._base, type_, id_)
         return Markup(f'<a class="tgt" dir="auto" href="{href}" hx-get="{href}" {IN_PAGE}>{shown}</a>')
-
-    # Below, plain text is markup already.
 
     def _row(self, row: Row, utc: str, full: str, brief: str) -> str:
         (
@@ -104,7 +123,7 @@ class Presenter:
         who = (actor_type, actor_id, actor_name, via_type, via_id, via_name)
         if (actor := self._actors.get(who)) is None:
             actor = self._actors[who] = self._actor(who)
-        sentence = self._sentence(action, summary, facts, (target_type, target_id, target_name, target_url))
+        sentence = self._tell(action, summary, facts, (target_type, target_id, target_name, target_url))
         sentence += _flags(action, outcome, late=is_late(id_, recorded_at))
         return (
             f'<tr class="row" id="e-{spelled}" role="row">'
@@ -118,14 +137,33 @@ class Presenter:
         )
 
     def _sentence(self, action: Action | None, summary: str, facts: Mapping[str, str], target: TargetKey) -> str:
-        try:
-            parts = action.parts(facts, target[2] or "") if action else []
-            told = "".join([text for _, text in parts])
-        except (ValueError, TypeError):  # TypeError: facts that came into the table by another way may not be texts
-            parts, told = [], ""
-        if not parts or told != summary:
+        parts = _parts(action, summary, facts, target[2])
+        if not parts:
             return f"<bdi>{visible(summary)}</bdi>"
         return "".join([self._part(kind, text, target) for kind, text in parts])
+
+    def _marked_sentence(self, action: Action | None, summary: str, facts: Mapping[str, str], target: TargetKey) -> str:
+        """Write the same with hits highlighted. They are found in the whole: a phrase may span target and values."""
+        spans = self._words.spans(summary) if self._words else []
+        parts = _parts(action, summary, facts, target[2])
+        if not parts:
+            return f"<bdi>{marked(summary, spans)}</bdi>"
+        written: list[str] = []
+        at = 0
+        for kind, text in parts:
+            end = at + len(text)
+            shown = marked(text, [(max(a, at) - at, min(b, end) - at) for a, b in spans if a < end and b > at])
+            if kind == "text":
+                written.append(shown)
+            elif kind == "fact":
+                written.append(f'<span class="val" dir="auto">{shown}</span>')
+            else:
+                written.append(self._target(target[0], target[1], target[3], shown))
+            at = end
+        return "".join(written)
+
+    def _marked_name(self, name: str) -> Markup:
+        return marked(name, self._words.spans(name) if self._words else [])
 
     def _part(self, kind: str, text: str, target: TargetKey) -> str:
         if kind == "text":
@@ -145,7 +183,7 @@ class Presenter:
         title = escape(visible_text(explanation(ref, name, profile)))
         return (
             f'<span class="actor">{avatar(ref, name, kind, self._sprite)}'
-            f'<a class="who" dir="auto" title="{title}" href="{href}" hx-get="{href}" {IN_PAGE}>{visible(name)}</a>'
+            f'<a class="who" dir="auto" title="{title}" href="{href}" hx-get="{href}" {IN_PAGE}>{self._name(name)}</a>'
             f"{badges(ref, name, kind)}</span>{self._via(*via)}"
         )
 
@@ -154,7 +192,7 @@ class Presenter:
             return ""
         ref = ActorRef(type_, id_)
         title = escape(visible_text(explanation(ref, name or id_, self._profiles.get(ref))))
-        return f'<small class="via" title="{title}">through <bdi>{visible(name or id_)}</bdi></small>'
+        return f'<small class="via" title="{title}">through <bdi>{self._name(name or id_)}</bdi></small>'
 
     def _heading(self, day: date) -> Markup:
         name, told = self._clock.heading(day)
@@ -190,6 +228,16 @@ def _flags(action: Action | None, outcome: str, *, late: bool) -> str:
     if late:
         flags += ' <span class="flag f-late">Recorded late</span>'
     return flags
+
+
+def _parts(action: Action | None, summary: str, facts: Mapping[str, str], target_name: str | None) -> list[Part]:
+    """Return the pieces of a sentence if together they are the stored *summary* today, else none."""
+    try:
+        parts = action.parts(facts, target_name or "") if action else []
+        told = "".join([text for _, text in parts])
+    except (ValueError, TypeError):  # TypeError: facts that came into the table by another way may not be texts
+        return []
+    return parts if told == summary else []
 
 
 @lru_cache(maxsize=4096)

@@ -7,5 +7,11 @@ document.addEventListener("htmx:config:request", (event) => {
 
 document.addEventListener("htmx:before:request", (event) => {
   const { request } = event.detail.ctx;
-  if (request.method === "GET") request.action = request.action.replaceAll("%2F", "/").replaceAll("%3A", ":");
+  if (request.method === "GET") request.action = spell(request.action);
 });
+
+const SPELLINGS = { "%2F": "/", "%3A": ":", "%7E": "~", "+": "%20", "*": "%2A" };
+
+function spell(address) {
+  return address.replace(/%2F|%3A|%7E|[+*]/g, (found) => SPELLINGS[found]);
+}

@@ -5,13 +5,19 @@ document.addEventListener("htmx:before:response", async (event) => {
   const { ctx } = event.detail;
   if (ctx.response.status < 400 || ctx.hx.redirect) return;
   event.preventDefault();
+  if (isQuiet(ctx)) return;
   const theirs = ctx.response.status < 500;
   say(ctx, (theirs && await reason(ctx.response.raw)) || LOST, !theirs);
 });
 
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx) say(event.detail.ctx, LOST, true);
+  if (event.detail.ctx && !isQuiet(event.detail.ctx)) say(event.detail.ctx, LOST, true);
 });
+
+// What a page asks by itself, the reader did not ask for.
+function isQuiet(ctx) {
+  return ctx.sourceElement.matches?.("[data-quiet]");
+}
 
 function say(ctx, text, worthAnotherTry) {
   const beside = ctx.sourceElement.querySelector?.("[data-problem]");

@@ -1,5 +1,6 @@
 // Single keys on the audit log. Off inside fields, with modifiers, under an open menu, and for whoever switched them off.
 const keys = {
+  "/": () => document.getElementById("q")?.select(),
   j: () => step(1),
   k: () => step(-1),
   "[": () => document.querySelector(".pager [rel='prev']")?.click(),

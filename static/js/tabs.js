@@ -28,4 +28,6 @@ function fade(tabs) {
 }
 
 tend();
-document.addEventListener("htmx:after:swap", tend);
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id !== "audit-new") tend();
+});

@@ -15,7 +15,9 @@ document.addEventListener("toast", (event) => {
 });
 
 // A page that did load makes an earlier failure old news.
-document.addEventListener("htmx:after:swap", () => document.getElementById("alerts").replaceChildren());
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id === "audit-table") document.getElementById("alerts").replaceChildren();
+});
 
 function words(text) {
   const span = document.createElement("span");

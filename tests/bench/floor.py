@@ -20,6 +20,7 @@ from jinja2 import Template
 from auditweb.clock import now
 from auditweb.parties import ActorRef
 from auditweb.reading.filters import LogFilter
+from auditweb.reading.numbers import Numbers
 from auditweb.reading.pages import Page, Row
 from auditweb.viewer import ActorProfile, Viewer
 from auditweb.web.assets import asset_url
@@ -128,7 +129,7 @@ def floor_app(product: Flask, driver: Driver, question: Question, visit: Callabl
             page = Page(rows[SIZE - 1 :: -1], has_newer=has_more, has_older=False)
         else:
             page = Page(rows[:SIZE], has_newer=question.has_newer, has_older=has_more)
-        shown = context(heard.viewer, heard.wanted, page, heard.profiles, base=heard.base, now=now())
+        shown = context(heard.viewer, heard.wanted, page, heard.numbers, heard.profiles, base=heard.base, now=now())
         return render_template(heard.template, **shown, **heard.frame)
 
     return app
@@ -141,6 +142,7 @@ class _Heard:
     template: str
     viewer: Viewer
     wanted: LogFilter
+    numbers: Numbers
     profiles: Mapping[ActorRef, ActorProfile]
     base: str
     frame: Mapping[str, object]
@@ -156,6 +158,7 @@ def _listen(app: Flask, visit: Callable[[], object]) -> _Heard:
                 template=template.name or "",
                 viewer=cast(Viewer, _worked_out(viewer)),
                 wanted=context["wanted"],
+                numbers=context["numbers"],
                 profiles={profile.ref: profile for profile in viewer.find_actors("", limit=1_000)},
                 base=context["base"],
                 frame={"shell": _worked_out(context["shell"]), "csrf_token": lambda: token},

@@ -42,20 +42,20 @@ def test_back_from_another_page_shows_the_whole_page(maya: Page) -> None:
     maya.go_back()
 
     expect(maya.locator(".side")).to_be_visible()
-    expect(maya.locator("#audit-tabs [aria-current]")).to_have_text("Vehicles")
+    expect(maya.locator("#audit-tabs [aria-current]")).to_contain_text("Vehicles")
 
 
 def test_reload_shows_the_same(maya: Page) -> None:
     maya.goto(LOG)
     wait_until_ready(maya)
     maya.locator("#tab-team").click()
-    expect(maya.locator("#audit-tabs [aria-current]")).to_have_text("Team")
+    expect(maya.locator("#audit-tabs [aria-current]")).to_contain_text("Team")
     before = summaries(maya)
 
     maya.reload()
 
     assert summaries(maya) == before
-    expect(maya.locator("#audit-tabs [aria-current]")).to_have_text("Team")
+    expect(maya.locator("#audit-tabs [aria-current]")).to_contain_text("Team")
 
 
 @pytest.mark.parametrize("link", ["#tab-veh", ".who", ".x", ".pager [rel='next']"])
@@ -123,7 +123,7 @@ def test_an_error_changes_neither_the_table_nor_the_address(status: int, maya: P
     expect(maya.locator("#alerts .toast")).to_be_visible()
     assert maya.url.endswith(LOG)
     assert summaries(maya) == before
-    expect(maya.locator("#audit-tabs [aria-current]")).to_have_text("All")
+    expect(maya.locator("#audit-tabs [aria-current]")).to_contain_text("All")
     expect(maya.locator("#audit-table")).to_have_attribute("aria-busy", "false")
 
 
@@ -152,7 +152,7 @@ def test_the_toast_tries_again(maya: Page) -> None:
     maya.context.set_offline(False)
     toast.get_by_role("button", name="Try again").click()
 
-    expect(maya.locator("#audit-tabs [aria-current]")).to_have_text("Vehicles")
+    expect(maya.locator("#audit-tabs [aria-current]")).to_contain_text("Vehicles")
     expect(maya.locator(".toast")).to_have_count(0)
     expect(maya).to_have_url(re.compile("category=vehicles"))
 
@@ -185,7 +185,7 @@ def test_a_session_that_ended_leads_to_the_sign_in_page_and_back(site: Site, new
     expect(page).to_have_url(re.compile(r"/sign-in\?next="))
     fill_in_and_send(page, "olu")
     expect(page).to_have_url(re.compile(r"audit-log\?category=vehicles$"))
-    expect(page.locator("#audit-tabs [aria-current]")).to_have_text("Vehicles")
+    expect(page.locator("#audit-tabs [aria-current]")).to_contain_text("Vehicles")
 
 
 def test_back_after_signing_out_shows_nothing(site: Site, new_context: NewContext) -> None:

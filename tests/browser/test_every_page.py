@@ -163,13 +163,13 @@ def test_nothing_on_the_whole_click_path_breaks_the_policy(new_context: Callable
     page.goto(LOG)
     wait_until_ready(page)
     steps = {
-        "#tab-veh": "#audit-tabs [aria-current]:text-is('Vehicles')",
+        "#tab-veh": "#audit-tabs [aria-current]:has-text('Vehicles')",
         ".who": ".chip",
         ".row .x": ".detail",
         ".detail [data-copy]": ".toast",
         ".detail [data-copy-from]": ".toast:has-text('JSON copied')",
         ".chip a": "#audit-table",
-        "#tab-all": "#audit-tabs [aria-current]:text-is('All')",
+        "#tab-all": "#audit-tabs [aria-current]:has-text('All')",
         ".pager [rel='next']": ".pager [rel='prev']",
         "#pager-oldest": "#pager-newest",
         "#date-btn": "#date-pop",

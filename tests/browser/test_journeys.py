@@ -18,7 +18,7 @@ def test_an_admin_goes_through_the_tabs_without_a_reload(maya: Page) -> None:
 
     for tab in ("Team", "Authentication", "Vehicles", "Data export"):
         maya.locator("#audit-tabs").get_by_role("link", name=tab).click()
-        expect(maya.locator("#audit-tabs [aria-current]")).to_have_text(tab)
+        expect(maya.locator("#audit-tabs [aria-current]")).to_contain_text(tab)
         expect(maya.locator("#audit-table .cat").first).to_have_text(tab)
         expect(maya).to_have_url(re.compile(rf"category={tab.lower().replace(' ', '_')}$"))
         expect(maya).to_have_title(re.compile(f"^{tab}"))

@@ -129,7 +129,7 @@ def test_more_than_can_be_listed_is_said(
     "query",
     [
         "?category=boats",
-        "?q=x",
+        "?p=x",
         "?from=2026-03-02&to=2026-03-01&name=a",
         "?name=a&name=b",
         "?name=a%00",
