@@ -15,7 +15,7 @@ from auditweb.reading.filters import LogFilter
 DAYS = 30  # shown of a log that is not narrowed to certain days
 
 _MOST_IN_HOURS = timedelta(days=2)
-_MOST_IN_DAYS = 92
+_MOST_IN_DAYS = timedelta(days=92)
 _MOST = 110  # bars of weeks, and of months
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -37,6 +37,9 @@ class Bar(NamedTuple):
     first: date
     final: date
     hour: datetime | None = None
+
+
+_Starts = tuple[tuple[Bar, int], ...]  # bars, each with the smallest id that an event in it can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +70,20 @@ def bars_for(wanted: LogFilter, now: datetime, zone: str) -> Histogram:
         final = max(first, final)
         asked = now - start if wanted.last else (final - first + _DAY)
     else:
-        since, first, asked = 0, final - (DAYS - 1) * _DAY, None
+        since, first, asked = 0, final - (DAYS - 1) * _DAY, DAYS * _DAY
     assert isinstance(until, int)
-    if asked is not None and asked <= _MOST_IN_HOURS:
-        unit = Unit.HOUR
+    unit = Unit.HOUR
+    starts: _Starts = ()
+    if asked <= _MOST_IN_HOURS:
         end = days.end_of(final, zone) if wanted.to else now
         starts = _hours(ids.moment_of(since), end, ZoneInfo(zone))
-    else:
-        unit = _unit(first, final)
-        starts = _starts(unit, first, final, zone)
     if not starts:
-        return Histogram(unit, zone, (), (until,), None)
+        unit = Unit.DAY if asked <= _MOST_IN_DAYS else _larger_unit(first, final)
+        starts = _starts(unit, first, final, zone)
     return _histogram(unit, zone, starts, max(since, starts[0][1]), until, ids.first_id_at(now))
 
 
-def _histogram(
-    unit: Unit, zone: str, starts: tuple[tuple[Bar, int], ...], since: int, until: int, now: int
-) -> Histogram:
+def _histogram(unit: Unit, zone: str, starts: _Starts, since: int, until: int, now: int) -> Histogram:
     """Put bars and bounds together, without the days that a zone left out and what ids cannot tell."""
     bars: list[Bar] = []
     bounds: list[int] = []
@@ -96,16 +96,14 @@ def _histogram(
     return Histogram(unit, zone, tuple(bars), tuple(bounds), current)
 
 
-def _unit(first: date, final: date) -> Unit:
-    if (final - first).days < _MOST_IN_DAYS:
-        return Unit.DAY
+def _larger_unit(first: date, final: date) -> Unit:
     if (final - _monday(first)).days // 7 < _MOST:
         return Unit.WEEK
     return Unit.MONTH if (final.year - first.year) * 12 + final.month - first.month < _MOST else Unit.YEAR
 
 
 @lru_cache(maxsize=256)
-def _starts(unit: Unit, first: date, final: date, zone: str) -> tuple[tuple[Bar, int], ...]:
+def _starts(unit: Unit, first: date, final: date, zone: str) -> _Starts:
     return tuple((bar, ids.first_id_at(days.start_of(bar.first, zone))) for bar in _spans(unit, first, final))
 
 
@@ -130,7 +128,7 @@ def _monday(day: date) -> date:
     return day - day.weekday() * _DAY
 
 
-def _hours(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[tuple[Bar, int], ...]:
+def _hours(start: datetime, end: datetime, zone: ZoneInfo) -> _Starts:
     """Return the hours that clocks in *zone* show from *start* to *end*; one is shorter where they change within it."""
     starts = []
     while start < end:

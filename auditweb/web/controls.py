@@ -178,6 +178,8 @@ class Controls:
         told = wanted.dates().partition(" (")[0] or f"last {DAYS} days"
         if wanted.to and not wanted.from_:
             told = told.replace("up", f"{DAYS} days", 1)
+        for month in days.MONTHS:
+            told = told.replace(month, month[:3])
         return told[0].upper() + told[1:]
 
     @cached_property

@@ -6,7 +6,9 @@ content policy allows no style.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import lru_cache
+from math import ceil
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -15,10 +17,11 @@ from auditweb.reading.counts import Count
 from auditweb.reading.days import MONTHS, WEEKDAYS
 from auditweb.reading.histogram import Bar, Histogram, Unit
 from auditweb.web import figures
+from auditweb.web.times import zone_of
 
 _WIDTH, _HEIGHT = 960, 44
 _LEAST = 1.5  # so that a single entry beside a burst of thousands can be seen
-_LABELS = 5
+_LABELS = 4.3  # and the last: so many have room on a phone
 _NOTHING = Markup("")
 
 
@@ -55,7 +58,7 @@ def _bars(histogram: Histogram, counts: Sequence[Count], address: Callable[[Bar]
     drawn = []
     for at, (bar, count) in enumerate(zip(histogram.bars, counts, strict=True)):
         number, x = count.number, at * width
-        told = f"<title>{_title(histogram.unit, bar)}: {figures.spoken(count)}</title>"
+        told = f"<title>{_name(histogram.unit, bar)}: {figures.spoken(count)}</title>"
         shape = f'<rect class="hit" x="{x:.1f}" y="0" width="{width:.1f}" height="{_HEIGHT}"/>'
         if number:
             height = max(number / most * _HEIGHT, _LEAST)
@@ -78,7 +81,7 @@ def _axis(histogram: Histogram, year: int) -> Markup:
     last = len(bars) - 1
     if last < 0:
         return _NOTHING
-    step = -(-len(bars) // _LABELS) if len(bars) > _LABELS else 1
+    step = ceil(len(bars) / _LABELS)
     named = [at for at in range(0, last, step) if last - at >= step * 0.7]
     labels = [
         f'<text x="{100 * at / len(bars):.2f}%" y="11">{_label(histogram.unit, bars[at], year)}</text>' for at in named
@@ -98,30 +101,34 @@ def _spoken(histogram: Histogram, counts: Sequence[Count], total: Count) -> str:
         return f"{told}."
     busiest = max(range(len(counts)), key=lambda at: counts[at].number)
     return (
-        f"{told}. Busiest {histogram.unit.value}: {_title(histogram.unit, histogram.bars[busiest])}"
+        f"{told}. Busiest {histogram.unit.value}: {_name(histogram.unit, histogram.bars[busiest])}"
         f" with {figures.spoken(counts[busiest])}. Use the date filter to choose days."
     )
 
 
-@lru_cache(maxsize=4096)
-def _title(unit: Unit, bar: Bar) -> str:
-    """Name a bar in full: "Tuesday 10 November 2026", "2 to 8 March 2026", "March 2026"."""
+def _name(unit: Unit, bar: Bar) -> str:
+    """Name a bar in full: "Tuesday 10 November 2026", "2 to 8 March 2026", "Sunday 25 October 2026, 01:00 BST"."""
     first, final, hour = bar
+    told = _days(unit, first, final)
+    # Not kept: to a cache, the two hours that clocks show alike when they go back are equal.
+    return f"{told}, {hour:%H:%M} {zone_of(hour)}" if hour else told
+
+
+@lru_cache(maxsize=4096)
+def _days(unit: Unit, first: date, final: date) -> str:
     if unit is Unit.YEAR:
         return str(first.year)
     month = f"{MONTHS[first.month - 1]} {first.year}"
     if unit is Unit.MONTH:
         return month
     if first == final:
-        told = f"{WEEKDAYS[first.weekday()]} {first.day} {month}"
-        return f"{told}, {hour:%H:%M} {hour.tzname()}" if hour else told
+        return f"{WEEKDAYS[first.weekday()]} {first.day} {month}"
     start = f"{first.day}" if first.month == final.month else f"{first.day} {MONTHS[first.month - 1]}"
     if first.year != final.year:
         start += f" {first.year}"
     return f"{start} to {final.day} {MONTHS[final.month - 1]} {final.year}"
 
 
-@lru_cache(maxsize=4096)
 def _label(unit: Unit, bar: Bar, year: int) -> str:
     """Name a bar as short as an axis allows: "10 Nov", "Mar 2026", "06:00"."""
     first, _, hour = bar

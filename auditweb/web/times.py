@@ -35,7 +35,7 @@ class Clock:
         if (told := self._days.get(day)) is None:
             told = self._days[day] = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year}"
         clock = f"{local.hour:02}:{local.minute:02}:{local.second:02}"
-        full = f"{told} at {clock} {_offset(local)}"
+        full = f"{told} at {clock} {zone_of(local)}"
         return day, f"{moment.isoformat()[:19]}Z", full, self._brief(self.now - moment, clock)
 
     def _brief(self, age: timedelta, clock: str) -> str:
@@ -66,7 +66,7 @@ def is_late(event_id: int, recorded_at: datetime) -> bool:
 
 def exact(moment: datetime) -> str:
     """Tell a local *moment* to the second: "23 Nov 2026, 10:19:07 GMT"."""
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M:%S} {_offset(moment)}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M:%S} {zone_of(moment)}"
 
 
 def utc(moment: datetime) -> str:
@@ -74,7 +74,7 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
-def _offset(moment: datetime) -> str:
+def zone_of(moment: datetime) -> str:
     """Name the zone as people there do (GMT, JST), or tell its distance where they have no name for it."""
     name = moment.tzname() or ""
     return name if name.isalpha() else f"UTC{moment.isoformat()[-6:]}"
