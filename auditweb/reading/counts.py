@@ -1,84 +1,101 @@
 """
 How many events match: in all, in each category, between moments, by each actor; and which one is the nth.
 
-What is asked of categories, actors and times only has exact answers at any size (`ranks`). What is asked of anything
-else is listed, newest first, up to a cap (`listing`).
+What is asked of categories, actors and times only has exact answers at any size (`ranks`). All else is counted in the
+search index, newest first, as far as a cap and a time limit allow (`matches`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple
 
-from auditweb import clock
+from auditweb import clock, rows
 from auditweb.catalogue import Category
+from auditweb.extensions import db
 from auditweb.parties import ActorRef
 from auditweb.reading.filters import LogFilter
-from auditweb.reading.listing import CAP, Count, list_newest
+from auditweb.reading.matches import CAP, Matches, find_matches
 from auditweb.reading.ranks import END, Ask, find_nth, find_ranks
 
-__all__ = ["CAP", "Count", "Numbers", "count", "count_actors", "find_at"]
+
+class Count(NamedTuple):
+    """A number of events; where not *exact*, there are at least so many: counting stopped there."""
+
+    number: int
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class Counted:
     """
-    The numbers around a page of the log.
+    How many events match, by category when that part of the question is left away, None being all of them.
 
-    *total* is how many match, *categories* how many do in each category when that part of the question is left away,
-    None being all of them; *between* how many of the total are between the bounds that were asked for, and *position*
-    the ordinal of the event that was asked for, the newest being 1 (None if it is not known).
+    *between* is how many are between the bounds that were asked for, and *position* the ordinal of the event that was
+    asked for, the newest being 1; None if it is not known.
     """
 
-    total: Count
     categories: dict[Category | None, Count]
     between: list[Count]
-    position: Count | None
+    position: int | None
 
 
 def count(
     wanted: LogFilter, *, bounds: Sequence[int] = (), event_id: int | None = None, now: datetime | None = None
-) -> Numbers:
+) -> Counted:
     """
     Count the events *wanted*, whatever its place in the log.
 
     *bounds* are rising ids: the events between each and the next are counted.
     """
     now = now or clock.now()
-    return (_is_ranked(wanted) and _from_ranks(wanted, bounds, event_id, now)) or _from_lists(
-        wanted, bounds, event_id, now
-    )
+    return (_is_ranked(wanted) and _by_rank(wanted, bounds, event_id, now)) or _by_match(wanted, bounds, event_id, now)
 
 
 def count_actors(wanted: LogFilter, actors: Sequence[ActorRef], now: datetime | None = None) -> dict[ActorRef, Count]:
     """Return how many events each of these *actors* has that meet all else of *wanted*."""
     now = now or clock.now()
-    if not _is_ranked(wanted):
-        return {actor: list_newest(wanted.with_(actor=actor), now).total for actor in actors}
-    low, high = _ends(wanted, now)
-    asks = {actor: (Ask.of(wanted.category, actor, low), Ask.of(wanted.category, actor, high)) for actor in actors}
-    ranks = find_ranks(wanted.org_id, [ask for both in asks.values() for ask in both if ask.limit])
-    if ranks is None:
-        return {}
-    return {actor: Count(ranks[until] - ranks.get(since, 0)) for actor, (since, until) in asks.items()}
+    if _is_ranked(wanted):
+        low, high = _ends(wanted, now)
+        asks = {actor: [Ask.of(wanted.category, actor, limit) for limit in (low, high)] for actor in actors}
+        ranks = find_ranks(wanted.org_id, [ask for both in asks.values() for ask in both if ask.limit])
+        if ranks is not None:
+            return {actor: Count(ranks[until] - ranks.get(since, 0)) for actor, (since, until) in asks.items()}
+    matches = find_matches(wanted.with_(actor=None), now=now)
+    found: Counter[tuple[str, str]] = Counter()
+    connection = db.session.connection()
+    for type_, id_, number in rows.find(
+        connection, _ACTORS, ("bigint",), [(each,) for each in matches.ids], wanted.org_id
+    ):
+        found[type_, id_] += number
+    return {actor: Count(found[actor], matches.complete) for actor in actors}
+
+
+_ACTORS = """
+    WITH asked (id) AS ({keys})
+    SELECT e.actor_type, e.actor_id, count(*) FROM asked JOIN event e ON e.org_id = ? AND e.id = asked.id
+    GROUP BY e.actor_type, e.actor_id
+"""
 
 
 def find_at(wanted: LogFilter, position: int, now: datetime | None = None) -> int | None:
     """
     Return the id of the event *wanted* at this *position*, the newest being at 1, wherever *wanted* itself is.
 
-    None beyond the last one and, where matches have to be listed, beyond the cap.
+    None beyond the last one and, where matches have to be counted one by one, beyond the cap.
     """
     now = now or clock.now()
     if _is_ranked(wanted):
         low, high = _ends(wanted, now)
-        chain = Ask.of(wanted.category, wanted.actor, high)
-        asks = [chain, chain._replace(limit=low)] if low else [chain]
-        if (ranks := find_ranks(wanted.org_id, asks)) is not None:
-            before = ranks[chain] - position
-            return None if before < ranks.get(asks[-1], 0) * (len(asks) - 1) else find_nth(wanted.org_id, chain, before)
-    listed = list_newest(wanted, now).ids
-    return listed[position - 1] if position <= len(listed) else None
+        first, last = Ask.of(wanted.category, wanted.actor, low), Ask.of(wanted.category, wanted.actor, high)
+        ranks = find_ranks(wanted.org_id, [first, last] if low else [last])
+        if ranks is not None:
+            before = ranks[last] - position
+            return find_nth(wanted.org_id, last, before) if before >= ranks.get(first, 0) else None
+    found = find_matches(wanted, now=now).ids
+    return found[position - 1] if position <= len(found) else None
 
 
 def _is_ranked(wanted: LogFilter) -> bool:
@@ -90,38 +107,42 @@ def _ends(wanted: LogFilter, now: datetime) -> tuple[int, int]:
     return int(values.get("since", 0)), int(values.get("until", END))
 
 
-def _from_ranks(wanted: LogFilter, bounds: Sequence[int], event_id: int | None, now: datetime) -> Numbers | None:
+def _by_rank(wanted: LogFilter, bounds: Sequence[int], event_id: int | None, now: datetime) -> Counted | None:
     low, high = _ends(wanted, now)
-    tabs = {
+    of_actor = {
         category: (Ask.of(category, wanted.actor, low), Ask.of(category, wanted.actor, high)) for category in Category
     }
-    own = [
-        Ask.of(wanted.category, wanted.actor, min(max(limit, low), high)) for limit in (*bounds, event_id or 0, high)
-    ]
-    asks = [*(ask for both in tabs.values() for ask in both), *own]
+    limits = [min(max(limit, low), high) for limit in (*bounds, event_id or 0, high)]
+    own = [Ask.of(wanted.category, wanted.actor, limit) for limit in limits]
+    asks = [*(ask for both in of_actor.values() for ask in both), *own]
     ranks = find_ranks(wanted.org_id, [ask for ask in asks if ask.limit])
     if ranks is None:
         return None
-    categories = {category: Count(ranks[until] - ranks.get(since, 0)) for category, (since, until) in tabs.items()}
-    everything = Count(sum(each.number for each in categories.values()))
+    categories = {category: Count(ranks[until] - ranks.get(since, 0)) for category, (since, until) in of_actor.items()}
     *ends, here, last = [ranks.get(ask, 0) for ask in own]
-    return Numbers(
-        total=categories[wanted.category] if wanted.category else everything,
-        categories=_with_all(categories, everything),
-        between=[Count(until - since) for since, until in pairwise(ends)],
-        position=None if event_id is None else Count(last - here),
+    return Counted(
+        _with_all(categories, Count(sum(each.number for each in categories.values()))),
+        [Count(until - since) for since, until in pairwise(ends)],
+        None if event_id is None else last - here,
     )
 
 
-def _from_lists(wanted: LogFilter, bounds: Sequence[int], event_id: int | None, now: datetime) -> Numbers:
-    every = list_newest(wanted.with_(category=None), now)
-    own = every.of(wanted.category) if every.complete or not wanted.category else list_newest(wanted, now)
-    return Numbers(
-        total=own.total,
-        categories=_with_all(every.by_category(), every.total),
-        between=[own.between(low, high) for low, high in pairwise(bounds)],
-        position=None if event_id is None else own.position(event_id),
+def _by_match(wanted: LogFilter, bounds: Sequence[int], event_id: int | None, now: datetime) -> Counted:
+    own = every = find_matches(wanted.with_(category=None), now=now)
+    categories = {category: _capped(every, every.count(category.value)) for category in Category}
+    if wanted.category and not every.complete:
+        own = find_matches(wanted, now=now)  # among the newest matches there may be few of this category
+        categories[wanted.category] = _capped(own, own.count())
+    chosen = wanted.category.value if wanted.category and own is every else ""
+    return Counted(
+        _with_all(categories, _capped(every, every.count())),
+        [Count(own.count(chosen, low, high), own.complete or low >= own.since) for low, high in pairwise(bounds)],
+        None if event_id is None or event_id < own.since else own.count(chosen, event_id),
     )
+
+
+def _capped(found: Matches, number: int) -> Count:
+    return Count(min(number, CAP), found.complete and number <= CAP)
 
 
 def _with_all(categories: dict[Category, Count], everything: Count) -> dict[Category | None, Count]:

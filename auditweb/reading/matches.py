@@ -68,11 +68,11 @@ def find_matches(
     wanted: LogFilter, *, cap: int = CAP, budget: float = COUNTING_TIME, now: datetime | None = None
 ) -> Matches:
     """
-    Return the events *wanted*, its place and its category apart: all, or at least the newest *cap*.
+    Return the events *wanted*, whatever its place in the log: all, or at least the newest *cap*.
 
     Or fewer, if no more were found within *budget* seconds.
     """
-    values = wanted.with_(category=None).values(now or clock.now())
+    values = wanted.values(now or clock.now())
     with snapshot(db.session.connection()) as connection:
         question = sought(connection, values, wanted.words.terms if wanted.words else ())
         sources = Sources(connection, question, newest_first=True, labelled=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auditweb.catalogue import Category
-from auditweb.reading.counts import Count, count_between, count_categories, find_position
+from auditweb.reading.counts import Count, count
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.histogram import Histogram, bars_for
 from auditweb.reading.pages import Page
@@ -27,23 +27,17 @@ class Numbers:
 
 def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Numbers:
     """Return the numbers around *page* of the events *wanted*, with bars in *zone* unless the question has its own."""
-    categories = count_categories(wanted.at(), now)
     histogram = bars_for(wanted, now, zone)
-    return Numbers(
-        categories,
-        _position(wanted, page, categories[wanted.category], now),
-        histogram,
-        count_between(wanted.at(), histogram.bounds, now),
-    )
-
-
-def _position(wanted: LogFilter, page: Page, total: Count, now: datetime) -> int | None:
-    """Tell where a page begins, which at either end of the log needs no question."""
-    if not page.rows:
-        return None
-    if not page.has_newer:
-        return 1
-    if not page.has_older and total.exact:
-        return max(total.number - len(page.rows) + 1, 1)
-    position = find_position(wanted.at(), page.rows[0].id, now)
-    return position.number if position and position.exact else None
+    # At either end of the log the place of a page needs no question.
+    between = page.has_newer and page.has_older and page.rows
+    counted = count(wanted.at(), bounds=histogram.bounds, event_id=page.rows[0].id if between else None, now=now)
+    categories = dict(counted.categories)
+    total = categories[wanted.category]
+    if not total.exact and total.number < len(page.rows):
+        categories[wanted.category] = Count(len(page.rows), exact=False)
+    position = counted.position
+    if page.rows and not page.has_newer:
+        position = 1
+    elif page.rows and not page.has_older:
+        position = max(total.number - len(page.rows) + 1, 1) if total.exact else None
+    return Numbers(categories, position, histogram, counted.between)

@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from auditweb import clock, ids
 from auditweb.reading import days
-from auditweb.reading.counts import count_categories, find_at
+from auditweb.reading.counts import count, find_at
 from auditweb.reading.filters import BadFilter, LogFilter
 from auditweb.reading.pages import SIZE
 from auditweb.viewer import Viewer
@@ -53,7 +53,7 @@ def _before_page(wanted: LogFilter, text: str) -> int | None:
     first = find_at(wanted, (number - 1) * SIZE + 1, now)
     if first is not None:
         return min(first + 1, ids.LAST_ID)
-    total = count_categories(wanted, now)[wanted.category]
+    total = count(wanted, now=now).categories[wanted.category]
     pages = max(-(-total.number // SIZE), 1)
     if not total.exact:
         raise BadFilter(

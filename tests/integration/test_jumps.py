@@ -8,7 +8,7 @@ from flask import Flask
 
 from auditweb import clock, ids
 from auditweb.models import Event
-from auditweb.reading.counts import Count
+from auditweb.reading.counts import Count, Counted
 from auditweb.web import jumps
 from tests.log_pages import LOG, NOW, rows, spelled, statements
 from tests.readers import Page, Place, Reader
@@ -147,7 +147,8 @@ def test_a_page_beyond_what_is_counted_is_told_so(
 ) -> None:
     fill(60)
     monkeypatch.setattr(jumps, "find_at", lambda *_: None)
-    monkeypatch.setattr(jumps, "count_categories", lambda *_: {None: Count(10_000, exact=False)})
+    uncounted = Counted({None: Count(10_000, exact=False)}, [], None)
+    monkeypatch.setattr(jumps, "count", lambda *_, **__: uncounted)
 
     answer = reader.get(f"{LOG}/go?page=201")
 

@@ -12,8 +12,8 @@ from auditweb import clock
 from auditweb.catalogue import Category
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Outcome
-from auditweb.reading import numbers
-from auditweb.reading.counts import Count
+from auditweb.reading import counts, numbers
+from auditweb.reading.counts import Count, Counted
 from tests.log_pages import LOG, NOW, follow, rows
 from tests.readers import Page, Place, Reader
 
@@ -101,7 +101,8 @@ def test_what_was_not_counted_to_the_end_is_said(
 ) -> None:
     fill(60)
     least = Count(10_000, exact=False)
-    monkeypatch.setattr(numbers, "count_categories", lambda *_: dict.fromkeys([None, *Category], least))
+    uncounted = Counted(dict.fromkeys([None, *Category], least), [least] * 30, None)
+    monkeypatch.setattr(numbers, "count", lambda *_, **__: uncounted)
 
     page = reader.get(LOG)
 
@@ -143,7 +144,7 @@ def test_where_the_position_is_not_known_the_times_are_told(
     reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(120)
-    monkeypatch.setattr(numbers, "find_position", lambda *_: None)
+    monkeypatch.setattr(numbers, "count", lambda *_, **asked: counts.count(*_, **asked | {"event_id": None}))
 
     second = follow(reader, reader.get(LOG), "#pager-older")
 
