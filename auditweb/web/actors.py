@@ -106,10 +106,10 @@ def _groups(
     }
     for label, found in kinds.items():
         if found:
-            yield Group(label, [_option(profile, counts[profile.ref], wanted, base, sprite) for profile in found])
+            yield Group(label, [_option(profile, counts.get(profile.ref), wanted, base, sprite) for profile in found])
 
 
-def _option(profile: ActorProfile, count: Count, wanted: LogFilter, base: str, sprite: str) -> Option:
+def _option(profile: ActorProfile, count: Count | None, wanted: LogFilter, base: str, sprite: str) -> Option:
     ref, name = profile.ref, profile.name
     kind = kind_of(ref, profile)
     return Option(
@@ -120,6 +120,6 @@ def _option(profile: ActorProfile, count: Count, wanted: LogFilter, base: str, s
         id=visible(str(ref)),
         href=base + wanted.with_(actor=ref).query(),
         current=wanted.actor == ref,
-        number=figures.exact(count),
-        spoken=figures.spoken(count),
+        number=figures.exact(count) if count else "",
+        spoken=figures.spoken(count) if count else "",
     )

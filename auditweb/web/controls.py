@@ -58,6 +58,14 @@ class Search(NamedTuple):
     text: str
 
 
+class Unsearched(NamedTuple):
+    """Entries that a search had no time for: older or newer ones than the place it came to, and how to go on."""
+
+    side: str
+    place: str
+    href: str
+
+
 class Range(NamedTuple):
     """The form for a range of one's own: its two days, their zone, and the filters it keeps."""
 
@@ -151,16 +159,15 @@ class Controls:
         return self._href(q=f"{self._wanted.q}*") if _PLAIN_WORD.fullmatch(self._wanted.q) else ""
 
     @property
-    def unsearched(self) -> str:
-        """Return the query that goes on where a search ran out of time; nothing if it did not."""
+    def unsearched(self) -> Unsearched | None:
+        """Return what a search left out when its time was over; None if it left out nothing."""
         searched_to: int | None = getattr(self._page, "searched_to", None)
-        return "" if searched_to is None else self._href(before=ids.to_text(searched_to))
-
-    @property
-    def searched_to(self) -> str:
-        """Say how far back a search came in its time."""
-        searched_to: int | None = getattr(self._page, "searched_to", None)
-        return "" if searched_to is None else self._clock.place(self._clock.local(searched_to))
+        if searched_to is None:
+            return None
+        place = self._clock.place(self._clock.local(searched_to))
+        if self._wanted.oldest or self._wanted.after is not None:
+            return Unsearched("Newer", place, self._href(after=ids.to_text(searched_to)))
+        return Unsearched("Older", place, self._href(before=ids.to_text(searched_to)))
 
     @cached_property
     def strip(self) -> Strip | None:

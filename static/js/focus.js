@@ -14,7 +14,7 @@ document.addEventListener("htmx:after:swap", (event) => {
     scrollTo({ top: 0 });
     heading()?.focus({ preventScroll: true });
   } else if (document.activeElement === document.body) {
-    const next = from?.matches(".chips") && document.querySelector(".chips a, .filters button");
+    const next = from?.matches(".chips") && document.querySelector(".chips a, .filters .pick");
     (next || heading())?.focus({ preventScroll: true });
   }
 });

@@ -53,7 +53,7 @@ def test_the_production_cookie_signs_in_and_out(https_url: str, browser: Browser
     assert (cookie.get("secure"), cookie.get("httpOnly"), cookie.get("sameSite")) == (True, True, "Lax")
     assert (cookie.get("path"), cookie.get("domain"), cookie.get("expires")) == ("/", "localhost", -1)
 
-    page.get_by_role("link", name="Vehicles", exact=True).click()
+    page.locator("#tab-veh").click()
     expect(page).to_have_url(f"{https_url}{LOG}?category=vehicles")
     page.get_by_role("button", name="Your account").click()
     page.get_by_role("button", name="Sign out").click()

@@ -57,6 +57,31 @@ def test_dates_and_outcome_in_their_menus(plain: Page) -> None:
     assert "to=" not in plain.url  # left empty, it is no part of the address
 
 
+def test_searching_pages_days_and_bars(plain: Page) -> None:
+    plain.goto(f"{LOG}?category=documents")
+    plain.get_by_role("searchbox", name="Search entries").fill("elgrand")
+    plain.get_by_role("button", name="Search", exact=True).click()
+    expect(plain).to_have_url(re.compile(r"\?category=documents&q=elgrand$"))
+    expect(plain.locator(".row mark").first).to_have_text("Elgrand")
+    plain.get_by_role("link", name="Remove the search filter").click()
+
+    plain.locator("#tab-all").click()
+    plain.get_by_role("textbox", name="Page").fill("3")
+    plain.get_by_role("button", name="Go to page").click()
+    expect(plain).to_have_url(re.compile(r"audit-log\?before=[0-9A-Z]{13}$"))
+    expect(plain.locator(".where")).to_contain_text("101–150 of")
+    plain.get_by_role("textbox", name="Page").fill("99")
+    plain.get_by_role("textbox", name="Page").press("Enter")
+    expect(plain.locator("[data-reason]")).to_contain_text("There is no page 99")
+    plain.get_by_role("link", name="See the whole log").click()
+
+    plain.get_by_label("Jump to").fill("2069-01-01")
+    plain.get_by_role("button", name="Go to day").click()
+    expect(plain).to_have_url(re.compile("audit-log$"))
+    plain.locator("#audit-strip a").nth(28).click(position={"x": 4, "y": 4})
+    expect(plain.locator(".day")).to_have_count(1)
+
+
 def test_theme_organisation_menu_and_sign_out(site: Site, new_context: NewContext) -> None:
     plain = new_context(storage_state=site.freshly_signed_in("maya"), java_script_enabled=False).new_page()
     plain.goto(f"{LOG}?category=team")

@@ -11,6 +11,7 @@ from tests.readers import Place, Reader
 
 NAMES = (
     "category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "before", "after", "oldest", "name",
+    "q", "page", "date", "seen",
 )  # fmt: skip
 NEARLY = {
     "category": ["team", "data_export", "Team"],
@@ -25,12 +26,18 @@ NEARLY = {
     "before": [ids.to_text(0), ids.to_text(ids.LAST_ID), "9" * 23, "-1"],
     "after": [ids.to_text(0), ids.to_text(ids.LAST_ID), "32ST6QNF15NM7"],
     "oldest": ["1", "0"],
+    "q": ["alphard", "alph*", '"two words', "-no", "\0", "10.0.0.1", ids.to_text(0), "\u202e", "x" * 300],
+    "page": ["1", "2", "0", "9" * 40, "-1", "1,000"],
+    "date": ["2026-03-01", "2000-01-01", "2069-12-31", "2026-13-01"],
+    "seen": ["1", "101", "x"],
     "name": ["a", "%", "_\\", "\0", "x" * 300],
 }
 PAIRS = st.sampled_from(NAMES).flatmap(
     lambda name: st.tuples(st.just(name), st.sampled_from(NEARLY[name]) | st.text(max_size=20))
 )
-PATHS = st.sampled_from(["", "/actors", f"/entries/{ids.to_text(0)}", f"/entries/{ids.to_text(ids.LAST_ID)}.json"])
+PATHS = st.sampled_from(
+    ["", "/actors", "/go", "/new", f"/entries/{ids.to_text(0)}", f"/entries/{ids.to_text(ids.LAST_ID)}.json"]
+)
 
 
 @given(path=PATHS, pairs=st.lists(PAIRS, max_size=5), htmx=st.booleans())

@@ -229,7 +229,21 @@ def test_a_search_that_ran_out_of_time_offers_to_go_on(
     assert "Nothing matches" not in page.words
     link = next(link for link in page.select("#audit-table a") if link.get_text(strip=True) == "Continue")
     assert link["href"] == link["hx-get"] == f"{LOG}?category=vehicles&q=stepwgn&before={ids.to_text(place)}"
-    assert ("Searched back to 22 Nov 04:42" in page.words) == (not found)
+    assert ("Searched as far as 22 Nov 04:42" in page.words) == (not found)
+
+
+@pytest.mark.parametrize("place", ["oldest=1", "after=0000000000000"])
+def test_a_search_from_the_oldest_on_leaves_out_newer_ones(
+    reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    fill(2)
+    monkeypatch.setattr(audit_log, "find_page", lambda wanted, now: Stopped(find_page(wanted, now=now).rows, 7))
+
+    page = reader.get(f"{LOG}?q=stepwgn&{place}")
+
+    assert "Newer entries have not been searched yet" in page.words
+    link = next(link for link in page.select("#audit-table a") if link.get_text(strip=True) == "Continue")
+    assert link["href"] == f"{LOG}?q=stepwgn&after={ids.to_text(7)}"
 
 
 def test_what_was_searched_to_the_end_says_nothing_of_it(reader: Reader, fill: FillLog) -> None:
