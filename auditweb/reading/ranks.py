@@ -49,7 +49,8 @@ def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
     for kind, alike in kinds.items():
         keys = [(*ask, _chain(ask), ask.limit if ask.limit == END else month_of(ask.limit)) for ask in alike]
         connection = db.session.connection()
-        for *asked, rank, waiting, mending in rows.find(connection, _query(*kind), _TYPES, keys, *[org_id] * 5):
+        query = _query(*kind)
+        for *asked, rank, waiting, mending in rows.find(connection, query, _TYPES, keys, *[org_id] * query.count("?")):
             if waiting > MOST_WAITING or mending:
                 return None
             found[Ask(*asked)] = rank
@@ -117,18 +118,18 @@ def _query(of_category: bool, of_actor: bool) -> str:
             JOIN event e ON e.org_id = ? AND e.id = q.event_id
         ),
         a AS MATERIALIZED (
-            SELECT keys.*, ? AS org_id, (
+            SELECT keys.*, (
                 SELECT max(m.id) FROM mark m WHERE m.org_id = ? AND m.category = keys.category
                     AND m.actor = keys.chain AND m.id >= keys.month AND m.id < keys.ending
             ) AS base FROM keys
         )
         SELECT a.category, a.actor_type, a.actor_id, a.ending,
             (
-                SELECT CAST(coalesce(sum(t.n), 0) AS BIGINT) FROM tally t WHERE t.org_id = a.org_id
+                SELECT CAST(coalesce(sum(t.n), 0) AS BIGINT) FROM tally t WHERE t.org_id = ?
                     AND t.category = a.category AND t.actor = a.chain AND t.month < a.month
             ) + coalesce(
                 (
-                    SELECT m.n FROM mark m WHERE m.org_id = a.org_id AND m.category = a.category
+                    SELECT m.n FROM mark m WHERE m.org_id = ? AND m.category = a.category
                         AND m.actor = a.chain AND m.id = a.base
                 ), 0
             ) + (
@@ -138,6 +139,6 @@ def _query(of_category: bool, of_actor: bool) -> str:
                 SELECT count(*) FROM waiting w WHERE w.id < coalesce(a.base, a.month) {same.format("w")}
             ),
             (SELECT count(*) FROM waiting),
-            (SELECT h.mending FROM log_head h WHERE h.org_id = a.org_id)
+            (SELECT h.mending FROM log_head h WHERE h.org_id = ?)
         FROM a
     """
