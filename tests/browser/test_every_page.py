@@ -210,6 +210,8 @@ def test_nothing_on_the_whole_click_path_breaks_the_policy(new_context: Callable
         "#tab-all": "#audit-tabs [aria-current]:has-text('All')",
         ".pager [rel='next']": ".pager [rel='prev']",
         "#pager-oldest": "#pager-newest",
+        "#audit-strip a": ".chip:has-text('(London)')",
+        ".clear": ".where:has-text('1–50')",
         "#date-btn": "#date-pop",
         "#date-pop a:text-is('Last 7 days')": ".chip:has-text('Last 7 days')",
         "#outcome-btn": "#outcome-pop",
