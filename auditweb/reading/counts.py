@@ -51,13 +51,23 @@ def count(
     *bounds* are rising ids: the events between each and the next are counted.
     """
     now = now or clock.now()
-    return (_is_ranked(wanted) and _by_rank(wanted, bounds, event_id, now)) or _by_match(wanted, bounds, event_id, now)
+    return (is_ranked(wanted) and _by_rank(wanted, bounds, event_id, now)) or _by_match(wanted, bounds, event_id, now)
+
+
+def find_position(wanted: LogFilter, event_id: int, now: datetime | None = None) -> int | None:
+    """Return the ordinal of an event among those *wanted*, the newest being 1; None if it is not known."""
+    now = now or clock.now()
+    if not is_ranked(wanted):
+        return count(wanted, event_id=event_id, now=now).position
+    asks = [Ask.of(wanted.category, wanted.actor, limit) for limit in (event_id, _ends(wanted, now)[1])]
+    ranks = find_ranks(wanted.org_id, asks)
+    return None if ranks is None else ranks[asks[1]] - ranks[asks[0]]
 
 
 def count_actors(wanted: LogFilter, actors: Sequence[ActorRef], now: datetime | None = None) -> dict[ActorRef, Count]:
     """Return how many events each of these *actors* has that meet all else of *wanted*."""
     now = now or clock.now()
-    if _is_ranked(wanted):
+    if is_ranked(wanted):
         low, high = _ends(wanted, now)
         asks = {actor: [Ask.of(wanted.category, actor, limit) for limit in (low, high)] for actor in actors}
         ranks = find_ranks(wanted.org_id, [ask for both in asks.values() for ask in both if ask.limit])
@@ -87,7 +97,7 @@ def find_at(wanted: LogFilter, position: int, now: datetime | None = None) -> in
     None beyond the last one and, where matches have to be counted one by one, beyond the cap.
     """
     now = now or clock.now()
-    if _is_ranked(wanted):
+    if is_ranked(wanted):
         low, high = _ends(wanted, now)
         first, last = Ask.of(wanted.category, wanted.actor, low), Ask.of(wanted.category, wanted.actor, high)
         ranks = find_ranks(wanted.org_id, [first, last] if low else [last])
@@ -98,7 +108,8 @@ def find_at(wanted: LogFilter, position: int, now: datetime | None = None) -> in
     return found[position - 1] if position <= len(found) else None
 
 
-def _is_ranked(wanted: LogFilter) -> bool:
+def is_ranked(wanted: LogFilter) -> bool:
+    """Tell whether *wanted* is counted by ranks: quickly, and exactly at any size."""
     return not (wanted.q or wanted.target or wanted.action or wanted.outcome)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Select, Table, bindparam, func, literal, lite
 
 from auditweb import clock, ids
 from auditweb.extensions import db
-from auditweb.models import Event
+from auditweb.models import Event, LogHead, SealQueue
 from auditweb.reading import search
 from auditweb.reading.filters import LogFilter, clauses
 
@@ -46,6 +46,14 @@ class Row(NamedTuple):
     outcome: str
 
 
+_head, _queue = cast(Table, LogHead.__table__).c, cast(Table, SealQueue.__table__).c
+_REVISION = (
+    select(_head.revision)
+    .where(_head.org_id == bindparam("org_id"))
+    .where(~select(literal(1)).where(_queue.org_id == bindparam("org_id")).exists())
+    .scalar_subquery()
+)
+
 COLUMNS = tuple(_event[name] for name in Row._fields)
 
 
@@ -56,13 +64,15 @@ class Page:
 
     *searched_to* is set when the time for searching ran out: what lies between where the page starts and this id was
     searched, and the rest was not. It is the place to go on from: `after` it at the oldest page and after an event,
-    `before` it otherwise.
+    `before` it otherwise. *revision* is that of the counts (models/ledger.py) while they tell of all there is; None
+    when something waits for the sealer, or this is not known.
     """
 
     rows: Sequence[Row]
     has_newer: bool
     has_older: bool
     searched_to: int | None = None
+    revision: int | None = None
 
 
 def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = None) -> Page:
@@ -76,17 +86,17 @@ def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = Non
         return _search(wanted, size, now)
     values = wanted.values(now or clock.now())
     if wanted.before is not None:
-        rows, has_newer = _fetch("before", values, size, wanted.before)
-        return Page(rows[:size], has_newer, has_older=len(rows) > size)
+        rows, has_newer, revision = _fetch("before", values, size, wanted.before)
+        return Page(rows[:size], has_newer, len(rows) > size, revision=revision)
     if wanted.after is not None:
-        rows, has_older = _fetch("after", values, size, wanted.after)
+        rows, has_older, revision = _fetch("after", values, size, wanted.after)
         if len(rows) >= size:
-            return Page(rows[-size:], len(rows) > size, has_older)
+            return Page(rows[-size:], len(rows) > size, has_older, revision=revision)
     if wanted.oldest:
-        rows, _ = _fetch("oldest", values, size)
-        return Page(rows[-size:], has_newer=len(rows) > size, has_older=False)
-    rows, _ = _fetch("newest", values, size)
-    return Page(rows[:size], has_newer=False, has_older=len(rows) > size)
+        rows, _, revision = _fetch("oldest", values, size)
+        return Page(rows[-size:], len(rows) > size, has_older=False, revision=revision)
+    rows, _, revision = _fetch("newest", values, size)
+    return Page(rows[:size], has_newer=False, has_older=len(rows) > size, revision=revision)
 
 
 def find_event(org_id: int, event_id: int) -> Event | None:
@@ -106,8 +116,16 @@ def _search(wanted: LogFilter, size: int, now: datetime | None) -> Page:
     return Page(rows, found.has_newer, found.has_older, found.searched_to)
 
 
-def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> tuple[list[Row], bool]:
-    """Return *size* events and, if there are more, one, newest first; and whether any are across the cursor."""
+class _Fetched(NamedTuple):
+    """Events newest first, whether any are across the cursor, and the revision of the counts if they tell of all."""
+
+    rows: list[Row]
+    has_others: bool
+    revision: int | None
+
+
+def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> _Fetched:
+    """Find *size* events and, if there are more, one."""
     names, connection = tuple(values), db.session.connection()
     given = {**values, **_bounds(place, values, cursor)}
     # Columns on a connection: a page needs no mapped objects, and building them costs more than the query.
@@ -116,8 +134,9 @@ def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: in
         has_others = bool(found) and found[0].across is not None
     else:
         has_others = connection.scalar(_across(place, names), given) is not None
-    rows = [Row._make(row[:-1]) for row in found]
-    return (rows if place in ("newest", "before") else rows[::-1]), has_others
+    rows = [Row._make(row[:-2]) for row in found]
+    newest_first = rows if place in ("newest", "before") else rows[::-1]
+    return _Fetched(newest_first, has_others, found[0].revision if found else None)
 
 
 def _bounds(place: _Place, values: Mapping[str, Any], cursor: int) -> dict[str, int]:
@@ -141,7 +160,8 @@ def _statement(place: _Place, names: tuple[str, ...], limit: int) -> Select[Any]
     at a tenth of the table, finds that dear, and plans it anew each time, which takes as long as answering it.
     """
     across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
-    page = select(*COLUMNS, across.label("across")).where(*clauses(_event, _without(names, _NEARER.get(place))))
+    page = select(*COLUMNS, _REVISION.label("revision"), across.label("across"))
+    page = page.where(*clauses(_event, _without(names, _NEARER.get(place))))
     page = page.limit(literal_column(str(limit)))
     if place == "before":
         page = page.where(_event.id < _CURSOR)

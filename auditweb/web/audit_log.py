@@ -8,6 +8,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from auditweb import catalogue, clock
+from auditweb.database import TooSlow
+from auditweb.extensions import db
 from auditweb.parties import ActorRef
 from auditweb.reading import days
 from auditweb.reading.actors import find_name
@@ -71,6 +73,27 @@ def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
         rest_description=visible_text(rest.describe(_names(rest, nothing, profiles))) if rest else "",
     )
     return private(make_response(page, 400))
+
+
+@bp.errorhandler(TooSlow)
+def show_too_slow(_problem: TooSlow) -> ResponseReturnValue:
+    """Say that a question takes too long, and offer narrower ones: an answer that leaves out would lie."""
+    db.session.rollback()
+    viewer = current_viewer()
+    reason = "The answer was not found within a few seconds. Narrow the question by dates, an actor or a category."
+    if wants_fragment():
+        response = make_response(reason, 503)
+        response.mimetype = "text/plain"
+        return private(response)
+    base = url_for("audit_log.index", org=viewer.org_slug)
+    page = render_template(
+        "audit_log/too_slow.html",
+        reason=reason,
+        base=base,
+        again=request.full_path.removesuffix("?"),
+        narrower=base + asked(viewer, request.args).at().with_(last="7d").query(),
+    )
+    return private(make_response(page, 503))
 
 
 def context(

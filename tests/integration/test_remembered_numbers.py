@@ -1,0 +1,85 @@
+"""What was counted is remembered only for as long as it is true."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+
+import pytest
+from flask import Flask
+
+from auditweb import clock
+from auditweb.database import TooSlow
+from auditweb.extensions import db
+from auditweb.ledger.sealer import Sealer
+from auditweb.models import Event
+from tests.log_pages import LOG, fill_log, statements
+from tests.readers import Page, Place, Reader
+
+NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+def seal(app: Flask) -> Callable[[], None]:
+    def all_there_is() -> None:
+        with app.app_context():
+            Sealer(db.engine).run()
+
+    return all_there_is
+
+
+def total(page: Page) -> str:
+    tab = page.select_one("#tab-all [title]")
+    assert tab is not None
+    return str(tab["title"])
+
+
+def test_what_nothing_changed_is_not_counted_again(
+    app: Flask, reader: Reader, organisation: Place, seal: Callable[[], None]
+) -> None:
+    fill_log(app, organisation, 60)
+    seal()
+    with clock.set_to(NOW):
+        reader.get(LOG)
+        with statements(app) as seen:
+            assert total(reader.get(LOG)) == "60"
+
+    assert not [statement for statement in seen if "tally" in statement]
+
+
+def test_new_entries_count_at_once_sealed_or_not(
+    app: Flask, reader: Reader, organisation: Place, an_event: Callable[..., Event], seal: Callable[[], None]
+) -> None:
+    fill_log(app, organisation, 60)
+    seal()
+    with clock.set_to(NOW):
+        assert total(reader.get(LOG)) == "60"
+        an_event(org_id=organisation.id, occurred_at=NOW - timedelta(days=1))
+        assert total(reader.get(LOG)) == "61"
+        seal()
+        assert total(reader.get(LOG)) == "61"
+        assert total(reader.get(f"{LOG}?category=team")) == "61"
+
+
+def test_the_place_of_a_page_is_found_beside_what_is_remembered(
+    app: Flask, reader: Reader, organisation: Place, seal: Callable[[], None]
+) -> None:
+    fill_log(app, organisation, 160)
+    seal()
+    with clock.set_to(NOW):
+        first = reader.get(LOG)
+        second = reader.get(str(first.select("#pager-older")[0]["href"]))
+        again = reader.get(str(first.select("#pager-older")[0]["href"]))
+
+    assert "51–100 of 160" in second.words
+    assert "51–100 of 160" in again.words
+
+
+def test_a_question_that_takes_too_long_gets_a_clean_page(reader: Reader) -> None:
+    with patch("auditweb.web.audit_log.find_page", side_effect=TooSlow("stopped")):
+        page = reader.get(f"{LOG}?category=team&q=honda")
+        part = reader.get(f"{LOG}?category=team&q=honda", htmx=True)
+
+    assert page.status == part.status == 503
+    assert "This question takes too long" in page.words
+    assert page.select_one('a[href$="?category=team&last=7d&q=honda"]') is not None
+    assert "Narrow the question" in part.words
