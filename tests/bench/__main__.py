@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 from flask import Flask
@@ -24,16 +25,19 @@ from auditweb.accounts.people import find_organisation, find_person
 from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.extensions import db
-from tests.bench import data, recording
+from auditweb.reading.numbers import Memory
+from tests.bench import data, ledger, recording
 from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, entries_on, visit
+from tests.bench.searches import query, searches
 from tests.bench.timing import Comparison, Row, compare, row
 from tests.databases import Database, Run, fresh_database
 from tests.readers import Someone, hash_cheaply, open_session
 
+BACKDATED = 100_000
 LOG = "/o/northgate/settings/audit-log"
 READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
-PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET = 1.75, 1.1, 1.5
+PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET, SEARCH_TARGET = 1.75, 1.1, 1.5, 2.0
 
 
 @click.command(help=(__doc__ or "").strip())
@@ -75,6 +79,7 @@ class Log:
     app: Flask
     driver: Driver
     cookie: str
+    org_id: int
     cases: dict[str, Case]
 
     def product(self, name: str) -> Visit:
@@ -95,14 +100,25 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
     with ExitStack() as stack:
         files = {size: _sqlite_file(stack, folder, size) for size in sizes}
         for engine_name in engines:
-            logs = [_open(stack, engine_name, folder, size, files[size]) for size in sizes]
+            logs = []
+            for size in sizes:
+                made, entries, sealing = _filled(stack, engine_name, folder, size, files[size])
+                yield sealing
+                logs.append(_open(stack, made, entries, folder))
             for log in logs:
                 _say(f"{log.entries:,} entries on {engine_name}")
                 yield from _pages(log, seconds)
+                yield from _searches(log, seconds)
+                yield from _afresh(log, seconds)
             for smaller, larger in pairwise(logs):
                 compared = compare(larger.product("newest"), smaller.product("newest"), seconds=seconds)
                 name = f"newest, against {smaller.entries:,} entries"
                 yield row(name, engine_name, larger.entries, compared, None)
+            _say(f"{logs[-1].entries:,} entries on {engine_name}: rates and bytes")
+            yield ledger.weigh(made, logs[-1].entries)
+            told = data.some(BACKDATED)
+            yield ledger.record_backdated(made, told, logs[-1].entries)
+            yield ledger.seal(made, "sealing back-dated", ledger.BACKDATED_A_SECOND, logs[-1].entries, lambda _: None)
 
 
 def _pages(log: Log, seconds: float) -> Iterator[Row]:
@@ -115,6 +131,22 @@ def _pages(log: Log, seconds: float) -> Iterator[Row]:
             yield _spread(log, compared)
     compared = compare(log.product("oldest"), log.product("newest"), seconds=seconds)
     yield row("oldest against newest", log.engine_name, log.entries, compared, DEPTH_TARGET)
+
+
+def _searches(log: Log, seconds: float) -> Iterator[Row]:
+    """Hold a page of what was found against the newest page of all."""
+    for name, text in searches(log.app, log.org_id):
+        found = visit(log.app, LOG + query(text), cookie=log.cookie, whole=False)
+        compared = compare(found, log.product("newest"), seconds=seconds)
+        yield row(f"search: {name}", log.engine_name, log.entries, compared, SEARCH_TARGET)
+
+
+def _afresh(log: Log, seconds: float) -> Iterator[Row]:
+    """Hold pages whose numbers are counted anew, as after each entry, against the floor."""
+    for name in ("newest", "middle", "four weeks", "one actor and category"):
+        with patch.object(Memory, "get", return_value=None):
+            compared = compare(log.product(name), log.floor(name), seconds=seconds)
+        yield row(f"{name}, counted anew", log.engine_name, log.entries, compared, None)
 
 
 def _spread(log: Log, compared: Comparison) -> Row:
@@ -137,16 +169,29 @@ def _sqlite_file(stack: ExitStack, folder: Path, size: int) -> tuple[Database, i
         return made, data.fill_sqlite(_app(made, folder), _path(made), size, progress)
 
 
-def _open(stack: ExitStack, engine_name: str, folder: Path, size: int, source: tuple[Database, int]) -> Log:
+def _filled(
+    stack: ExitStack, engine_name: str, folder: Path, size: int, source: tuple[Database, int]
+) -> tuple[Database, int, Row]:
+    """Return a sealed database of about *size* entries, and how quickly it was sealed."""
     made, entries = source
-    driver: Driver
-    if engine_name == "sqlite":
-        driver = SQLite(_path(made))
-    else:
+    if engine_name == "postgresql":
         source_path, made = _path(made), stack.enter_context(fresh_database("postgresql", folder))
         with _progress(f"Copying {entries:,} entries to PostgreSQL", entries) as progress:
             data.fill_postgresql(_app(made, folder), made.owner_url, source_path, size, progress)
-        driver = PostgreSQL(made.url)
+    with _progress(f"Sealing {entries:,} entries", entries) as progress:
+        done = 0
+
+        def tell(sealed: int) -> None:
+            nonlocal done
+            progress(done := done + sealed)
+
+        sealing = ledger.seal(made, "sealing", ledger.SEALED_A_SECOND, entries, tell)
+    data.settle(made)
+    return made, entries, sealing
+
+
+def _open(stack: ExitStack, made: Database, entries: int, folder: Path) -> Log:
+    driver: Driver = SQLite(_path(made)) if made.engine_name == "sqlite" else PostgreSQL(made.url)
     stack.callback(driver.close)
     app = _app(made, folder)
     with app.app_context():
@@ -163,7 +208,7 @@ def _open(stack: ExitStack, engine_name: str, folder: Path, size: int, source: t
     browser.get(LOG)  # the first visit changes the cookie, which then remembers the organisation
     cookie = browser.cookie() or ""
     stack.callback(_close, app)
-    return Log(engine_name, entries, app, driver, cookie, log_cases)
+    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, log_cases)
 
 
 def _close(app: Flask) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain, count, islice
 from typing import Any
 
 import psycopg
@@ -14,8 +16,12 @@ from sqlalchemy.engine import make_url
 
 from auditweb import ids
 from auditweb.demo import loading
+from auditweb.demo.cast import NORTHGATE
 from auditweb.demo.loading import Told
+from auditweb.demo.world import World
+from tests.databases import Database
 
+BURST, BURST_ENTRIES = date(2026, 6, 11), 100_000  # a day on which that many came, a tenth of the log at most
 UNTIL = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
 COLUMNS = (
     "org_id", "id", "occurred_at", "recorded_at", "category", "action", "summary", "facts",
@@ -35,7 +41,9 @@ def fill_sqlite(app: Flask, path: str, entries: int, progress: Progress) -> int:
     """Put the demo of about *entries* entries into the migrated SQLite file at *path*; return how many they are."""
     with app.app_context():
         mark = loading.begin(UNTIL, entries)
-        stream = map(_row, loading.tell_all(loading.worlds_of(mark), entries))
+        told = loading.tell_all(loading.worlds_of(mark), entries)
+        first = list(islice(told, min(BURST_ENTRIES, entries // 10)))
+        stream = map(_row, chain(first, told, map(_on_that_day, count(), first)))
     marks = ", ".join("?" * len(COLUMNS))
     insert = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({marks})"
     done = 0
@@ -69,9 +77,31 @@ def fill_postgresql(app: Flask, owner_url: str, source: str, entries: int, progr
     progress(done)
 
 
+def settle(made: Database) -> None:
+    """Let PostgreSQL know its tables, as it does by itself after a while, and SQLite empty its journal."""
+    if made.engine_name == "sqlite":
+        with closing(sqlite3.connect(make_url(made.url).database or "")) as file:
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    else:
+        with closing(psycopg.connect(conninfo(made.owner_url), autocommit=True)) as connection:
+            connection.execute("VACUUM ANALYZE")
+
+
+def some(entries: int) -> list[Told]:
+    """Return so many happenings, to be recorded once more."""
+    world = World(NORTHGATE, UNTIL, defaultdict(lambda: "1"))
+    return list(islice(loading.tell_all({1: world}, entries + entries // 5), entries))
+
+
 def conninfo(url: str) -> str:
     """Return *url* as PostgreSQL's own library reads it."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _on_that_day(number: int, told: Told) -> Told:
+    """Return the same happening as one of the burst's."""
+    at = datetime(BURST.year, BURST.month, BURST.day, 9, tzinfo=UTC) + number * timedelta(milliseconds=300)
+    return Told(1, replace(told.happening, at=at))
 
 
 def _row(told: Told) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from werkzeug.test import EnvironBuilder
 from auditweb.catalogue import Category
 from auditweb.ids import first_id_at, to_text
 from auditweb.reading import days
+from tests.bench.data import BURST, BURST_ENTRIES
 from tests.bench.floor import Question
 
 Visit = Callable[[], bytes]
@@ -46,6 +47,15 @@ def cases(org_id: int, zone: str, actor_id: str, middle: int, day: date) -> Iter
     yield Case("one actor", f"?actor=member:{actor_id}", Question(by_actor, of_actor))
     yield Case(
         "one actor, first actions", f"?actor=member:{actor_id}&oldest=1", Question(by_actor, of_actor, oldest=True)
+    )
+    both = f"{by_actor} AND category = ?"
+    query = f"?category=vehicles&actor=member:{actor_id}"
+    yield Case("one actor and category", query, Question(both, (*of_actor, "vehicles")))
+    busy = (first_id_at(days.start_of(BURST, zone)), first_id_at(days.end_of(BURST, zone)))
+    yield Case(
+        f"a day with {BURST_ENTRIES:,} entries",
+        f"?from={BURST}&to={BURST}&tz={zone}",
+        Question("org_id = ? AND id >= ? AND id < ?", (org_id, *busy)),
     )
     until = day.replace(day=28)
     span = (first_id_at(days.start_of(day, zone)), first_id_at(days.end_of(until, zone)))

@@ -1,0 +1,79 @@
+"""What sealing, bulk recording and keeping cost: rates in entries a second, and bytes an entry."""
+
+import random
+from contextlib import closing
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from auditweb import database
+from auditweb.bulk import record_many
+from auditweb.demo.loading import Told
+from auditweb.ledger.sealer import Progress, Sealer
+from tests.bench.data import UNTIL, conninfo
+from tests.bench.timing import Row, as_served
+from tests.databases import Database
+from tests.ledgers import server_engine
+
+SEALED_A_SECOND, BACKDATED_A_SECOND, RECORDED_A_SECOND = 20_000, 10_000, 40_000
+BYTES = {"sqlite": 300, "postgresql": 430}
+
+
+def seal(made: Database, name: str, wanted: int, size: int, progress: Progress) -> Row:
+    """Seal all that waits in a database, and return the rate."""
+    with database.patient_engine(made.url) as engine, as_served():
+        began = perf_counter()
+        sealed = Sealer(engine).run(progress)
+        return _rate(name, made, size, sealed / (perf_counter() - began), wanted)
+
+
+def record_backdated(made: Database, told: list[Told], size: int) -> Row:
+    """Record these happenings once more, by the thousand and spread over two years; return the rate."""
+    chance = random.Random(11)
+    given = [
+        {
+            "action": each.happening.action,
+            "actor": each.happening.actor,
+            "target": each.happening.target,
+            "facts": each.happening.facts,
+            "via": each.happening.via,
+            "outcome": each.happening.outcome,
+            "origin": each.happening.origin,
+            "occurred_at": UNTIL - timedelta(seconds=chance.randint(0, 700 * 86_400)),
+        }
+        for each in told
+    ]
+    with server_engine(made.url) as engine, Session(engine) as session, as_served():
+        began = perf_counter()
+        rest = iter(given)
+        while some := list(islice(rest, 10_000)):
+            record_many(some, org_id=1, session=session)
+            session.commit()
+        return _rate("recording many, back-dated", made, size, len(given) / (perf_counter() - began), RECORDED_A_SECOND)
+
+
+def weigh(made: Database, size: int) -> Row:
+    """Return how many bytes an entry takes, with its indexes, its leaf, its counts and its words."""
+    if made.engine_name == "sqlite":
+        with database.patient_engine(made.url) as engine, engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        path = Path(sa.engine.make_url(made.url).database or "")
+        total = path.stat().st_size
+    else:
+        with closing(psycopg.connect(conninfo(made.owner_url))) as connection:
+            found = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            assert found
+            total = found[0]
+    bytes_, wanted = total / size, BYTES[made.engine_name]
+    ratio = round(bytes_ / wanted, 3)
+    return Row("bytes an entry", made.engine_name, size, round(bytes_, 1), wanted, ratio, 1.0, ratio <= 1)
+
+
+def _rate(name: str, made: Database, size: int, rate: float, wanted: int) -> Row:
+    ratio = round(wanted / rate, 3)
+    return Row(f"{name}, a second", made.engine_name, size, round(rate), wanted, ratio, 1.0, ratio <= 1)
