@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from auditweb import clock
 from auditweb.accounts.permissions import Right, Role, may
+from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.models import Directory, Membership, Organisation, Person, SignInSession
 from auditweb.parties import Actor, ActorType, Origin
@@ -130,7 +131,7 @@ def touch(id_hash: str) -> None:
     try:
         with db.engine.begin() as connection:
             connection.execute(in_use)
-    except OperationalError:
+    except (OperationalError, TooSlow):
         _log.warning("session use not noted")
 
 

@@ -52,9 +52,9 @@ def test_session_goes_on_after_a_slow_statement(hasty: Engine) -> None:
 
 def test_each_statement_has_its_own_time(hasty: Engine) -> None:
     """A request that was slow so far is not ended for a statement that is not."""
-    short = "SELECT pg_sleep(0.06)" if hasty.dialect.name == "postgresql" else COUNTING.format(" LIMIT 300000")
+    short = "SELECT pg_sleep(0.02)" if hasty.dialect.name == "postgresql" else COUNTING.format(" LIMIT 60000")
     with database.reading(), hasty.connect() as connection:
-        for _ in range(4):
+        for _ in range(20):
             connection.exec_driver_sql(short)
 
 
