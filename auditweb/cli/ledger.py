@@ -14,13 +14,14 @@ from auditweb.ledger.watch import watch
 
 def seal(settings: Settings, *, forever: bool) -> None:
     """Seal what waits, showing how far it is; *forever* also what comes after, until SIGTERM or SIGINT."""
+    stopping = threading.Event()
+    if forever:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
     with database.patient_engine(settings.database_url) as engine:
-        done = _seal(Sealer(engine))
+        done = _seal(Sealer(engine), stopping)
         click.echo(f"Sealed {_entries(done)}." if done else "Everything was sealed already.")
         if forever:
-            stopping = threading.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stopping.set())
             click.echo("Sealing what comes; Ctrl+C stops it.")
             watch(engine, stopping)
 
@@ -42,7 +43,7 @@ def examine(settings: Settings, *, repair: bool) -> bool:
             if problems and repair:
                 click.echo(f"Organisation {org_id}: counts and search index are made anew.")
                 doctor.put_back(org_id)
-                _seal(sealer)
+                _seal(sealer, threading.Event())
                 problems = _examine(doctor, org_id)
             well = well and not problems
         return well
@@ -60,9 +61,9 @@ def _examine(doctor: Doctor, org_id: int) -> list[str]:
     return problems
 
 
-def _seal(sealer: Sealer) -> int:
+def _seal(sealer: Sealer, stopping: threading.Event) -> int:
     with click.progressbar(length=sealer.count_waiting(), label="Sealing") as bar:
-        return sealer.run(bar.update)
+        return sealer.run(bar.update, stopped=stopping.is_set)
 
 
 def _entries(number: int) -> str:

@@ -1,7 +1,10 @@
 """People at their browsers, on a database of the test's own, on SQLite and on PostgreSQL."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -10,7 +13,9 @@ from auditweb.accounts.permissions import Role
 from auditweb.models import Event
 from tests.log_pages import fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
+from tests.servers import clean_environ
 
+Called = Callable[..., subprocess.CompletedProcess[str]]
 SignedInAs = Callable[..., Reader]
 FillLog = Callable[..., list[Event]]
 
@@ -70,3 +75,16 @@ def fill(app: Flask, organisation: Place) -> FillLog:
 def visitor(app: Flask) -> Reader:
     """Somebody at a browser, not signed in."""
     return Reader(app.test_client())
+
+
+@pytest.fixture
+def auditweb(tmp_path: Path) -> Called:
+    """Call the command with settings by name; its data folder is the test's own."""
+
+    def call(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        environ = clean_environ() | {"AUDITWEB_DATA_DIR": str(tmp_path / "data")}
+        environ |= {f"AUDITWEB_{name.upper()}": value for name, value in settings.items()}
+        command = [sys.executable, "-m", "auditweb.cli", *arguments]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    return call

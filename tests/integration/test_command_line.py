@@ -6,9 +6,7 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -20,23 +18,9 @@ from auditweb.demo.loading import LEAST_ENTRIES
 from auditweb.extensions import db
 from auditweb.models import DemoMark
 from tests.databases import Database
+from tests.integration.conftest import Called
 from tests.readers import add_organisation
-from tests.servers import LiveServer, clean_environ, free_port, serve
-
-Called = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def auditweb(tmp_path: Path) -> Called:
-    """Call the command with settings by name; its data folder is the test's own."""
-
-    def call(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        environ = clean_environ() | {"AUDITWEB_DATA_DIR": str(tmp_path / "data")}
-        environ |= {f"AUDITWEB_{name.upper()}": value for name, value in settings.items()}
-        command = [sys.executable, "-m", "auditweb.cli", *arguments]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
-
-    return call
+from tests.servers import LiveServer, free_port, serve
 
 
 def says(done: subprocess.CompletedProcess[str]) -> str:

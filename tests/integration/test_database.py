@@ -17,6 +17,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from auditweb import database
 from auditweb.extensions import db
+from auditweb.ledger.doctor import Doctor
+from auditweb.ledger.sealer import Sealer
 from auditweb.models import Base
 from tests.databases import Database
 from tests.ledgers import a_bid, operator_engine, process_for, server_engine
@@ -211,6 +213,9 @@ def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
                     connection.execute(sa.text(statement), {"moment": moment})
         database.upgrade(url)
 
+        with operator_engine(url) as engine:
+            assert Sealer(engine).run() == 1
+            assert Doctor(engine).examine(1) == []
         with operator_engine(url) as engine, engine.begin() as connection:
             assert connection.exec_driver_sql("SELECT id, summary FROM event").all() == [(5, "Did")]
             stamps = sa.text("SELECT people_stamp, names_stamp FROM organisation, directory")

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from auditweb import database, partitions
 from auditweb.models import Base, Event, Purge, SealQueue
 from tests.databases import PARTITIONS, Database, fresh_database
-from tests.integration.test_command_line import Called, auditweb, says
+from tests.integration.conftest import Called
+from tests.integration.test_command_line import says
 from tests.integration.test_database import empty_database
 from tests.integration.test_idempotency_keys import (
     test_content_sent_where_none_was_is_a_conflict,
