@@ -3,10 +3,10 @@
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak bench assets wheel clean
+.PHONY: help run test lint soak bench bench-full assets wheel clean
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
 
 run: ## serve the demo on http://localhost:8000
 	@.ci/install run
@@ -34,6 +34,11 @@ bench: ## measure against the floor of a hand-written route
 	@.ci/system
 	@.ci/install dev
 	$(BIN)/python -m tests.bench
+
+bench-full: ## the same at ten million entries: some hours
+	@.ci/system
+	@.ci/install dev
+	$(BIN)/python -m tests.bench --entries 1000000 --entries 10000000 --output build/bench-full.jsonl
 
 assets: ## build static/vendor/ from the npm packages
 	@.ci/install dev

@@ -67,7 +67,7 @@ def test_filter_is_answered_by_its_index(log: Connection, shape: str, place: Any
     used, sorts = _plan(log, statement, given)
 
     assert not sorts
-    assert used == {index}
+    assert used - {"pk_log_head", "pk_seal_queue"} == {index}  # these tell whether counts are good, once a page
     assert f"LIMIT {pages.SIZE + 1}" in str(statement.compile(dialect=log.dialect))  # as a parameter it costs the plan
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ from markupsafe import escape
 from auditweb import clock, ids
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Target
+from auditweb.reading import pages
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Row, find_page
 from auditweb.reading.words import words_of
@@ -199,14 +199,9 @@ def test_an_invisible_character_is_shown(reader: Reader, fill: FillLog) -> None:
         assert "\u200b" not in page.text
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """A page whose search ran out of time."""
-
-    rows: Sequence[Row]
-    searched_to: int
-    has_newer: bool = False
-    has_older: bool = False
+def stopped(rows: Sequence[Row], searched_to: int) -> pages.Page:
+    """Return a page whose search ran out of time."""
+    return pages.Page(rows, has_newer=False, has_older=False, searched_to=searched_to)
 
 
 @pytest.mark.parametrize("found", [0, 2])
@@ -216,8 +211,8 @@ def test_a_search_that_ran_out_of_time_offers_to_go_on(
     events = fill(60)
     place = ids.first_id_at(NOW - timedelta(hours=30))
 
-    def find(wanted: LogFilter, now: datetime) -> Stopped:
-        return Stopped(find_page(wanted, now=now).rows[:found], place)
+    def find(wanted: LogFilter, now: datetime) -> pages.Page:
+        return stopped(find_page(wanted, now=now).rows[:found], place)
 
     monkeypatch.setattr(audit_log, "find_page", find)
 
@@ -237,7 +232,7 @@ def test_a_search_from_the_oldest_on_leaves_out_newer_ones(
     reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     fill(2)
-    monkeypatch.setattr(audit_log, "find_page", lambda wanted, now: Stopped(find_page(wanted, now=now).rows, 7))
+    monkeypatch.setattr(audit_log, "find_page", lambda wanted, now: stopped(find_page(wanted, now=now).rows, 7))
 
     page = reader.get(f"{LOG}?q=stepwgn&{place}")
 
