@@ -54,14 +54,12 @@ def count(
     return (is_ranked(wanted) and _by_rank(wanted, bounds, event_id, now)) or _by_match(wanted, bounds, event_id, now)
 
 
-def find_position(wanted: LogFilter, event_id: int, now: datetime | None = None) -> int | None:
-    """Return the ordinal of an event among those *wanted*, the newest being 1; None if it is not known."""
-    now = now or clock.now()
-    if not is_ranked(wanted):
-        return count(wanted, event_id=event_id, now=now).position
-    asks = [Ask.of(wanted.category, wanted.actor, limit) for limit in (event_id, _ends(wanted, now)[1])]
-    ranks = find_ranks(wanted.org_id, asks)
-    return None if ranks is None else ranks[asks[1]] - ranks[asks[0]]
+def find_position(wanted: LogFilter, event_id: int, total: int, now: datetime | None = None) -> int | None:
+    """Return the ordinal of an event among those *wanted*, *total* in number, the newest being 1; None if not known."""
+    low, _ = _ends(wanted, now or clock.now())
+    here, first = (Ask.of(wanted.category, wanted.actor, limit) for limit in (event_id, low))
+    ranks = find_ranks(wanted.org_id, [here, first] if low else [here])
+    return None if ranks is None else total - ranks[here] + ranks.get(first, 0)
 
 
 def count_actors(wanted: LogFilter, actors: Sequence[ActorRef], now: datetime | None = None) -> dict[ActorRef, Count]:

@@ -43,7 +43,8 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
         if page.revision is not None and is_ranked(wanted) and not wanted.last:
             _remembered.put(key, counted)
     else:
-        position = None if asked is None else find_position(wanted.at(), asked, now)
+        known = counted.categories[wanted.category].number
+        position = None if asked is None else find_position(wanted.at(), asked, known, now)
     categories = dict(counted.categories)
     total = categories[wanted.category]
     if not total.exact and total.number < len(page.rows):
