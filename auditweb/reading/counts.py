@@ -34,12 +34,13 @@ class Counted:
     How many events match, by category when that part of the question is left away, None being all of them.
 
     *between* is how many are between the bounds that were asked for, and *position* the ordinal of the event that was
-    asked for, the newest being 1; None if it is not known.
+    asked for, the newest being 1; None if it is not known. What is not *settled* might go further with more time.
     """
 
     categories: dict[Category | None, Count]
     between: list[Count]
     position: int | None
+    settled: bool = True
 
 
 def count(
@@ -147,6 +148,7 @@ def _by_match(wanted: LogFilter, bounds: Sequence[int], event_id: int | None, no
         _with_all(categories, _capped(every, every.count())),
         [Count(own.count(chosen, low, high), own.complete or low >= own.since) for low, high in pairwise(bounds)],
         None if event_id is None or event_id < own.since else own.count(chosen, event_id),
+        settled=all(found.complete or found.count() > CAP for found in (every, own)),
     )
 
 

@@ -36,11 +36,12 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
     # At either end of the log the place of a page needs no question.
     asked = page.rows[0].id if page.has_newer and page.has_older and page.rows else None
     key = (db.engine, page.revision, wanted.at(), histogram.bounds)
-    counted = _remembered.get(key) if page.revision is not None else None
+    lasts = page.revision is not None and not wanted.last and (is_ranked(wanted) or asked is None)
+    counted = _remembered.get(key) if lasts else None
     if counted is None:
         counted = count(wanted.at(), bounds=histogram.bounds, event_id=asked, now=now)
         position = counted.position
-        if page.revision is not None and is_ranked(wanted) and not wanted.last:
+        if lasts and counted.settled:
             _remembered.put(key, counted)
     else:
         known = counted.categories[wanted.category].number

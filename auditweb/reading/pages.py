@@ -113,7 +113,7 @@ def is_action_used(org_id: int, action: str) -> bool:
 def _search(wanted: LogFilter, size: int, now: datetime | None) -> Page:
     found = search.find(wanted, COLUMNS, size=size, now=now)
     rows = [Row._make(row[: len(COLUMNS)]) for row in found.rows]
-    return Page(rows, found.has_newer, found.has_older, found.searched_to)
+    return Page(rows, found.has_newer, found.has_older, found.searched_to, found.revision)
 
 
 class _Fetched(NamedTuple):

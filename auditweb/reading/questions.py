@@ -58,7 +58,8 @@ class Sought:
     A question as the index answers it: ids from *low* to below *high*, words *required* and *barred*, and terms.
 
     *only* are the segments that can hold a match, if there are few of them; *single* are ids asked for as such, by the
-    made-up word that stands for each, with their places. While *mending*, the index is not to be relied on.
+    made-up word that stands for each, with their places. While *mending*, the index is not to be relied on;
+    *revision* is its own, if it tells of all there is.
     """
 
     org_id: int
@@ -71,6 +72,7 @@ class Sought:
     only: frozenset[int] | None = None
     single: Mapping[tuple[int, str], int] = field(default_factory=dict)
     mending: bool = False
+    revision: int | None = None
 
     def between(self, low: int, high: int) -> "Sought":
         return replace(self, low=max(low, self.low), high=min(high, self.high))
@@ -128,8 +130,10 @@ def sought(connection: Connection, values: Mapping[str, int | str], terms: Seque
             if not term.words and not term.excluded:
                 low, high = max(low, term.id), min(high, term.id + 1)
     ways = tuple((term, _ways(connection, org_id, term)) for term in terms)
-    mending = bool(connection.scalar(_MENDING, {"org_id": org_id}))
-    question = Sought(org_id, low, high, values, ways, required, barred, single=single, mending=mending)
+    mending, revision = connection.execute(_STATE, {"org_id": org_id}).one_or_none() or (0, None)
+    question = Sought(
+        org_id, low, high, values, ways, required, barred, single=single, mending=bool(mending), revision=revision
+    )
     return replace(question, only=_segments_of_rare_words(connection, question))
 
 
@@ -194,7 +198,10 @@ def for_each_engine(statement: str) -> dict[str, Any]:
     }
 
 
-_MENDING = text("SELECT mending FROM log_head WHERE org_id = :org_id")
+_STATE = text("""
+    SELECT mending, CASE WHEN NOT EXISTS (SELECT 1 FROM seal_queue WHERE org_id = :org_id) THEN revision END
+    FROM log_head WHERE org_id = :org_id
+""")
 
 
 @cache

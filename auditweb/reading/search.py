@@ -37,6 +37,7 @@ class Found(NamedTuple):
     has_newer: bool
     has_older: bool
     searched_to: int | None = None
+    revision: int | None = None
 
 
 def find(wanted: LogFilter, columns: Sequence[Column[Any]], *, size: int, now: datetime | None = None) -> Found:
@@ -44,18 +45,22 @@ def find(wanted: LogFilter, columns: Sequence[Column[Any]], *, size: int, now: d
     values = wanted.values(now or clock.now())
     with snapshot(db.session.connection()) as connection:
         question = sought(connection, values, wanted.words.terms if wanted.words else ())
-        search = _Search(connection, tuple(columns), Deadline(TIME_LIMIT))
-        if wanted.before is not None:
-            rows, searched_to = search.rows(question.between(0, wanted.before), size + 1, newest_first=True)
-            has_newer = search.has_any(question.between(wanted.before, question.high), newest_first=False)
-            return Found(rows[:size], has_newer, len(rows) > size, _unless_full(searched_to, rows, size))
-        if wanted.after is not None:
-            return _after(search, question, wanted.after, size)
-        if wanted.oldest:
-            rows, searched_to = search.rows(question, size + 1, newest_first=False)
-            return Found(rows[:size][::-1], len(rows) > size, False, _unless_full(searched_to, rows, size))
-        rows, searched_to = search.rows(question, size + 1, newest_first=True)
-        return Found(rows[:size], False, len(rows) > size, _unless_full(searched_to, rows, size))
+        found = _find(_Search(connection, tuple(columns), Deadline(TIME_LIMIT)), question, wanted, size)
+        return found._replace(revision=question.revision)
+
+
+def _find(search: "_Search", question: Sought, wanted: LogFilter, size: int) -> Found:
+    if wanted.before is not None:
+        rows, searched_to = search.rows(question.between(0, wanted.before), size + 1, newest_first=True)
+        has_newer = search.has_any(question.between(wanted.before, question.high), newest_first=False)
+        return Found(rows[:size], has_newer, len(rows) > size, _unless_full(searched_to, rows, size))
+    if wanted.after is not None:
+        return _after(search, question, wanted.after, size)
+    if wanted.oldest:
+        rows, searched_to = search.rows(question, size + 1, newest_first=False)
+        return Found(rows[:size][::-1], len(rows) > size, False, _unless_full(searched_to, rows, size))
+    rows, searched_to = search.rows(question, size + 1, newest_first=True)
+    return Found(rows[:size], False, len(rows) > size, _unless_full(searched_to, rows, size))
 
 
 class _Search:

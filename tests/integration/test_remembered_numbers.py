@@ -46,6 +46,21 @@ def test_what_nothing_changed_is_not_counted_again(
     assert not [statement for statement in seen if "tally" in statement]
 
 
+def test_a_search_that_nothing_changed_is_not_counted_again(
+    app: Flask, reader: Reader, organisation: Place, an_event: Callable[..., Event], seal: Callable[[], None]
+) -> None:
+    fill_log(app, organisation, 60)
+    seal()
+    with clock.set_to(NOW):
+        first = reader.get(f"{LOG}?q=stepwgn")
+        with patch("auditweb.reading.counts.find_matches", side_effect=AssertionError):
+            assert total(reader.get(f"{LOG}?q=stepwgn")) == total(first) == "60"
+        second = reader.get(str(first.select("#pager-older")[0]["href"]))
+        assert "51–60 of 60" in second.words
+        an_event(org_id=organisation.id, occurred_at=NOW - timedelta(days=1))
+        assert total(reader.get(f"{LOG}?q=stepwgn")) == "61"
+
+
 def test_new_entries_count_at_once_sealed_or_not(
     app: Flask, reader: Reader, organisation: Place, an_event: Callable[..., Event], seal: Callable[[], None]
 ) -> None:
