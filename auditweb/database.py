@@ -237,13 +237,9 @@ def _alembic(connection: Connection | None = None) -> Config:
 
 def _prepare_sqlite(guarded: bool, connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # or the driver begins transactions itself, late and deferred
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT * 1000}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "recursive_triggers = ON",
-    ):
+    if not _takes_turn(connection, wal := "PRAGMA journal_mode = WAL"):  # on a new file; SQLite itself would not wait
+        connection.execute(wal).close()  # the last try, whose failure is reported
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
     if guarded:
         # Where a list is asked for: SQLite declares this table at its first use, which the guard would refuse.
@@ -255,13 +251,13 @@ def _begin_sqlite(connection: Connection) -> None:
     # Taking the lock at once makes a writer wait for its turn; taking it later would fail where another was quicker.
     if _reading.get():
         connection.exec_driver_sql("BEGIN")
-    elif not _takes_turn(cast(sqlite3.Connection, connection.connection.driver_connection)):
+    elif not _takes_turn(cast(sqlite3.Connection, connection.connection.driver_connection), "BEGIN IMMEDIATE"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # the last try, whose failure SQLAlchemy reports
 
 
-def _takes_turn(connection: sqlite3.Connection) -> bool:
+def _takes_turn(connection: sqlite3.Connection, statement: str) -> bool:
     """
-    Begin a transaction that writes, as soon as no other does; False after BUSY_TIMEOUT in vain.
+    Execute what one at a time may, as soon as no other does; False after BUSY_TIMEOUT in vain.
 
     SQLite's own waiting looks ten times a second, and misses its turn for long where others write one transaction after
     the other: of four of them on a busy machine, one waited its ten seconds in vain.
@@ -271,7 +267,7 @@ def _takes_turn(connection: sqlite3.Connection) -> bool:
     try:
         while True:
             try:
-                connection.execute("BEGIN IMMEDIATE").close()
+                connection.execute(statement).close()
                 return True
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
