@@ -10,8 +10,8 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   const field = document.getElementById("q");
-  if (!field || ctx.sourceElement?.id === "search" || ctx.target?.id === "audit-new") return;
-  if (ctx.target?.closest?.("#audit") && !ctx.target.matches(".detail, tr")) field.value = field.defaultValue;
+  const isAnotherPage = ["audit-table", "audit"].includes(ctx.target?.id) && ctx.sourceElement?.id !== "search";
+  if (field && isAnotherPage) field.value = field.defaultValue;
 });
 
 document.addEventListener("keydown", (event) => {

@@ -130,6 +130,20 @@ def test_back_brings_the_search_into_the_field(log: Page) -> None:
     expect(field).to_have_value("alphard")
 
 
+def test_what_was_refused_is_not_left_in_the_field(log: Page) -> None:
+    """It would stand over a page that was never searched for it."""
+    field = log.get_by_role("searchbox", name="Search entries")
+    field.fill("...")
+    field.press("Enter")
+    expect(log.locator("#search-problem")).not_to_be_empty()
+
+    log.locator("#tab-veh").click()
+
+    expect(log).to_have_url(re.compile(r"\?category=vehicles$"))
+    expect(field).to_have_value("")
+    expect(log.locator("#search-problem")).to_be_empty()
+
+
 def test_the_slash_leads_into_the_field(log: Page) -> None:
     log.keyboard.press("/")
     field = log.get_by_role("searchbox", name="Search entries")
