@@ -6,7 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from auditweb import ids
 from auditweb.catalogue import Category
@@ -320,13 +320,13 @@ class Controls:
             figures.spoken(count),
         )
 
-    def _narrowing(self) -> Callable[[Bar], Markup]:
+    def _narrowing(self) -> Callable[[Bar], str]:
         """Return what makes the address of the days of a bar: a hundred times a page, so it is put together once."""
         day = date.min.isoformat()
         address = self._base + self._dated(**{"from": day, "to": day, "tz": self._numbers.histogram.zone})
         head, _, tail = address.partition(f"from={day}&to={day}")
-        before, after = escape(head), escape(tail)
-        return lambda bar: Markup(f"{before}from={bar.first}&amp;to={bar.final}{after}")
+        before, after = str(escape(head)), str(escape(tail))
+        return lambda bar: f"{before}from={bar.first.isoformat()}&amp;to={bar.final.isoformat()}{after}"
 
     def _href(self, **changes: str) -> str:
         """Return the query of this filter with *changes*, an empty one taking something away; at its newest page."""

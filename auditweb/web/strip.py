@@ -34,9 +34,9 @@ class Strip(NamedTuple):
     axis: Markup
 
 
-def draw(histogram: Histogram, counts: Sequence[Count], year: int, address: Callable[[Bar], Markup] | None) -> Strip:
+def draw(histogram: Histogram, counts: Sequence[Count], year: int, address: Callable[[Bar], str] | None) -> Strip:
     """
-    Draw *counts* as the bars of *histogram*, each a link to its *address* unless there is none.
+    Draw *counts* as the bars of *histogram*, each a link to its *address*, escaped already, unless there is none.
 
     *year* is the one that goes without saying.
     """
@@ -49,30 +49,37 @@ def draw(histogram: Histogram, counts: Sequence[Count], year: int, address: Call
     )
 
 
-def _bars(histogram: Histogram, counts: Sequence[Count], address: Callable[[Bar], Markup] | None) -> Markup:
+def _bars(histogram: Histogram, counts: Sequence[Count], address: Callable[[Bar], str] | None) -> Markup:
     if not counts:
         return _NOTHING
     most = max(max([count.number for count in counts]), 1)
-    width = _WIDTH / len(counts)
-    gap = min(1.5, width / 8)
     drawn = []
-    for at, (bar, count) in enumerate(zip(histogram.bars, counts, strict=True)):
-        number, x = count.number, at * width
-        told = f"<title>{_name(histogram.unit, bar)}: {figures.spoken(count)}</title>"
-        shape = f'<rect class="hit" x="{x:.1f}" y="0" width="{width:.1f}" height="{_HEIGHT}"/>'
-        if number:
-            height = max(number / most * _HEIGHT, _LEAST)
+    for at, (bar, count, (hit, place)) in enumerate(zip(histogram.bars, counts, _places(len(counts)), strict=True)):
+        shape = f"<title>{_name(histogram.unit, bar)}: {figures.spoken(count)}</title>{hit}"
+        if count.number:
+            height = max(count.number / most * _HEIGHT, _LEAST)
             current = " now" if at == histogram.current else ""
-            shape += (
-                f'<rect class="bar{current}" x="{x + gap:.1f}" y="{_HEIGHT - height:.1f}"'
-                f' width="{width - 2 * gap:.1f}" height="{height:.1f}" rx="1.5"/>'
-            )
+            shape += f'<rect class="bar{current}" {place} y="{_HEIGHT - height:.1f}" height="{height:.1f}" rx="1.5"/>'
         if address:
             href = address(bar)
-            drawn.append(f'<a href="{href}" hx-get="{href}" tabindex="-1">{told}{shape}</a>')
+            drawn.append(f'<a href="{href}" hx-get="{href}" tabindex="-1">{shape}</a>')
         else:
-            drawn.append(f"<g>{told}{shape}</g>")
+            drawn.append(f"<g>{shape}</g>")
     return Markup("".join(drawn))
+
+
+@lru_cache(maxsize=256)
+def _places(number: int) -> list[tuple[str, str]]:
+    """Return for each of *number* bars what can be pointed at, the whole height of it, and where it stands."""
+    width = _WIDTH / number
+    gap = min(1.5, width / 8)
+    return [
+        (
+            f'<rect class="hit" x="{at * width:.1f}" y="0" width="{width:.1f}" height="{_HEIGHT}"/>',
+            f'x="{at * width + gap:.1f}" width="{width - 2 * gap:.1f}"',
+        )
+        for at in range(number)
+    ]
 
 
 def _axis(histogram: Histogram, year: int) -> Markup:

@@ -124,8 +124,8 @@ def test_what_is_drawn() -> None:
     assert 'href="?2026-11-20&amp;" hx-get="?2026-11-20&amp;" tabindex="-1"' in drawn.bars
     assert drawn.bars.count('class="hit"') == 4
     assert drawn.bars.count('class="bar') == 3  # none where there is nothing
-    assert 'y="42.5" width="237.0" height="1.5"' in drawn.bars  # one among thousands can be seen
-    assert 'y="0.0" width="237.0" height="44.0"' in drawn.bars
+    assert 'width="237.0" y="42.5" height="1.5"' in drawn.bars  # one among thousands can be seen
+    assert 'width="237.0" y="0.0" height="44.0"' in drawn.bars
     assert "Today" in drawn.axis
     assert "20 Nov" in drawn.axis
 
