@@ -1,11 +1,12 @@
 """The log itself: one address whose query string is the whole state, answered as a page or as its changing part."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import ServiceUnavailable
 
 from auditweb import catalogue, clock
 from auditweb.database import TooSlow
@@ -22,6 +23,7 @@ from auditweb.web.assets import asset_url
 from auditweb.web.controls import Controls
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.htmx import IN_PAGE, private, render, wants_fragment
+from auditweb.web.pager import Link
 from auditweb.web.rows import Presenter
 from auditweb.web.times import Clock
 from auditweb.web.viewing import absolute, asked, current_viewer
@@ -79,19 +81,24 @@ def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
 def show_too_slow(_problem: TooSlow) -> ResponseReturnValue:
     """Say that a question takes too long, and offer narrower ones: an answer that leaves out would lie."""
     db.session.rollback()
+    if "viewer" not in g:  # not the question took so long: the database could not even tell who asks it
+        return current_app.handle_user_exception(ServiceUnavailable())
     viewer = current_viewer()
     reason = "The answer was not found within a few seconds. Narrow the question by dates, an actor or a category."
     if wants_fragment():
         response = make_response(reason, 503)
         response.mimetype = "text/plain"
         return private(response)
-    base = url_for("audit_log.index", org=viewer.org_slug)
+    try:
+        wanted = asked(viewer, request.args).at()
+    except BadFilter:  # the list of actors and the way to a page have parameters of their own
+        wanted = asked(viewer, MultiDict())
     page = render_template(
         "audit_log/too_slow.html",
         reason=reason,
-        base=base,
+        base=url_for("audit_log.index", org=viewer.org_slug),
         again=request.full_path.removesuffix("?"),
-        narrower=base + asked(viewer, request.args).at().with_(last="7d").query(),
+        ways=list(_narrower(wanted)),
     )
     return private(make_response(page, 503))
 
@@ -122,6 +129,14 @@ def context(
         "controls": controls,
         "lasting": absolute(base + controls.lasting),
     }
+
+
+def _narrower(wanted: LogFilter) -> Iterator[Link]:
+    """Return questions like this one that are quicker to answer."""
+    if not wanted.dated:
+        yield Link("Only the last 7 days", wanted.with_(last="7d").query())
+    if wanted.q:
+        yield Link("Without the search", wanted.without("q").query())
 
 
 def _check_action(wanted: LogFilter) -> None:

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from flask import Flask, Response, g, make_response, render_template
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, UnprocessableEntity
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, ServiceUnavailable, UnprocessableEntity
 
+from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.logs import request_id
 from auditweb.web.gate import NotAllowed
@@ -40,6 +41,7 @@ _OWN_WORDS = {BadRequest, Forbidden, NotFound, UnprocessableEntity}
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, show)
     app.register_error_handler(NotAllowed, show_who_can_help)
+    app.register_error_handler(TooSlow, lambda _: show(ServiceUnavailable()))
 
 
 def show(error: HTTPException) -> Response | HTTPException:

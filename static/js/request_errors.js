@@ -6,8 +6,9 @@ document.addEventListener("htmx:before:response", async (event) => {
   if (ctx.response.status < 400 || ctx.hx.redirect) return;
   event.preventDefault();
   if (isQuiet(ctx)) return;
-  const theirs = ctx.response.status < 500;
-  say(ctx, (theirs && await reason(ctx.response.raw)) || LOST, !theirs);
+  const { status, raw } = ctx.response;
+  const told = status < 500 || status === 503; // 503: it takes too long, or cannot be done at the moment
+  say(ctx, (told && await reason(raw)) || LOST, status >= 500);
 });
 
 document.addEventListener("htmx:error", (event) => {
