@@ -12,6 +12,7 @@ from auditweb import ids
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Target
+from auditweb.reading.filters import LogFilter
 from auditweb.recorder import record
 from tests.readers import Page, Place, Reader
 
@@ -64,3 +65,18 @@ def follow(reader: Reader, page: Page, selector: str, *, htmx: bool = False) -> 
     link = page.select_one(selector)
     assert link is not None, f"no {selector} on the page"
     return reader.get(str(link["href"]), htmx=htmx)
+
+
+def expected_page(log: LogFilter, size: int, matching: list[int]) -> tuple[list[int], bool, bool]:
+    """Return what a page must show of these matches, whether any are newer and whether any are older."""
+    newest_first = sorted(matching, reverse=True)
+    if log.before is not None:
+        older = [id_ for id_ in newest_first if id_ < log.before]
+        return older[:size], len(older) < len(newest_first), len(older) > size
+    if log.after is not None:
+        newer = [id_ for id_ in newest_first if id_ > log.after]
+        if len(newer) >= size:
+            return newer[-size:], len(newer) > size, len(newer) < len(newest_first)
+    if log.oldest:
+        return newest_first[-size:], len(newest_first) > size, False
+    return newest_first[:size], False, len(newest_first) > size

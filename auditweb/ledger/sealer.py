@@ -24,6 +24,7 @@ _TURN = {"sqlite": 0.04, "postgresql": 1.0}  # seconds that writing a batch shou
 
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
 _head, _leaf = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__)
+
 Progress = Callable[[int], object]
 
 

@@ -43,6 +43,23 @@ def end_of(day: date, zone: str) -> datetime:
     return start_of(next_day, zone)
 
 
+def span(first: date | None, final: date | None) -> str:
+    """Tell days in words: "1 to 31 March 2026", "from 1 March 2026", "up to 31 March 2026"; nothing for all days."""
+    if first is None or final is None:
+        return f"from {spelled(first)}" if first else f"up to {spelled(final)}" if final else ""
+    if first == final:
+        return spelled(first)
+    if first.year != final.year:
+        return f"{spelled(first)} to {spelled(final)}"
+    start = str(first.day) if first.month == final.month else f"{first.day} {MONTHS[first.month - 1]}"
+    return f"{start} to {spelled(final)}"
+
+
+def spelled(day: date) -> str:
+    """Tell a day in words: "31 March 2026"."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
 def _midnights(day: date, zone: str) -> tuple[datetime, datetime]:
     """
     Return both readings of midnight, in UTC.

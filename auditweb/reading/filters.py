@@ -176,7 +176,7 @@ class LogFilter:
         if self.last:
             return f"last {_spelled(self.last)}"
         if self.tz:
-            return f"{_range(self.from_, self.to)} ({days.place(self.tz)})"
+            return f"{days.span(self.from_, self.to)} ({days.place(self.tz)})"
         return ""
 
     def values(self, now: datetime) -> dict[str, int | str]:
@@ -352,7 +352,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
     """Refuse values that are right one by one and contradict each other."""
     first, final = values.get("from_"), values.get("to")
     if first and final and first > final:
-        reason = f"The dates are the wrong way round: {_day(first)} comes after {_day(final)}."
+        reason = f"The dates are the wrong way round: {days.spelled(first)} comes after {days.spelled(final)}."
         raise BadFilter("from", reason, also=("to",))
     if "last" in values and (first or final):
         reason = f"The link asks for the last {_spelled(values['last'])} and for dates at once."
@@ -388,18 +388,3 @@ def _spelled(last: str) -> str:
     """Spell 7d as "7 days" and 1h as "hour", to follow the word "last"."""
     number, unit = last[:-1], _UNITS[last[-1]]
     return unit if number == "1" else f"{number} {unit}s"
-
-
-def _range(first: date | None, final: date | None) -> str:
-    if first is None or final is None:
-        return f"from {_day(first)}" if first else f"up to {_day(final)}" if final else ""
-    if first == final:
-        return _day(first)
-    if first.year != final.year:
-        return f"{_day(first)} to {_day(final)}"
-    start = str(first.day) if first.month == final.month else f"{first.day} {days.MONTHS[first.month - 1]}"
-    return f"{start} to {_day(final)}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {days.MONTHS[day.month - 1]} {day.year}"

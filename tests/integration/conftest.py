@@ -2,27 +2,36 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from auditweb import clock
 from auditweb.accounts.permissions import Role
 from auditweb.models import Event
-from tests.log_pages import fill_log
+from tests.log_pages import NOW, fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
 from tests.servers import clean_environ
 
 Called = Callable[..., subprocess.CompletedProcess[str]]
 SignedInAs = Callable[..., Reader]
 FillLog = Callable[..., list[Event]]
+AnEvent = Callable[..., Event]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> None:
     hash_cheaply()
+
+
+@pytest.fixture
+def at_now() -> Iterator[None]:
+    """It is NOW, for the app as for the test."""
+    with clock.set_to(NOW):
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The log's page and its fragment: the same question, the same answer, in two frames."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -8,15 +7,11 @@ import pytest
 from bs4 import Tag
 from flask import Flask
 
-from auditweb import catalogue, clock
-from auditweb.models import Event
+from auditweb import catalogue
 from auditweb.parties import Actor, ActorType, Target
+from tests.integration.conftest import AnEvent, FillLog, SignedInAs
 from tests.log_pages import LOG, NOW, follow, rows, spelled, statements
 from tests.readers import Page, Place, Reader
-
-AnEvent = Callable[..., Event]
-SignedInAs = Callable[..., Reader]
-FillLog = Callable[..., list[Event]]
 
 TABS = [
     "All", "Organisation", "Team", "Authentication", "Vehicles", "Customers", "Documents", "Shipments", "Suppliers",
@@ -24,10 +19,7 @@ TABS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 def without_oob(tag: Tag | None) -> Tag:

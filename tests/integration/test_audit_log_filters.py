@@ -1,6 +1,5 @@
 """Narrowing the log: chips, dates, outcomes, addresses that cannot be read, and whose entries are seen."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,23 +7,16 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.datastructures import MultiDict
 
-from auditweb import clock, ids
+from auditweb import ids
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import Outcome
 from auditweb.reading.filters import LogFilter
+from tests.integration.conftest import AnEvent, FillLog, SignedInAs
 from tests.log_pages import LOG, NOW, rows, spelled, statements
 from tests.readers import Place, Reader
 
-AnEvent = Callable[..., Event]
-SignedInAs = Callable[..., Reader]
-FillLog = Callable[..., list[Event]]
-
-
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 @pytest.mark.parametrize(

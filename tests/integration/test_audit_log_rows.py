@@ -1,7 +1,7 @@
 """A row of the log: what it shows of an entry, and how it keeps its head when that is hostile."""
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,16 +15,11 @@ from auditweb.catalogue import Action, Category
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
+from tests.integration.conftest import AnEvent
 from tests.log_pages import LOG, NOW
 from tests.readers import Page, Place, Reader, Someone, add_key, add_person, join, leave
 
-AnEvent = Callable[..., Event]
-
-
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 @pytest.fixture

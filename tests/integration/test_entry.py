@@ -1,15 +1,16 @@
 """One entry: its own page, its details under a row, its JSON."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from auditweb import clock, ids
+from auditweb import ids
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
+from tests.integration.conftest import AnEvent
 from tests.log_pages import LOG, NOW, statements
 from tests.readers import Page, Place, Reader, add_key, add_person, join
 
@@ -17,13 +18,8 @@ CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 )
 
-AnEvent = Callable[..., Event]
 
-
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 @pytest.fixture

@@ -1,27 +1,18 @@
 """To a page by its number, and to a day: plain forms that end on the page's own address."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 
-from auditweb import clock, ids
-from auditweb.models import Event
+from auditweb import ids
 from auditweb.reading.counts import Count, Counted
 from auditweb.web import jumps
+from tests.integration.conftest import AnEvent, FillLog, SignedInAs
 from tests.log_pages import LOG, NOW, rows, spelled, statements
 from tests.readers import Page, Place, Reader
 
-AnEvent = Callable[..., Event]
-SignedInAs = Callable[..., Reader]
-FillLog = Callable[..., list[Event]]
-
-
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 def send(reader: Reader, shown: Page, label: str, *, htmx: bool = False, **filled: str) -> Page:

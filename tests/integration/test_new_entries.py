@@ -1,6 +1,5 @@
 """What the first page asks by itself: how many entries are newer than the one it begins with."""
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,19 +9,12 @@ from sqlalchemy import select
 from auditweb import clock, ids
 from auditweb.accounts.sessions import IDLE_LIMIT
 from auditweb.extensions import db
-from auditweb.models import Event, SignInSession
+from auditweb.models import SignInSession
+from tests.integration.conftest import AnEvent, FillLog, SignedInAs
 from tests.log_pages import LOG, NOW, follow, rows, spelled, statements
 from tests.readers import Page, Place, Reader
 
-AnEvent = Callable[..., Event]
-SignedInAs = Callable[..., Reader]
-FillLog = Callable[..., list[Event]]
-
-
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 def question(page: Page) -> str:

@@ -1,33 +1,24 @@
 """How many: on the tabs, in the pager, in the strip and beside the actors."""
 
 import re
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import Tag
 from flask import Flask
 
-from auditweb import clock
 from auditweb.catalogue import Category
-from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Outcome
 from auditweb.reading import counts, numbers
 from auditweb.reading.counts import Count, Counted
+from tests.integration.conftest import AnEvent, FillLog, SignedInAs
 from tests.log_pages import LOG, NOW, follow, rows
 from tests.readers import Page, Place, Reader
-
-AnEvent = Callable[..., Event]
-SignedInAs = Callable[..., Reader]
-FillLog = Callable[..., list[Event]]
 
 HANA = Actor(ActorType.MEMBER, "77", "Hana Sato")
 
 
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 def on_tabs(page: Page) -> dict[str, tuple[str, str, str]]:

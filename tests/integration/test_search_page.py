@@ -1,26 +1,23 @@
 """Searching on the page: the form, what is highlighted, and what is said when little or nothing is found."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import pytest
 from markupsafe import escape
 
-from auditweb import clock, ids
-from auditweb.models import Event
+from auditweb import ids
 from auditweb.parties import Actor, ActorType, Target
 from auditweb.reading import pages
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Row, find_page
 from auditweb.reading.words import words_of
 from auditweb.web import audit_log
+from tests.integration.conftest import AnEvent, FillLog
 from tests.log_pages import LOG, NOW, rows
 from tests.readers import Page, Place, Reader
-
-AnEvent = Callable[..., Event]
-FillLog = Callable[..., list[Event]]
 
 HOSTILE = (
     "<img src=x onerror=alert(1)> alphard",
@@ -32,10 +29,7 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 def marks(page: Page) -> list[str]:

@@ -1,27 +1,21 @@
 """A question that takes longer than a page may: a clean answer that leads to narrower ones, and the next one works."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from auditweb import clock, database
+from auditweb import database
 from auditweb.accounts import sessions
 from auditweb.extensions import db
-from auditweb.models import Event
 from auditweb.web import actors, audit_log
+from tests.integration.conftest import FillLog
 from tests.integration.test_time_limits import ENDLESS
-from tests.log_pages import LOG, NOW, rows
+from tests.log_pages import LOG, rows
 from tests.readers import Reader
 
-FillLog = Callable[..., list[Event]]
-
-
-@pytest.fixture(autouse=True)
-def _now() -> Iterator[None]:
-    with clock.set_to(NOW):
-        yield
+pytestmark = pytest.mark.usefixtures("at_now")
 
 
 @pytest.fixture

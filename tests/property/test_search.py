@@ -22,6 +22,7 @@ from auditweb.reading import postings, questions, search, walks, words
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Page, find_page
 from auditweb.recorder import record
+from tests.log_pages import expected_page
 from tests.sealing import index_anew, seal
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -130,20 +131,6 @@ def matching(log: LogFilter, events: Sequence[Event]) -> list[int]:
     return sorted([event.id for event in events if _meets(log, event) and _holds(log, event)], reverse=True)
 
 
-def expected(log: LogFilter, size: int, newest_first: list[int]) -> tuple[list[int], bool, bool]:
-    """Return what the page must show."""
-    if log.before is not None:
-        older = [id_ for id_ in newest_first if id_ < log.before]
-        return older[:size], len(older) < len(newest_first), len(older) > size
-    if log.after is not None:
-        newer = [id_ for id_ in newest_first if id_ > log.after]
-        if len(newer) >= size:
-            return newer[-size:], len(newer) > size, len(newer) < len(newest_first)
-    if log.oldest:
-        return newest_first[-size:], len(newest_first) > size, False
-    return newest_first[:size], False, len(newest_first) > size
-
-
 @given(events=EVENTS, others=EVENTS, query=QUERIES, narrowed=NARROWED, size=SIZES, data=st.data())
 def test_every_page_is_what_the_slow_way_finds(
     events: list[dict[str, Any]],
@@ -162,9 +149,9 @@ def test_every_page_is_what_the_slow_way_finds(
     found = matching(log, added)
     for cursor in {*[event.id for event in added[:5]], *[each + 1 for each in found[:2]], 0, ids.LAST_ID}:
         for asked in (log.at(before=cursor), log.at(after=cursor)):
-            assert shown(find_page(asked, size=size, now=NOW)) == (*expected(asked, size, found), None)
+            assert shown(find_page(asked, size=size, now=NOW)) == (*expected_page(asked, size, found), None)
     for asked in (log, log.at(oldest=True)):
-        assert shown(find_page(asked, size=size, now=NOW)) == (*expected(asked, size, found), None)
+        assert shown(find_page(asked, size=size, now=NOW)) == (*expected_page(asked, size, found), None)
 
 
 @given(events=EVENTS, query=QUERIES, narrowed=NARROWED, cap=st.integers(0, 12), data=st.data())
