@@ -7,10 +7,10 @@ Precedent: Twitter's snowflake, Mastodon's ids, TSID. The spelling is Crockford'
 """
 
 import os
-import secrets
 import threading
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SEQUENCE_BITS = 22
@@ -44,7 +44,7 @@ def another_id(taken: int) -> int:
 
     It leaps ahead, out of the run of neighbours that the other process is likely to have taken as well.
     """
-    return _sequence.next(taken >> SEQUENCE_BITS, beyond=taken + secrets.randbelow(_LEAP))
+    return _sequence.next(taken >> SEQUENCE_BITS, beyond=taken + int(_sequence.chance.random() * _LEAP))
 
 
 def milliseconds(moment: datetime) -> int:
@@ -94,13 +94,14 @@ class _Sequence:
     def forget(self) -> None:
         self._lock = threading.Lock()
         self._latest: OrderedDict[int, int] = OrderedDict()
+        self.chance = Random()  # an id is no secret; asking the system each time took as long as all the rest
 
     def next(self, millisecond: int, beyond: int = 0) -> int:
         with self._lock:
             latest = self._latest.get(millisecond)
             if latest is None:
                 # Starting in the lower half leaves room for two million more in the same millisecond.
-                event_id = millisecond << SEQUENCE_BITS | secrets.randbits(SEQUENCE_BITS - 1)
+                event_id = millisecond << SEQUENCE_BITS | self.chance.getrandbits(SEQUENCE_BITS - 1)
             else:
                 event_id = latest + 1
             event_id = max(event_id, beyond + 1)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, class_mapper, scoped_session
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 
-from auditweb import catalogue, clock, database, ids
+from auditweb import catalogue, clock, ids, transactions
 from auditweb.catalogue import Action
 from auditweb.extensions import db
 from auditweb.models import Event
@@ -91,7 +91,7 @@ def record_apart(action: Action | str, *, session: AnySession | None = None, **e
     callers = db.session if session is None else session
     callers = callers() if isinstance(callers, scoped_session) else callers
     bind = callers.get_bind(Event)
-    if bind.dialect.name == "sqlite" and callers.in_transaction() and not database.is_reading():
+    if bind.dialect.name == "sqlite" and callers.in_transaction() and not transactions.is_reading():
         raise RuntimeError("commit or roll back first: on SQLite your transaction holds the lock that is needed here")
     with Session(bind.engine) as own, own.begin():
         return record(action, session=own, **event)

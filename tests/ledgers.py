@@ -74,7 +74,7 @@ def record_same_moment(url: str, name: str, entries: int, at_once: int, start: i
     actor = Actor(ActorType.SYSTEM, name, name)
     with server_engine(url) as engine, ExitStack() as stack:
         if start is not None:
-            stack.enter_context(patch("auditweb.ids.secrets.randbits", return_value=start))
+            stack.enter_context(patch("auditweb.ids.Random.getrandbits", return_value=start))
         for first in range(0, entries, at_once):
             with Session(engine) as session, session.begin():
                 for number in range(first, first + at_once):

@@ -16,7 +16,7 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
 
-from auditweb import database
+from auditweb import transactions
 from auditweb.ledger import index, marks
 from auditweb.ledger.safety import find_dangers
 from auditweb.ledger.sealer import lock_head
@@ -38,7 +38,7 @@ class Doctor:
 
     def find_dangers(self) -> list[str]:
         """Return what is not safe about the database's settings and its guards, a sentence each."""
-        with database.reading(), self._engine.connect() as connection:
+        with transactions.reading(), self._engine.connect() as connection:
             return find_dangers(connection)
 
     def organisations(self) -> list[int]:
@@ -46,13 +46,13 @@ class Doctor:
         hop = sa.select(sa.func.min(_event.c.org_id).label("id")).cte("hop", recursive=True)
         following = sa.select(sa.func.min(_event.c.org_id)).where(_event.c.org_id > hop.c.id).scalar_subquery()
         hop = hop.union_all(sa.select(following).where(hop.c.id.is_not(None)))
-        with database.reading(), self._engine.connect() as connection:
+        with transactions.reading(), self._engine.connect() as connection:
             found = {org_id for org_id in connection.scalars(sa.select(hop.c.id)) if org_id is not None}
             return sorted(found.union(connection.scalars(sa.select(_head.c.org_id))))
 
     def count_sealed(self, org_id: int) -> int:
         """Return how many events of an organisation are sealed."""
-        with database.reading(), self._engine.connect() as connection:
+        with transactions.reading(), self._engine.connect() as connection:
             return connection.scalar(sa.select(_head.c.size).where(_head.c.org_id == org_id)) or 0
 
     def examine(self, org_id: int, progress: Progress = lambda _: None) -> list[str]:
@@ -143,7 +143,7 @@ def _stream(connection: Connection, query: sa.Select[tuple[int]]) -> Iterator[in
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     """Give a connection that sees one state of everything for as long as the block lasts."""
     if engine.dialect.name == "sqlite":
-        with database.reading(), engine.connect() as connection:
+        with transactions.reading(), engine.connect() as connection:
             yield connection
     else:
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, Table
 
-from auditweb import database, rows
+from auditweb import rows, transactions
 from auditweb.ledger import index, marks
 from auditweb.models import Event, Leaf, LogHead, SealQueue
 from auditweb.reading.postings import ENTRY_COLUMNS, Entry
@@ -77,7 +77,7 @@ class Sealer:
 
     def count_waiting(self) -> int:
         """Return how many events wait, in all queues."""
-        with database.reading(), self._engine.connect() as connection:
+        with transactions.reading(), self._engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(_queue)) or 0
 
     def seal_batch(self, org_id: int) -> int:
@@ -97,7 +97,7 @@ class Sealer:
                 batch = _prepare(connection, org_id, 0 if mending else self._size)
                 batch.write(connection)
             return began, batch
-        with database.reading(), self._engine.connect() as connection:
+        with transactions.reading(), self._engine.connect() as connection:
             head = connection.execute(_head_of(org_id)).first()
             batch = _prepare(connection, org_id, 0 if head and head.mending else self._size)
         if not batch.taken:
@@ -111,7 +111,7 @@ class Sealer:
 
     def _next(self, org_id: int) -> int | None:
         """Return the next organisation with a queue."""
-        with database.reading(), self._engine.connect() as connection:
+        with transactions.reading(), self._engine.connect() as connection:
             found = connection.scalar(sa.select(sa.func.min(_queue.c.org_id)).where(_queue.c.org_id > org_id))
         return None if found is None else int(found)
 

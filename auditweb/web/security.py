@@ -5,7 +5,7 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import SecurityError
 
-from auditweb import database
+from auditweb import transactions
 from auditweb.config import Settings, is_loopback
 from auditweb.web import assets
 from auditweb.web.htmx import private
@@ -69,11 +69,11 @@ class _SessionCookie(SecureCookieSessionInterface):
 
 
 def _begin() -> None:
-    database.set_reading(request.method in SAFE_METHODS)
+    transactions.set_reading(request.method in SAFE_METHODS)
 
 
 def _finish(_error: BaseException | None) -> None:
-    database.set_reading(False)
+    transactions.set_reading(False)
 
 
 def _refuse_what_is_not_for_us() -> Response | None:

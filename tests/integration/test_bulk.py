@@ -160,7 +160,7 @@ def test_taken_ids_get_fresh_ones(session: Session, monkeypatch: pytest.MonkeyPa
     taken = [a_bid(session, occurred_at=NOON).id for _ in range(3)]
     session.commit()
     monkeypatch.setattr(ids, "_sequence", ids._Sequence())
-    monkeypatch.setattr("auditweb.ids.secrets.randbits", lambda bits: taken[0] & (1 << ids.SEQUENCE_BITS) - 1)
+    monkeypatch.setattr("auditweb.ids.Random.getrandbits", lambda _, bits: taken[0] & (1 << ids.SEQUENCE_BITS) - 1)
 
     assert record_many([BID | {"occurred_at": NOON}] * 70, org_id=1, session=session) == 70
     session.commit()

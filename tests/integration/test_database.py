@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from flask import Flask
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from auditweb import database
+from auditweb import database, postgresql, sqlite, transactions
 from auditweb.extensions import db
 from auditweb.ledger.doctor import Doctor
 from auditweb.ledger.sealer import Sealer
@@ -77,13 +77,13 @@ def test_postgresql_is_set_up_for_requests(fresh: Database) -> None:
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_writers_take_turns_and_readers_none(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0)
     with server_engine(database_url) as engine, server_engine(database_url) as other, engine.connect() as writer:
         writer.exec_driver_sql("SELECT 1")
-        with database.reading(), other.connect() as reader:
-            assert database.is_reading()
+        with transactions.reading(), other.connect() as reader:
+            assert transactions.is_reading()
             assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 0
-        assert not database.is_reading()
+        assert not transactions.is_reading()
         with other.connect() as second, pytest.raises(OperationalError, match="locked"):
             second.exec_driver_sql("SELECT 1")
 
@@ -91,7 +91,7 @@ def test_writers_take_turns_and_readers_none(database_url: str, monkeypatch: pyt
 def test_only_writers_on_postgresql_pay_for_a_transaction(app: Flask, engine_name: str) -> None:
     with app.app_context():
         for _ in range(2):  # the second time on connections that served the other purpose before
-            with database.reading(), db.engine.connect() as reader:
+            with transactions.reading(), db.engine.connect() as reader:
                 reader.execute(sa.text("SELECT 1"))
                 left_open = _in_transaction(reader)
             with db.engine.connect() as writer:
@@ -104,7 +104,7 @@ def test_only_writers_on_postgresql_pay_for_a_transaction(app: Flask, engine_nam
 def test_a_connection_that_the_server_dropped_is_replaced(
     app: Flask, fresh: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "IDLE_UNTIL_ASKED", 0)
+    monkeypatch.setattr(postgresql, "IDLE_UNTIL_ASKED", 0)
     with app.app_context(), db.engine.connect() as connection:
         dropped = connection.scalar(sa.text("SELECT pg_backend_pid()"))
     owner = database.operator_engine(fresh.owner_url)
@@ -124,25 +124,25 @@ def _in_transaction(connection: sa.Connection) -> bool:
 
 
 def test_reading_can_be_set_where_no_block_fits() -> None:
-    with database.reading():
-        database.set_reading(False)
-        assert not database.is_reading()
-        database.set_reading(True)
-        assert database.is_reading()
-    assert not database.is_reading()
+    with transactions.reading():
+        transactions.set_reading(False)
+        assert not transactions.is_reading()
+        transactions.set_reading(True)
+        assert transactions.is_reading()
+    assert not transactions.is_reading()
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_reading_sees_one_state(database_url: str) -> None:
     """A transaction that reads keeps seeing what it saw first, whatever is recorded meanwhile."""
     with server_engine(database_url) as engine, engine.connect() as writer:
-        with database.reading(), engine.connect() as reader:
+        with transactions.reading(), engine.connect() as reader:
             assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 0
             with sa.orm.Session(writer) as session:
                 a_bid(session)
                 session.commit()
             assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 0
-        with database.reading(), engine.connect() as reader:
+        with transactions.reading(), engine.connect() as reader:
             assert reader.exec_driver_sql("SELECT count(*) FROM event").scalar_one() == 1
 
 

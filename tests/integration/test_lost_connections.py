@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from werkzeug.test import TestResponse
 
-from auditweb import database
+from auditweb import postgresql
 from auditweb.extensions import db
 from tests.databases import Database
 from tests.ledgers import operator_engine
@@ -88,8 +88,8 @@ def test_connection_dropped_long_ago(
     reader: Reader, organisation: Place, drop_all: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where even the goodbye was lost on the way, one that lay idle is asked."""
-    monkeypatch.setattr(database, "IDLE_UNTIL_ASKED", 0)
-    monkeypatch.setattr(database, "_has_news", lambda connection: False)
+    monkeypatch.setattr(postgresql, "IDLE_UNTIL_ASKED", 0)
+    monkeypatch.setattr(postgresql, "_has_news", lambda connection: False)
     assert reader.get(organisation.log).status == 200
 
     assert drop_all() > 0

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from flask import Flask
 
 from auditweb import ids
-from auditweb.database import reading
 from auditweb.extensions import db
 from auditweb.ledger import index
 from auditweb.models import Event
@@ -20,6 +19,7 @@ from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
 from auditweb.reading import matches, postings, questions, search, walks
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import find_page
+from auditweb.transactions import reading
 from tests.databases import Database
 from tests.ledgers import operator_engine
 from tests.log_pages import LOG, NOW

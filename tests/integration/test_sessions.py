@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select, update
 
-from auditweb import clock, database
+from auditweb import clock, database, sqlite
 from auditweb.accounts import sessions
 from auditweb.accounts.permissions import Role
 from auditweb.extensions import db
@@ -119,7 +119,7 @@ def test_use_is_written_down_at_most_once_a_minute(app: Flask, reader: Reader) -
 def test_no_page_fails_because_its_use_could_not_be_written_down(
     app: Flask, reader: Reader, fresh: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0)  # the wait itself is not what is tested
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0)  # the wait itself is not what is tested
     with app.app_context():
         db.engine.dispose()
     busy = database.operator_engine(fresh.owner_url)

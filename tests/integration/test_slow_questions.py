@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from auditweb import database
+from auditweb import transactions
 from auditweb.accounts import sessions
 from auditweb.extensions import db
 from auditweb.web import actors, audit_log
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("at_now")
 @pytest.fixture
 def endless(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Something to ask the database that it never answers, with a tenth of a second for it."""
-    monkeypatch.setattr(database, "STATEMENT_TIMEOUT", 0.1)
+    monkeypatch.setattr(transactions, "STATEMENT_TIMEOUT", 0.1)
 
     def ask(*_: object, **__: object) -> Any:
         if engine_name == "postgresql":

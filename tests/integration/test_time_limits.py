@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from auditweb import database
+from auditweb import database, transactions
 from auditweb.database import TooSlow
 from auditweb.models import Event
 from tests.databases import Database
@@ -21,7 +21,7 @@ LONGER_THAN_ALLOWED = {"sqlite": COUNTING.format(" LIMIT 3000000"), "postgresql"
 @pytest.fixture
 def hasty(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """The database as the server connects to it, with a tenth of a second for a statement."""
-    monkeypatch.setattr(database, "STATEMENT_TIMEOUT", 0.1)
+    monkeypatch.setattr(transactions, "STATEMENT_TIMEOUT", 0.1)
     options = database.engine_options(database_url)
     if "options" in options["connect_args"]:
         options["connect_args"]["options"] += " -c statement_timeout=100"
@@ -32,7 +32,7 @@ def hasty(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine
 
 
 def test_slow_statement_is_ended_and_the_connection_is_good(hasty: Engine) -> None:
-    with database.reading():
+    with transactions.reading():
         with hasty.connect() as connection:
             backend = connection.connection.driver_connection
             with pytest.raises(TooSlow):
@@ -44,7 +44,7 @@ def test_slow_statement_is_ended_and_the_connection_is_good(hasty: Engine) -> No
 
 
 def test_session_goes_on_after_a_slow_statement(hasty: Engine) -> None:
-    with database.reading(), Session(hasty) as session:
+    with transactions.reading(), Session(hasty) as session:
         with pytest.raises(TooSlow):
             session.execute(sa.text(ENDLESS[hasty.dialect.name]))
         assert session.scalars(sa.select(Event.id)).all() == []
@@ -53,14 +53,14 @@ def test_session_goes_on_after_a_slow_statement(hasty: Engine) -> None:
 def test_each_statement_has_its_own_time(hasty: Engine) -> None:
     """A request that was slow so far is not ended for a statement that is not."""
     short = "SELECT pg_sleep(0.02)" if hasty.dialect.name == "postgresql" else COUNTING.format(" LIMIT 60000")
-    with database.reading(), hasty.connect() as connection:
+    with transactions.reading(), hasty.connect() as connection:
         for _ in range(20):
             connection.exec_driver_sql(short)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_time_runs_on_while_rows_are_fetched(hasty: Engine) -> None:
-    with database.reading(), hasty.connect() as connection:
+    with transactions.reading(), hasty.connect() as connection:
         rows = connection.exec_driver_sql(f"SELECT 1 UNION ALL SELECT * FROM ({ENDLESS['sqlite']})")
         with pytest.raises(TooSlow):
             rows.all()
@@ -71,7 +71,7 @@ def test_writer_on_sqlite_is_not_ended(hasty: Engine) -> None:
     """It may have waited for its turn, and its transaction would be lost."""
     with hasty.connect() as connection:
         assert connection.exec_driver_sql(LONGER_THAN_ALLOWED["sqlite"]).scalar_one() == 3_000_000
-    with database.reading(), hasty.connect() as connection, pytest.raises(TooSlow):
+    with transactions.reading(), hasty.connect() as connection, pytest.raises(TooSlow):
         connection.exec_driver_sql(LONGER_THAN_ALLOWED["sqlite"])
 
 
@@ -86,6 +86,6 @@ def test_slow_writer_on_postgresql_keeps_what_it_saved(hasty: Engine) -> None:
 
 
 def test_operator_takes_as_long_as_it_needs(fresh: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "STATEMENT_TIMEOUT", 0.1)
-    with operator_engine(fresh.owner_url) as engine, database.reading(), engine.connect() as connection:
+    monkeypatch.setattr(transactions, "STATEMENT_TIMEOUT", 0.1)
+    with operator_engine(fresh.owner_url) as engine, transactions.reading(), engine.connect() as connection:
         connection.exec_driver_sql(LONGER_THAN_ALLOWED[fresh.engine_name])
