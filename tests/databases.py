@@ -32,10 +32,9 @@ SERVER = "auditweb_server"
 
 _RUN_FOLDER = "AUDITWEB_TEST_RUN_FOLDER"  # set by the first process of the run, inherited by its workers
 _GIVEN_SERVER = "AUDITWEB_TEST_PG_URL"
-_FAST = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
+_DURABLE = "durable"  # a file in that folder
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_SETTINGS = {
     "autovacuum": "off",  # its workers belong to nobody who may drop a database under them
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -62,10 +61,13 @@ class Run:
         self.folder = folder
 
     @classmethod
-    def begin(cls) -> "Run":
+    def begin(cls, *, durable: bool = False) -> "Run":
+        """Begin a run; *durable* databases are on a disk and lose nothing, as in production."""
         folder = Path(tempfile.mkdtemp(prefix="auditweb-"))
         folder.chmod(0o711)  # the user whom PostgreSQL runs as must reach its own folder in there
         os.environ[_RUN_FOLDER] = str(folder)
+        if durable:
+            (folder / _DURABLE).touch()
         return cls(folder)
 
     @classmethod
@@ -159,7 +161,8 @@ def _given_server() -> str | None:
 def _started_server(run: Run) -> str:
     """Start PostgreSQL without any network, reached by a socket in its folder; return the owner's address."""
     binaries = _postgresql_binaries()
-    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOMY
+    durable = (run.folder / _DURABLE).exists()
+    in_memory = not durable and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOMY
     home = Path(tempfile.mkdtemp(prefix="auditweb-", dir=_MEMORY if in_memory else None))
     (run.folder / "postgresql").symlink_to(home)
     as_other: list[str] = []
@@ -170,7 +173,8 @@ def _started_server(run: Run) -> str:
     data = str(home / "data")
     initdb = [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     _call([*as_other, *initdb, "--locale=C.UTF-8"], home)
-    options = " ".join(f"-c {name}={value}" for name, value in (_FAST | {"unix_socket_directories": home}).items())
+    settings = ({} if durable else _FAST) | _SETTINGS | {"unix_socket_directories": home}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     _call(
         [*as_other, str(binaries / "pg_ctl"), "-D", data, "-l", str(home / "log"), "-w", "-o", options, "start"], home
     )

@@ -1,5 +1,6 @@
 """Sealing for the tests of the search: the index, the order and the queue, and nothing else."""
 
+import time
 from collections.abc import Sequence
 from typing import cast
 
@@ -7,8 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from auditweb.ledger import index
+from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Leaf, SealQueue
 from auditweb.reading.postings import Entry
+from tests.ledgers import server_engine
 
 
 def seal(connection: Connection, org_id: int, event_ids: Sequence[int]) -> None:
@@ -49,3 +52,11 @@ def seal_all(engine: Engine) -> None:
             queued.setdefault(org_id, []).append(event_id)
         for org_id, event_ids in queued.items():
             seal(connection, org_id, event_ids)
+
+
+def seal_without_end(url: str, pause: float = 0) -> None:
+    """Seal what waits, again and again, until killed."""
+    with server_engine(url) as engine:
+        while True:
+            Sealer(engine).run()
+            time.sleep(pause)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from time import perf_counter
 from unittest.mock import patch
 
 import click
@@ -30,14 +31,14 @@ from tests.bench import data, ledger, recording
 from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, entries_on, visit
 from tests.bench.searches import query, searches
-from tests.bench.timing import Comparison, Row, compare, row
+from tests.bench.timing import Comparison, Row, compare, row, timed
 from tests.databases import Database, Run, fresh_database
 from tests.readers import Someone, hash_cheaply, open_session
 
 BACKDATED = 100_000
 LOG = "/o/northgate/settings/audit-log"
 READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
-PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET, SEARCH_TARGET = 1.75, 1.1, 1.5, 2.0
+PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET, SEARCH_TARGET, BUSY_TARGET = 1.75, 1.1, 1.5, 2.0, 3.0
 
 
 @click.command(help=(__doc__ or "").strip())
@@ -51,7 +52,7 @@ def main(entries: Sequence[int], engines: Sequence[str], seconds: float, output:
     hash_cheaply()
     rows: list[Row] = []
     _warn_if_busy()
-    run = Run.begin()
+    run = Run.begin(durable=True)
     try:
         with tempfile.TemporaryDirectory(prefix="auditweb-bench-") as folder:
             for measured in _measure(Path(folder), engines or ("sqlite", "postgresql"), sorted(entries), seconds):
@@ -116,7 +117,9 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
                 yield row(name, engine_name, larger.entries, compared, None)
             _say(f"{logs[-1].entries:,} entries on {engine_name}: rates and bytes")
             yield ledger.weigh(made, logs[-1].entries)
+            yield from _while_others_record(logs[-1], made, folder, seconds)
             told = data.some(BACKDATED)
+            yield ledger.record_newest(made, told, logs[-1].entries)
             yield ledger.record_backdated(made, told, logs[-1].entries)
             yield ledger.seal(made, "sealing back-dated", ledger.BACKDATED_A_SECOND, logs[-1].entries, lambda _: None)
 
@@ -147,6 +150,20 @@ def _afresh(log: Log, seconds: float) -> Iterator[Row]:
         with patch.object(Memory, "get", return_value=None):
             compared = compare(log.product(name), log.floor(name), seconds=seconds)
         yield row(f"{name}, counted anew", log.engine_name, log.entries, compared, None)
+
+
+def _while_others_record(log: Log, made: Database, folder: Path, seconds: float) -> Iterator[Row]:
+    """Hold a page while eight processes record as fast as they can, and one seals, against the idle page."""
+    page = log.product("newest")
+    idle = timed(page, seconds=3 * seconds)
+    with ledger.busy(made, folder) as written:
+        before, began = written(), perf_counter()
+        under_way = timed(page, seconds=10 * seconds)
+        rate = (written() - before) / (perf_counter() - began)
+    ratio = round(under_way / idle, 3)
+    name = f"newest, while {ledger.WRITERS} record {rate:,.0f} a second"
+    figures = round(under_way * 1000, 4), round(idle * 1000, 4)
+    yield Row(name, log.engine_name, log.entries, *figures, ratio, BUSY_TARGET, ratio <= BUSY_TARGET)
 
 
 def _spread(log: Log, compared: Comparison) -> Row:

@@ -1,11 +1,12 @@
 """What sealing, bulk recording and keeping cost: rates in entries a second, and bytes an entry."""
 
 import random
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import psycopg
 import sqlalchemy as sa
@@ -15,11 +16,14 @@ from auditweb import database
 from auditweb.bulk import record_many
 from auditweb.demo.loading import Told
 from auditweb.ledger.sealer import Progress, Sealer
+from auditweb.ledger.watch import PAUSE
 from tests.bench.data import UNTIL, conninfo
 from tests.bench.timing import Row, as_served
 from tests.databases import Database
-from tests.ledgers import server_engine
+from tests.ledgers import process_for, record_until_killed, server_engine
+from tests.sealing import seal_without_end
 
+WRITERS = 8
 SEALED_A_SECOND, BACKDATED_A_SECOND, RECORDED_A_SECOND = 20_000, 10_000, 40_000
 BYTES = {"sqlite": 300, "postgresql": 430}
 
@@ -32,9 +36,22 @@ def seal(made: Database, name: str, wanted: int, size: int, progress: Progress) 
         return _rate(name, made, size, sealed / (perf_counter() - began), wanted)
 
 
+def record_newest(made: Database, told: list[Told], size: int) -> Row:
+    """Record these happenings once more, as what happened last; return the rate."""
+    moments = (UNTIL + number * timedelta(milliseconds=40) for number in range(len(told)))
+    return _record("recording many", made, told, moments, size, RECORDED_A_SECOND)
+
+
 def record_backdated(made: Database, told: list[Told], size: int) -> Row:
-    """Record these happenings once more, by the thousand and spread over two years; return the rate."""
+    """Record them spread over two years; return the rate."""
     chance = random.Random(11)
+    moments = (UNTIL - timedelta(seconds=chance.randint(0, 700 * 86_400)) for _ in told)
+    return _record("recording many, back-dated", made, told, moments, size, None)
+
+
+def _record(
+    name: str, made: Database, told: list[Told], moments: Iterator[datetime], size: int, wanted: int | None
+) -> Row:
     given = [
         {
             "action": each.happening.action,
@@ -44,9 +61,9 @@ def record_backdated(made: Database, told: list[Told], size: int) -> Row:
             "via": each.happening.via,
             "outcome": each.happening.outcome,
             "origin": each.happening.origin,
-            "occurred_at": UNTIL - timedelta(seconds=chance.randint(0, 700 * 86_400)),
+            "occurred_at": moment,
         }
-        for each in told
+        for each, moment in zip(told, moments, strict=True)
     ]
     with server_engine(made.url) as engine, Session(engine) as session, as_served():
         began = perf_counter()
@@ -54,7 +71,29 @@ def record_backdated(made: Database, told: list[Told], size: int) -> Row:
         while some := list(islice(rest, 10_000)):
             record_many(some, org_id=1, session=session)
             session.commit()
-        return _rate("recording many, back-dated", made, size, len(given) / (perf_counter() - began), RECORDED_A_SECOND)
+        return _rate(name, made, size, len(given) / (perf_counter() - began), wanted)
+
+
+@contextmanager
+def busy(made: Database, folder: Path) -> Iterator[Callable[[], int]]:
+    """
+    Have WRITERS processes record in transactions of three, one after the other, while one more seals.
+
+    What is given tells how many entries were recorded so far.
+    """
+    acknowledged = [folder / f"writer-{number}" for number in range(WRITERS)]
+    work = [process_for(record_until_killed, made.url, path.name, str(path)) for path in acknowledged]
+    work.append(process_for(seal_without_end, made.url, PAUSE))
+    for process in work:
+        process.start()
+    try:
+        while not all(path.exists() and path.stat().st_size for path in acknowledged):
+            sleep(0.05)
+        yield lambda: 3 * sum(path.read_text().count("\n") for path in acknowledged)
+    finally:
+        for process in work:
+            process.kill()
+            process.join()
 
 
 def weigh(made: Database, size: int) -> Row:
@@ -74,6 +113,7 @@ def weigh(made: Database, size: int) -> Row:
     return Row("bytes an entry", made.engine_name, size, round(bytes_, 1), wanted, ratio, 1.0, ratio <= 1)
 
 
-def _rate(name: str, made: Database, size: int, rate: float, wanted: int) -> Row:
-    ratio = round(wanted / rate, 3)
-    return Row(f"{name}, a second", made.engine_name, size, round(rate), wanted, ratio, 1.0, ratio <= 1)
+def _rate(name: str, made: Database, size: int, rate: float, wanted: int | None) -> Row:
+    ratio = round((wanted or rate) / rate, 3)
+    target = 1.0 if wanted else None
+    return Row(f"{name}, a second", made.engine_name, size, round(rate), wanted or 0, ratio, target, ratio <= 1)

@@ -14,6 +14,7 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Leaf
 from auditweb.parties import Actor, ActorType
 from tests.ledgers import NOON, a_bid, process_for, server_engine
+from tests.sealing import seal_without_end
 
 Rounds = Callable[[int, int], int]
 
@@ -35,12 +36,6 @@ def record_with_rollbacks(url: str, name: str, stop: str) -> None:
                 time.sleep(hold * chance.random())
                 session.rollback() if chance.random() < 0.1 else session.commit()
             time.sleep(0.02)
-
-
-def seal_without_end(url: str) -> None:
-    with server_engine(url) as engine:
-        while True:
-            Sealer(engine).run()
 
 
 def test_sealers_killed_among_writers(database_url: str, tmp_path: Path, rounds: Rounds) -> None:
