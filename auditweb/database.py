@@ -52,7 +52,8 @@ def normalise_url(url: str) -> URL:
 
 def engine_options(url: str, *, statement_timeout: int = transactions.STATEMENT_TIMEOUT) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` (SQLALCHEMY_ENGINE_OPTIONS) for *url*; 0 means no timeout."""
-    options: dict[str, Any] = {"json_serializer": _json, "hide_parameters": True}  # errors end up in logs
+    options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": _read_json}
+    options["hide_parameters"] = True  # errors end up in logs
     if normalise_url(url).get_backend_name() == "sqlite":
         return options | {"connect_args": {"timeout": sqlite.BUSY_TIMEOUT, "cached_statements": 256}}
     settings = f"-c timezone=UTC -c statement_timeout={statement_timeout * 1000}"
@@ -176,6 +177,14 @@ def _used_once(url: str) -> Iterator[Engine]:
 def _json(value: object) -> str:
     """Write JSON compactly, other scripts as they are and keys in the order they came."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read_json(text: str | bytes) -> Any:
+    """Read JSON; what Python cannot (numbers of thousands of digits, thousands of levels) comes back as its text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return {"": text if isinstance(text, str) else text.decode()}
 
 
 def _quoted(identifier: str) -> str:

@@ -49,7 +49,7 @@ class Row(NamedTuple):
 _head, _queue = cast(Table, LogHead.__table__).c, cast(Table, SealQueue.__table__).c
 _REVISION = (
     select(_head.revision)
-    .where(_head.org_id == bindparam("org_id"))
+    .where(_head.org_id == bindparam("org_id"), _head.mending == 0)
     .where(~select(literal(1)).where(_queue.org_id == bindparam("org_id")).exists())
     .scalar_subquery()
 )
@@ -187,8 +187,10 @@ def _without(names: tuple[str, ...], name: str | None) -> tuple[str, ...]:
 def count_newer(wanted: LogFilter, after_id: int, limit: int, now: datetime | None = None) -> int:
     """Return how many events *wanted*, its place apart, are newer than *after_id*, counted up to *limit*."""
     now = now or clock.now()
+    if after_id == ids.LAST_ID:
+        return 0
     if wanted.q:
-        return sum([row.id > after_id for row in find_page(wanted.at(), size=limit, now=now).rows])
+        return search.count_newer(wanted, after_id, limit, now)
     values = wanted.values(now)
     values["since"] = max(after_id + 1, int(values.get("since", 0)))
     return db.session.connection().scalar(_newest(tuple(values), limit), values) or 0

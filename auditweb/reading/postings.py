@@ -7,13 +7,15 @@ places: numbers that long are and-ed and or-ed in a microsecond.
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from itertools import compress
 
 from auditweb.reading import words
 
 SEGMENT_SIZE = 4096  # events in a segment
-LONGEST_WORD = 64  # characters; longer ones are cut, and what is found by them is compared with the texts
+LONGEST_WORD = 64  # characters; longer ones are cut, and what is found by words that long is compared with the texts
 
+_LONGEST_KEY = 300  # characters of a word that stands for an id
 _FEW = 255  # so many places are spelled one by one, in two bytes each
 _BITMAP = 512  # bytes, one more place than that in twos, which tells the two spellings apart
 _SOME = 128  # so many places are listed one by one sooner than by going through all
@@ -39,15 +41,15 @@ def category_word(category: str) -> str:
 
 
 def actor_word(type_: str, id_: str) -> str:
-    return f"\x01a:{type_}:{id_}"
+    return _key(f"\x01a:{type_}:{id_}")
 
 
 def action_word(action: str) -> str:
-    return f"\x01k:{action}"
+    return _key(f"\x01k:{action}")
 
 
 def target_word(type_: str, id_: str) -> str:
-    return f"\x01t:{type_}:{id_}"
+    return _key(f"\x01t:{type_}:{id_}")
 
 
 def outcome_word(outcome: str) -> str:
@@ -56,7 +58,12 @@ def outcome_word(outcome: str) -> str:
 
 
 def ip_word(ip: str) -> str:
-    return f"\x01i:{ip}"
+    return _key(f"\x01i:{ip}")
+
+
+def _key(word: str) -> str:
+    """Return *word*, or what stands for one so long that no index would take it: only raw SQL writes such ids."""
+    return word if len(word) <= _LONGEST_KEY else f"\x01#{sha256(word.encode()).hexdigest()}"
 
 
 def texts_of(
@@ -81,12 +88,12 @@ def words_in(entry: Entry) -> set[str]:
     if len(max(found, key=len, default="")) > LONGEST_WORD:
         found = {word[:LONGEST_WORD] for word in found}
     found.add(f"\x01c:{category}")  # as the functions above say it, which took a quarter of the time
-    found.add(f"\x01k:{action}")
-    found.add(f"\x01a:{actor_type}:{actor_id}")
+    found.add(_key(f"\x01k:{action}"))
+    found.add(_key(f"\x01a:{actor_type}:{actor_id}"))
     if target_type is not None:
-        found.add(f"\x01t:{target_type}:{target_id}")
+        found.add(_key(f"\x01t:{target_type}:{target_id}"))
     if ip is not None:
-        found.add(f"\x01i:{ip}")
+        found.add(_key(f"\x01i:{ip}"))
     if outcome != "success":
         found.add(f"\x01o:{outcome}")
     return found

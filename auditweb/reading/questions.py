@@ -199,7 +199,8 @@ def for_each_engine(statement: str) -> dict[str, Any]:
 
 
 _STATE = text("""
-    SELECT mending, CASE WHEN NOT EXISTS (SELECT 1 FROM seal_queue WHERE org_id = :org_id) THEN revision END
+    SELECT mending, CASE WHEN mending = 0 AND NOT EXISTS (SELECT 1 FROM seal_queue WHERE org_id = :org_id)
+        THEN revision END
     FROM log_head WHERE org_id = :org_id
 """)
 
@@ -237,7 +238,7 @@ def _words_for(values: Mapping[str, int | str]) -> tuple[tuple[str, ...], tuple[
 def _ways(connection: Connection, org_id: int, term: Term) -> tuple[_Way, ...]:
     ways = []
     if term.words:
-        checked = len(term.words) > 1 or len(term.words[0]) > postings.LONGEST_WORD
+        checked = len(term.words) > 1 or len(term.words[0]) >= postings.LONGEST_WORD
         exact = [word[: postings.LONGEST_WORD] for word in term.words]
         if term.begun:
             begun = _words_begun(connection, org_id, exact.pop())

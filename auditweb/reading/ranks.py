@@ -58,18 +58,27 @@ def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
 
 
 def find_nth(org_id: int, chain: Ask, rank: int) -> int | None:
-    """Return the id of the event that so many of its chain come before, whatever the limit; None if there is none."""
+    """
+    Return the id of the event that so many of its chain come before, whatever the limit.
+
+    None if there is none, and when the counts began to be mended just now.
+    """
     connection = db.session.connection()
     asked: dict[str, int | str] = {"org_id": org_id, "category": chain.category, "chain": _chain(chain)}
     months = [row.month for row in connection.execute(_MONTHS, asked)]
-    ranks = find_ranks(org_id, [chain._replace(limit=month) for month in months]) or {}
+    ranks = find_ranks(org_id, [chain._replace(limit=month) for month in months])
+    if ranks is None:
+        return None
     start, before = max(((ask.limit, n) for ask, n in ranks.items() if n <= rank), default=(0, 0))
     # What waits for the sealer is in no mark: one that is safely below is looked up, and its true rank.
     waiting = connection.execute(_WAITING, asked).scalar_one()
     below = {"start": start, "n": rank - before - waiting}
     mark = connection.execute(_MARK, asked | below).scalar() if start else None
     if mark is not None:
-        start, before = mark, (find_ranks(org_id, [chain._replace(limit=mark)]) or {})[chain._replace(limit=mark)]
+        marked = find_ranks(org_id, [chain._replace(limit=mark)])
+        if marked is None:
+            return None
+        start, before = mark, marked[chain._replace(limit=mark)]
     return _step(org_id, chain, start, rank - before)
 
 
@@ -113,9 +122,9 @@ def _query(of_category: bool, of_actor: bool) -> str:
     return f"""
         WITH keys (category, actor_type, actor_id, ending, chain, month) AS ({{keys}}),
         waiting AS MATERIALIZED (
-            SELECT e.id, e.category, e.actor_type, e.actor_id
-            FROM (SELECT event_id FROM seal_queue WHERE org_id = ? LIMIT {MOST_WAITING + 1}) q
-            JOIN event e ON e.org_id = ? AND e.id = q.event_id
+            SELECT e.id, e.category, e.actor_type, e.actor_id FROM event e WHERE e.org_id = ? AND e.id IN (
+                SELECT event_id FROM seal_queue WHERE org_id = ? LIMIT {MOST_WAITING + 1}
+            )
         ),
         a AS MATERIALIZED (
             SELECT keys.*, (

@@ -7,12 +7,13 @@ goes on from there.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Column, Connection
+from sqlalchemy import Column, Connection, Table
 
 from auditweb import clock
 from auditweb.extensions import db
+from auditweb.models import Event
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.matches import Matches, find_matches
 from auditweb.reading.questions import Sought, read_events, snapshot, sought
@@ -22,6 +23,7 @@ __all__ = ["TIME_LIMIT", "Found", "Matches", "find", "find_matches"]
 
 TIME_LIMIT = 1.5  # seconds for a page
 
+_id = cast(Table, Event.__table__).c.id
 _CHECKED_AT_ONCE = 400  # candidates whose texts are read by one statement
 
 
@@ -47,6 +49,15 @@ def find(wanted: LogFilter, columns: Sequence[Column[Any]], *, size: int, now: d
         question = sought(connection, values, wanted.words.terms if wanted.words else ())
         found = _find(_Search(connection, tuple(columns), Deadline(TIME_LIMIT)), question, wanted, size)
         return found._replace(revision=question.revision)
+
+
+def count_newer(wanted: LogFilter, after_id: int, limit: int, now: datetime) -> int:
+    """Return how many events *wanted* are newer than *after_id*, counted up to *limit* and as far as time allows."""
+    with snapshot(db.session.connection()) as connection:
+        question = sought(connection, wanted.values(now), wanted.words.terms if wanted.words else ())
+        search = _Search(connection, (_id,), Deadline(TIME_LIMIT))
+        rows, _ = search.rows(question.between(after_id + 1, question.high), limit, newest_first=False)
+        return len(rows)
 
 
 def _find(search: "_Search", question: Sought, wanted: LogFilter, size: int) -> Found:

@@ -1,15 +1,18 @@
 """What the first page asks by itself: how many entries are newer than the one it begins with."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from auditweb import clock, ids
 from auditweb.accounts.sessions import IDLE_LIMIT
 from auditweb.extensions import db
 from auditweb.models import SignInSession
+from auditweb.reading import questions, search
 from tests.integration.conftest import AnEvent, FillLog, SignedInAs
 from tests.log_pages import LOG, NOW, follow, rows, spelled, statements
 from tests.readers import Page, Place, Reader
@@ -86,6 +89,32 @@ def test_a_search_is_asked_for_what_it_finds(
     an_event(org_id=organisation.id, occurred_at=NOW)
 
     assert "1 new entry" in reader.get(asked, htmx=True).words
+
+
+def test_a_search_looks_only_at_what_is_newer(
+    reader: Reader, organisation: Place, an_event: AnEvent, fill: FillLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a phrase the texts decide: those that the page showed already are not read again."""
+    fill(30)
+    asked = question(reader.get(f"{LOG}?q=%22honda+stepwgn%22"))
+    an_event(org_id=organisation.id, occurred_at=NOW)
+    read: list[int] = []
+    real = questions.read_events
+
+    def note(connection: Connection, org_id: int, event_ids: Sequence[int], *more: Any) -> dict[int, Any]:
+        read.extend(event_ids)
+        return real(connection, org_id, event_ids, *more)
+
+    monkeypatch.setattr(search, "read_events", note)
+
+    assert "1 new entry" in reader.get(asked, htmx=True).words
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("query", ["", "&category=vehicles", "&outcome=denied", "&q=honda"])
+def test_nothing_is_newer_than_the_last_id_there_can_be(reader: Reader, fill: FillLog, query: str) -> None:
+    fill(3)
+    assert reader.get(f"{LOG}/new?after={ids.to_text(ids.LAST_ID)}{query}", htmx=True).status == 204
 
 
 def test_an_empty_log_waits_for_its_first_entry(reader: Reader, organisation: Place, an_event: AnEvent) -> None:

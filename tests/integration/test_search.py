@@ -31,6 +31,7 @@ AnEvent = Callable[..., Event]
 FEED = Actor(ActorType.API_KEY, "key_7", "Dealer feed")
 CRUISER = Target("vehicle", "v1", "2019 Toyota Land Cruiser")
 CAFE = Target("customer", "c1", "Café Müller 株式会社ホンダ")
+LONG = "a" * postings.LONGEST_WORD  # of longer words the index knows as much
 TABLE = [
     ("cruiser", {"cruiser"}),
     ("CRUISER", {"cruiser"}),
@@ -73,6 +74,10 @@ TABLE = [
     ("toy_ta", set()),
     ("x" * 200, set()),
     ("toyota\u200b", {"cruiser"}),
+    (LONG, set()),
+    (f"-{LONG}", {"cruiser", "cafe", "refused"}),
+    (f"{LONG}b", {"refused"}),
+    (f"{LONG}*", {"refused"}),
 ]
 
 
@@ -91,7 +96,7 @@ def three(request: pytest.FixtureRequest, fresh: Database, an_event: AnEvent) ->
             ),
             "refused": an_event(
                 "sign_in.refused", org_id=org_id, outcome=Outcome.DENIED, origin=Origin(ip="203.0.113.7"),
-                facts={"email": "hana.sato@northgate.example", "reason": "it is locked"},
+                facts={"email": "hana.sato@northgate.example", "reason": f"it is locked {LONG}b"},
             ),
         }  # fmt: skip
         if org_id == 1:
