@@ -109,7 +109,8 @@ def upgrade(partitions: int | None) -> None:
 @click.option("--watch", is_flag=True, help="Go on with what is recorded from now on, until stopped.")
 def seal(watch: bool) -> None:
     """Give the entries that wait their place in the order, count and index them. `serve` does so by itself."""
-    ledger.seal(_current(_settings()), forever=watch)
+    if not ledger.seal(_current(_settings()), forever=watch):
+        sys.exit(_ILL)
 
 
 @commands.command()

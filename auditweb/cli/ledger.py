@@ -7,23 +7,32 @@ import click
 
 from auditweb import database
 from auditweb.config import Settings
-from auditweb.ledger.doctor import STEPS, Doctor
+from auditweb.ledger.doctor import BACK, STEPS, Doctor, UnderRepairError
 from auditweb.ledger.sealer import Sealer
-from auditweb.ledger.watch import watch
+from auditweb.ledger.watch import FINISH_IT, watch
 
 
-def seal(settings: Settings, *, forever: bool) -> None:
-    """Seal what waits, showing how far it is; *forever* also what comes after, until SIGTERM or SIGINT."""
+def seal(settings: Settings, *, forever: bool) -> bool:
+    """
+    Seal what waits, showing how far it is; *forever* also what comes after, until SIGTERM or SIGINT.
+
+    Return whether nothing is held up by a repair that was not finished.
+    """
     stopping = threading.Event()
     if forever:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
     with database.patient_engine(settings.database_url) as engine:
-        done = _seal(Sealer(engine), stopping)
-        click.echo(f"Sealed {_entries(done)}." if done else "Everything was sealed already.")
+        sealer = Sealer(engine)
+        done = _seal(sealer, stopping)
+        if done or not sealer.held_up:
+            click.echo(f"Sealed {_entries(done)}." if done else "Everything was sealed already.")
+        for org_id in sorted(sealer.held_up):
+            click.echo(f"Organisation {org_id}: its entries wait for a repair. {FINISH_IT}", err=True)
         if forever:
             click.echo("Sealing what comes; Ctrl+C stops it.")
             watch(engine, stopping)
+        return not sealer.held_up
 
 
 def examine(settings: Settings, *, repair: bool) -> bool:
@@ -37,16 +46,27 @@ def examine(settings: Settings, *, repair: bool) -> bool:
             click.echo("Database: its settings are safe.")
         waiting = sealer.count_waiting()
         click.echo(f"Sealing: {_entries(waiting)} behind." if waiting else "Sealing: nothing waits.")
-        well = not dangers
+        sound = True
         for org_id in doctor.organisations():
             problems = _examine(doctor, org_id)
             if problems and repair:
-                click.echo(f"Organisation {org_id}: counts and search index are made anew.")
-                doctor.put_back(org_id)
-                _seal(sealer, threading.Event())
+                _mend(doctor, sealer, org_id)
                 problems = _examine(doctor, org_id)
-            well = well and not problems
-        return well
+            sound = sound and not problems
+        if not sound and not repair:
+            click.echo("To make counts and search index anew, run: auditweb doctor --repair")
+        return sound and not dangers
+
+
+def _mend(doctor: Doctor, sealer: Sealer, org_id: int) -> None:
+    """Make counts and search index of one organisation anew."""
+    click.echo(f"Organisation {org_id}: counts and search index are made anew.")
+    try:
+        with click.progressbar(length=BACK * doctor.count_sealed(org_id), label="Putting entries back") as bar:
+            doctor.put_back(org_id, bar.update)
+    except UnderRepairError:
+        raise click.ClickException("Another repair is at work on this database. Wait for it to end.") from None
+    _seal(sealer, threading.Event())
 
 
 def _examine(doctor: Doctor, org_id: int) -> list[str]:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Table
 
 from auditweb import transactions
 from auditweb.ledger import index, marks
+from auditweb.ledger.locks import only_one
 from auditweb.ledger.safety import find_dangers
 from auditweb.ledger.sealer import lock_head
 from auditweb.models import Event, Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
@@ -25,9 +26,14 @@ from auditweb.models import Event, Leaf, LogHead, Mark, Posting, SealQueue, Segm
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
 _head, _leaf = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__)
 STEPS = 3  # of progress for each sealed event: its leaf, its counts and its words
+BACK = 2  # and of putting it back: its leaf, and itself
 _AT_ONCE = 5_000  # rows in a transaction: on SQLite others wait for their turn meanwhile
 
 Progress = Callable[[int], object]
+
+
+class UnderRepairError(Exception):
+    """Another process is repairing a ledger of the same database."""
 
 
 class Doctor:
@@ -71,31 +77,40 @@ class Doctor:
                 *index.check(connection, org_id, progress),
             ]
 
-    def put_back(self, org_id: int) -> None:
+    def put_back(self, org_id: int, progress: Progress = lambda _: None) -> None:
         """
-        Take an organisation's counts and search index away, and put all its sealed events back on the queue.
+        Take an organisation's counts and search index away, and put all its events back on the queue.
 
-        Many short transactions; until the last, also when they are cut short, nobody seals or relies on what is left.
+        Those that have a leaf keep it; those that were lost get one. Many short transactions: until the last, also when
+        they are cut short, nobody seals or relies on what is left. *progress* is told BACK times of every event.
+
+        Raises UnderRepairError while another process does the same.
         """
-        self._set_mending(org_id, 1)
-        for model in (Mark, Tally, Posting, Segment):
-            self._clear(cast(Table, model.__table__), org_id)
-        first = 0
-        last = self.count_sealed(org_id)
-        again = (
-            "INSERT INTO seal_queue (org_id, event_id, leaf_index) SELECT org_id, event_id, leaf_index FROM leaf "
-            "WHERE org_id = :org_id AND leaf_index >= :first AND leaf_index < :after ON CONFLICT DO NOTHING"
-        )
-        while first < last:
+        with only_one(self._engine, "repair") as taken:
+            if not taken():
+                raise UnderRepairError
+            self._set_head(org_id, mending=1)
+            for model in (Mark, Tally, Posting, Segment):
+                self._clear(cast(Table, model.__table__), org_id)
+            self._queue(org_id, _SEALED_AGAIN, _LEAVES, progress)
+            self._queue(org_id, _LOST, _EVENTS, progress)
+            with self._engine.connect() as connection:
+                last = connection.scalar(sa.select(sa.func.max(_leaf.c.leaf_index)).where(_leaf.c.org_id == org_id))
+            self._set_head(org_id, mending=0, size=0 if last is None else last + 1)
+
+    def _queue(self, org_id: int, again: sa.TextClause, places: sa.TextClause, progress: Progress) -> None:
+        """Queue by *again* what lies between two of the *places*, the last of some thousand each time."""
+        place: int | None = -1
+        while place is not None:
             with self._engine.begin() as connection:
-                connection.execute(sa.text(again), {"org_id": org_id, "first": first, "after": first + _AT_ONCE})
-            first += _AT_ONCE
-        self._set_mending(org_id, 0)
+                given = {"org_id": org_id, "after": place, "some": _AT_ONCE}
+                place, number = connection.execute(places, given).one()
+                connection.execute(again, given | {"last": place})
+            progress(number)
 
-    def _set_mending(self, org_id: int, mending: int) -> None:
+    def _set_head(self, org_id: int, **values: int) -> None:
         with self._engine.begin() as connection:
-            head = lock_head(connection, org_id)
-            changed = {"mending": mending, "revision": head.revision + 1}
+            changed = {"revision": lock_head(connection, org_id).revision + 1, **values}
             connection.execute(sa.update(_head).where(_head.c.org_id == org_id).values(changed))
 
     def _clear(self, table: Table, org_id: int) -> None:
@@ -119,20 +134,43 @@ def _check_leaves(connection: Connection, org_id: int, size: int, progress: Prog
     new = sa.and_(_queue.c.org_id == org_id, _queue.c.leaf_index.is_(None))
     waiting = _stream(connection, sa.select(_queue.c.event_id).where(new).order_by(_queue.c.event_id))
     sealed = _stream(connection, sa.select(_leaf.c.event_id).where(_leaf.c.org_id == org_id).order_by(_leaf.c.event_id))
+    purged = connection.scalar(sa.text("SELECT max(up_to_id) FROM purge WHERE org_id = :org_id"), {"org_id": org_id})
     lost = doubled = strange = 0
     tagged = (zip(ids, repeat(tag), strict=False) for ids, tag in ((there, "e"), (waiting, "w"), (sealed, "s")))
-    for _, group in groupby(merge(*tagged), key=itemgetter(0)):
+    for event_id, group in groupby(merge(*tagged), key=itemgetter(0)):
         tags = Counter(tag for _, tag in group)
         lost += tags["e"] and not tags["w"] and not tags["s"]
         doubled += tags["s"] + tags["w"] > 1
-        strange += tags["s"] and not tags["e"]
+        strange += tags["s"] and not tags["e"] and event_id > (purged or 0)
         progress(tags["s"])
     if lost:
-        yield f"{lost} entries are neither sealed nor waiting to be."
+        yield f"Neither sealed nor waiting to be: {_entries(lost)}."
     if doubled:
-        yield f"{doubled} entries have more than one place in the order."
+        yield f"In more than one place of the order: {_entries(doubled)}."
     if strange:
-        yield f"{strange} places in the order are those of entries that are not there."
+        yield f"In the order, and neither there nor purged: {_entries(strange)}."
+
+
+def _entries(number: int) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'}"
+
+
+_SEALED_AGAIN = sa.text(
+    "INSERT INTO seal_queue (org_id, event_id, leaf_index) SELECT org_id, event_id, leaf_index FROM leaf "
+    "WHERE org_id = :org_id AND leaf_index > :after AND leaf_index <= :last ON CONFLICT DO NOTHING"
+)
+_LEAVES = sa.text(
+    "SELECT max(leaf_index), count(*) FROM ("
+    "SELECT leaf_index FROM leaf WHERE org_id = :org_id AND leaf_index > :after ORDER BY leaf_index LIMIT :some) part"
+)
+_LOST = sa.text(
+    "INSERT INTO seal_queue (org_id, event_id) SELECT org_id, id FROM event "
+    "WHERE org_id = :org_id AND id > :after AND id <= :last ON CONFLICT DO NOTHING"
+)
+_EVENTS = sa.text(
+    "SELECT max(id), count(*) FROM ("
+    "SELECT id FROM event WHERE org_id = :org_id AND id > :after ORDER BY id LIMIT :some) part"
+)
 
 
 def _stream(connection: Connection, query: sa.Select[tuple[int]]) -> Iterator[int]:

@@ -6,6 +6,7 @@ is full, and what is kept about it is written anew with every batch.
 """
 
 import json
+import struct
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -87,8 +88,13 @@ def check(connection: Connection, org_id: int, progress: Progress = lambda _: No
     number = -1
     while segment := connection.execute(_NEXT_SEGMENT, {"org_id": org_id, "after": number}).first():
         number = segment.number
-        ids = postings.read_ids(segment.ids)
-        found += _disagreements(connection, org_id, segment, ids, kept.pop(segment.number, 0))
+        words_kept = kept.pop(segment.number, 0)
+        try:
+            ids = postings.read_ids(segment.ids)
+            found += _disagreements(connection, org_id, segment, ids, words_kept)
+        except (ValueError, struct.error):
+            found.append(f"Segment {segment.number} of the search index cannot be read.")
+            ids = ()
         indexed.extend(ids)
         progress(len(ids))
     with connection.execute(_SEALED, {"org_id": org_id}) as sealed:

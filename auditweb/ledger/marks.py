@@ -70,6 +70,7 @@ def check(connection: Connection, org_id: int, progress: Callable[[int], object]
     marks = _stream(connection, "SELECT category, actor, id, n FROM mark WHERE org_id = :org_id", org_id)
     unmet = {(category, actor, mark): n for category, actor, mark, n in marks}
     counted: dict[Chain, int] = defaultdict(int)
+    last_ids: dict[Chain, int] = {}
     since_mark: dict[Chain, int] = defaultdict(int)
     wrong = longest = 0
     for event_id, category, actor in _stream(connection, _SEALED, org_id):
@@ -80,10 +81,15 @@ def check(connection: Connection, org_id: int, progress: Callable[[int], object]
             since_mark[chain] = 0 if rank is not None else since_mark[chain] + 1
             longest = max(longest, since_mark[chain])
             counted[chain] += 1
+            last_ids[chain] = event_id
         progress(1)
-    query = "SELECT category, actor, month, n FROM tally WHERE org_id = :org_id"
-    tallies = {Chain(*chain): n for *chain, n in _stream(connection, query, org_id)}
-    different = [chain for chain in counted.keys() | tallies.keys() if counted[chain] != tallies.get(chain, 0)]
+    query = "SELECT category, actor, month, n, last_id FROM tally WHERE org_id = :org_id"
+    tallies = {Chain(*chain): (n, last_id) for *chain, n, last_id in _stream(connection, query, org_id)}
+    different = [
+        chain
+        for chain in counted.keys() | tallies.keys()
+        if tallies.get(chain) != (counted[chain], last_ids.get(chain))
+    ]
     problems = []
     if different:
         problems.append(f"{len(different)} counts of months differ from the entries there are.")

@@ -1,6 +1,6 @@
 """Whether the database keeps what it has acknowledged when the power fails, and whether the server could alter it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -28,10 +28,9 @@ def _on_postgresql(connection: Connection) -> Iterator[str]:
     for setting, reason in _UNSAFE_WHEN_OFF.items():
         if connection.scalar(sa.text("SELECT current_setting(:name)"), {"name": setting}) == "off":
             yield f"{setting} is off: {reason}."
-    enabled = (
-        "SELECT tgname FROM pg_trigger WHERE tgrelid IN ('event'::regclass, 'purge'::regclass) AND tgenabled = 'A'"
-    )
-    yield from _missing(_TRIGGERS_ON_POSTGRESQL.difference(connection.scalars(sa.text(enabled))))
+    for table, is_purge, enabled in connection.execute(_ENABLED):
+        names = _TRIGGERS_OF_PURGE if is_purge else _TRIGGERS_OF_EVENT
+        yield from _missing(f"{name} of {table}" for name in names.difference(enabled))
     may = "SELECT has_table_privilege('event', 'UPDATE') OR has_table_privilege('event', 'DELETE')"
     if connection.scalar(sa.text(may)):
         yield (
@@ -40,7 +39,7 @@ def _on_postgresql(connection: Connection) -> Iterator[str]:
         )
 
 
-def _missing(names: set[str] | frozenset[str]) -> Iterator[str]:
+def _missing(names: Iterable[str]) -> Iterator[str]:
     for name in sorted(names):
         yield f"the trigger {name} is missing or switched off: what is recorded is not protected, or not sealed."
 
@@ -52,8 +51,15 @@ _UNSAFE_WHEN_OFF = {
 }
 _TRIGGERS_ON_SQLITE = frozenset({
     "event_is_added", "event_is_not_changed", "event_is_not_deleted", "event_is_queued",
-    "purge_is_added", "purge_is_only_finished", "purge_is_not_deleted",
+    "purge_is_added", "purge_is_only_finished", "purge_is_not_deleted", "leaf_is_not_changed", "leaf_is_not_deleted",
 })  # fmt: skip
-_TRIGGERS_ON_POSTGRESQL = frozenset({
-    "event_is_kept", "event_is_not_truncated", "event_is_queued", "purge_is_kept", "purge_is_not_truncated",
-})  # fmt: skip
+_TRIGGERS_OF_EVENT = frozenset({"event_is_kept", "event_is_not_truncated", "event_is_queued"})
+_TRIGGERS_OF_PURGE = frozenset({"purge_is_kept", "purge_is_not_truncated"})
+# Partitions have triggers of their own, which can be switched off one by one.
+_ENABLED = sa.text("""
+    SELECT c.relname, c.oid = 'purge'::regclass,
+        array(SELECT CAST(t.tgname AS TEXT) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A')
+    FROM pg_class c WHERE c.oid IN ('event'::regclass, 'purge'::regclass)
+        OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'event'::regclass)
+    ORDER BY c.relname
+""")

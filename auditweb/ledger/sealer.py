@@ -64,15 +64,28 @@ class Sealer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._size = _SMALLEST
+        self.held_up: set[int] = set()
+        """Organisations whose events wait until a repair of their counts is finished."""
 
     def run(self, progress: Progress = lambda _: None, *, stopped: Callable[[], bool] = lambda: False) -> int:
-        """Seal until nothing is left or *stopped* says so; return how many, telling *progress* after each batch."""
-        total, org_id = 0, self._next(0)
+        """
+        Seal until nothing is left or *stopped* says so; return how many, telling *progress* after each batch.
+
+        What goes wrong with one organisation does not keep the others: the first such error is raised at the end.
+        """
+        self.held_up.clear()
+        total, org_id, failed = 0, self._next(0), None
         while org_id is not None and not stopped():
-            while not stopped() and (sealed := self.seal_batch(org_id)):
-                total += sealed
-                progress(sealed)
+            try:
+                while not stopped() and (sealed := self.seal_batch(org_id)):
+                    total += sealed
+                    progress(sealed)
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                error.add_note(f"while sealing organisation {org_id}")
+                failed = failed or error
             org_id = self._next(org_id)
+        if failed is not None:
+            raise failed
         return total
 
     def count_waiting(self) -> int:
@@ -93,13 +106,12 @@ class Sealer:
         if self._engine.dialect.name == "postgresql":
             began = perf_counter()
             with self._engine.begin() as connection:
-                mending = lock_head(connection, org_id).mending
-                batch = _prepare(connection, org_id, 0 if mending else self._size)
+                batch = _prepare(connection, org_id, self._room(lock_head(connection, org_id)))
                 batch.write(connection)
             return began, batch
         with transactions.reading(), self._engine.connect() as connection:
             head = connection.execute(_head_of(org_id)).first()
-            batch = _prepare(connection, org_id, 0 if head and head.mending else self._size)
+            batch = _prepare(connection, org_id, self._room(head))
         if not batch.taken:
             return perf_counter(), batch
         began = perf_counter()
@@ -108,6 +120,13 @@ class Sealer:
                 return began, None
             batch.write(connection)
         return began, batch
+
+    def _room(self, head: Row[Any] | None) -> int:
+        """Return how many events may be sealed at once: none while the counts are being mended."""
+        if head is None or not head.mending:
+            return self._size
+        self.held_up.add(head.org_id)
+        return 0
 
     def _next(self, org_id: int) -> int | None:
         """Return the next organisation with a queue."""

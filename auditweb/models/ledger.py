@@ -89,7 +89,7 @@ class Segment(Base):
     """
     A few thousand events that were indexed one after the other, for searching.
 
-    *ids* are theirs, eight bytes each in the machine-independent order of `reading/postings.py`; *first_id* and *last_id*
+    *ids* are theirs, spelled as `reading/postings.py` does; *first_id* and *last_id*
     the least and the greatest of them.
     """
 

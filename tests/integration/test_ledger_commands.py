@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from auditweb.ledger.doctor import Doctor
+from auditweb.ledger.safety import find_dangers
 from tests.databases import Database
 from tests.integration.conftest import Called
 from tests.ledgers import a_bid, operator_engine
@@ -85,6 +87,32 @@ def test_doctor_sees_a_missing_guard(auditweb: Called, fresh: Database) -> None:
     assert told.returncode == 1
     assert "the trigger event_is_not_deleted is missing" in told.stdout
     assert "can be read by others" in told.stdout
+
+
+@pytest.mark.usefixtures("three")
+def test_a_repair_cut_short_is_told_by_those_who_wait_for_it(auditweb: Called, fresh: Database, engine: Engine) -> None:
+    with patch.object(Doctor, "_clear", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        Doctor(engine).put_back(1)
+
+    told = auditweb("seal", database_url=fresh.url)
+
+    assert told.returncode == 1
+    assert "sealed already" not in told.stdout
+    assert "Organisation 1: its entries wait for a repair." in told.stderr
+    assert "auditweb doctor --repair" in told.stderr
+
+
+def test_doctor_sees_settings_that_are_not_safe(tmp_path: Path) -> None:
+    """Where a file system takes no journal of that kind, or a connection is not the server's."""
+    plain = sa.create_engine(f"sqlite:///{tmp_path}/plain.sqlite3")
+    with plain.connect() as connection:
+        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+        dangers = find_dangers(connection)
+    plain.dispose()
+    assert [danger.split()[:3] for danger in dangers][:2] == [
+        ["journal_mode", "is", "delete:"],
+        ["synchronous", "is", "1:"],
+    ]
 
 
 @pytest.mark.parametrize("command", ["seal", "doctor"])

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from auditweb import database, partitions
+from auditweb.ledger.safety import find_dangers
 from auditweb.models import Base, Event, Purge, SealQueue
 from tests.databases import PARTITIONS, Database, fresh_database
 from tests.integration.conftest import Called
@@ -136,6 +137,13 @@ def test_partitions_are_held_by_themselves(recorded: Database) -> None:
         ):
             assert _refused(connection, way), way
         assert connection.scalar(sa.text("SELECT count(*) FROM event")) == 1
+
+
+def test_doctor_sees_a_guard_that_is_off(recorded: Database) -> None:
+    with operator_engine(recorded.owner_url) as owner, owner.connect() as connection:
+        assert not any("trigger" in danger for danger in find_dangers(connection) if "were it not" not in danger)
+        connection.exec_driver_sql("ALTER TABLE event_p2 DISABLE TRIGGER event_is_kept")
+        assert any("the trigger event_is_kept of event_p2" in danger for danger in find_dangers(connection))
 
 
 def test_server_has_no_rights_on_partitions(recorded: Database) -> None:

@@ -5,16 +5,22 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from auditweb import transactions
 from auditweb.ledger.doctor import Doctor
 from auditweb.ledger.sealer import Sealer
 from auditweb.ledger.watch import SealingThread, watch
-from auditweb.models import Leaf, LogHead, SealQueue
+from auditweb.models import Event, Leaf, LogHead, SealQueue
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.pages import find_event, find_page
 from tests.databases import Database
 from tests.ledgers import NOON, a_bid, in_processes, operator_engine, server_engine
 
@@ -184,6 +190,65 @@ def test_a_failing_sealer_tries_again(engine: Engine, session: Session, monkeypa
     finally:
         stopping.set()
         watching.join()
+
+
+LONG = "".join(sha256(str(number).encode()).hexdigest() for number in range(100))  # and not to be compressed
+STRANGE = {
+    "an address longer than an index takes": {"ip": LONG},
+    "a number longer than Python reads": {"facts": f'{{"lot": {"1" * 5_000}}}'},
+    "facts deeper than Python reads": {"facts": f'{{"lot": {"[" * 3_000}{"]" * 3_000}}}'},
+}
+
+
+@pytest.mark.parametrize("values", STRANGE.values(), ids=STRANGE)
+def test_what_only_raw_sql_writes_is_sealed_and_found(
+    fresh: Database, engine: Engine, session: Session, app: Flask, values: dict[str, str]
+) -> None:
+    copied = a_bid(session, facts={"lot": "7"})
+    session.commit()
+    columns = {column.name: column.name for column in Event.__table__.columns}
+    given = {name: f"CAST(:{name} AS JSON)" if name == "facts" else f":{name}" for name in values}
+    if fresh.engine_name == "sqlite":
+        given = {name: f":{name}" for name in values}
+    chosen = ", ".join({**columns, **given, "id": f"{copied.id + 1}"}.values())
+    with operator_engine(fresh.owner_url) as owner, owner.connect() as connection:
+        raw = sa.text(f"INSERT INTO event ({', '.join(columns)}) SELECT {chosen} FROM event")
+        try:
+            connection.execute(raw, values)
+        except DBAPIError:
+            assert (fresh.engine_name, list(values)) == ("sqlite", ["facts"])  # it does not read them either
+            return
+        connection.commit()
+
+    assert Sealer(engine).run() == 2
+    assert Doctor(engine).examine(1) == []
+    with app.app_context(), transactions.reading():
+        found = find_page(LogFilter(org_id=1, org_zone="Europe/London", q="stepwgn")).rows
+        assert [row.id for row in found] == [copied.id + 1, copied.id]
+        event = find_event(1, copied.id + 1)
+        assert event is not None
+        assert event.facts
+
+
+def test_one_organisation_does_not_keep_the_others(
+    engine: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for org_id in (1, 2, 3):
+        a_bid(session, org_id=org_id)
+    session.commit()
+    real = Sealer.seal_batch
+
+    def fail_for_the_second(self: Sealer, org_id: int) -> int:
+        if org_id == 2:
+            raise RuntimeError("no room on disk")
+        return real(self, org_id)
+
+    monkeypatch.setattr(Sealer, "seal_batch", fail_for_the_second)
+
+    with pytest.raises(RuntimeError, match="no room"):
+        Sealer(engine).run()
+
+    assert [Doctor(engine).count_sealed(org_id) for org_id in (1, 2, 3)] == [1, 0, 1]
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
