@@ -172,11 +172,12 @@ class Controls:
     @cached_property
     def strip(self) -> Strip | None:
         """Return the drawing of how the entries lie in time; None for a log without any."""
-        histogram = self._numbers.histogram
+        numbers, histogram = self._numbers, self._numbers.histogram
         if not histogram.bars or not (self._page.rows or self._page.has_newer or self._wanted.narrows):
             return None
         several = histogram.bars[0].first != histogram.bars[-1].final
-        return strip.draw(histogram, self._numbers.bars, self._clock.today.year, self._narrowing() if several else None)
+        whole, address = numbers.categories[self._wanted.category], self._narrowing() if several else None
+        return strip.draw(histogram, numbers.bars, whole, self._clock.today.year, address)
 
     @property
     def strip_span(self) -> str:

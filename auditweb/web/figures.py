@@ -23,6 +23,11 @@ def exact(count: Count) -> str:
     return f"{count.number:,}{'' if count.exact else '+'}"
 
 
+def headed(count: Count) -> str:
+    """Write a number of entries as a heading: "18,432 entries", "10,000+ entries"."""
+    return f"{exact(count)} {'entry' if count == Count(1) else 'entries'}"
+
+
 def spoken(count: Count) -> str:
     """Write a number of entries to be read out: "18,432 entries", "at least 10,000 entries"."""
     return f"{'' if count.exact else 'at least '}{entries(count.number)}"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from auditweb.reading.counts import Count
-from auditweb.reading.days import MONTHS, WEEKDAYS
+from auditweb.reading.days import MONTHS, WEEKDAYS, spelled
 from auditweb.reading.histogram import Bar, Histogram, Unit
 from auditweb.web import figures
 from auditweb.web.times import zone_of
@@ -22,11 +22,16 @@ from auditweb.web.times import zone_of
 _WIDTH, _HEIGHT = 960, 44
 _LEAST = 1.5  # so that a single entry beside a burst of thousands can be seen
 _LABELS = 4.3  # and the last: so many have room on a phone
+_NAMED = 0.2  # of the width: what was not counted is labelled if it takes more
 _NOTHING = Markup("")
+_HATCH = (
+    '<pattern id="not-counted" patternUnits="userSpaceOnUse" width="7" height="7" patternTransform="rotate(45)">'
+    '<path d="M0 0V7"/></pattern>'
+)
 
 
 class Strip(NamedTuple):
-    """The sum of the bars, what to say of them to those who do not see them, and the drawing with its axis."""
+    """How many entries the bars show, what to say to those who do not see them, and the drawing with its axis."""
 
     total: str
     spoken: str
@@ -34,28 +39,42 @@ class Strip(NamedTuple):
     axis: Markup
 
 
-def draw(histogram: Histogram, counts: Sequence[Count], year: int, address: Callable[[Bar], str] | None) -> Strip:
+def draw(
+    histogram: Histogram, counts: Sequence[Count], whole: Count, year: int, address: Callable[[Bar], str] | None
+) -> Strip:
     """
     Draw *counts* as the bars of *histogram*, each a link to its *address*, escaped already, unless there is none.
 
-    *year* is the one that goes without saying.
+    They are of no more than the *whole*, whose cap holds for their sum as well. *year* is the one that goes without
+    saying.
     """
     total = figures.total(counts)
+    if total.number > whole.number:
+        total = whole
+    uncounted = max([at + 1 for at, count in enumerate(counts) if not count.exact], default=0)
     return Strip(
-        figures.exact(total),
-        _spoken(histogram, counts, total),
-        _bars(histogram, counts, address),
-        _axis(histogram, year),
+        figures.headed(total),
+        _spoken(histogram, counts, total, uncounted),
+        _bars(histogram, counts, uncounted, address),
+        _axis(histogram, year, uncounted),
     )
 
 
-def _bars(histogram: Histogram, counts: Sequence[Count], address: Callable[[Bar], str] | None) -> Markup:
+def _bars(
+    histogram: Histogram, counts: Sequence[Count], uncounted: int, address: Callable[[Bar], str] | None
+) -> Markup:
+    """Draw the bars; the first of them, as many as were not counted to the end, stand on a band that says so."""
     if not counts:
         return _NOTHING
     most = max(max([count.number for count in counts]), 1)
     drawn = []
+    if uncounted:
+        width = _WIDTH * uncounted / len(counts)
+        drawn.append(
+            f'{_HATCH}<rect class="uncounted" fill="url(#not-counted)" width="{width:.1f}" height="{_HEIGHT}"/>'
+        )
     for at, (bar, count, (hit, place)) in enumerate(zip(histogram.bars, counts, _places(len(counts)), strict=True)):
-        shape = f"<title>{_name(histogram.unit, bar)}: {figures.spoken(count)}</title>{hit}"
+        shape = f"<title>{_name(histogram.unit, bar)}: {_number(count)}</title>{hit}"
         if count.number:
             height = max(count.number / most * _HEIGHT, _LEAST)
             current = " now" if at == histogram.current else ""
@@ -66,6 +85,12 @@ def _bars(histogram: Histogram, counts: Sequence[Count], address: Callable[[Bar]
         else:
             drawn.append(f"<g>{shape}</g>")
     return Markup("".join(drawn))
+
+
+def _number(count: Count) -> str:
+    if count.exact:
+        return figures.spoken(count)
+    return f"{figures.spoken(count)}, not all counted" if count.number else "not counted"
 
 
 @lru_cache(maxsize=256)
@@ -82,8 +107,8 @@ def _places(number: int) -> list[tuple[str, str]]:
     ]
 
 
-def _axis(histogram: Histogram, year: int) -> Markup:
-    """Name some bars, evenly apart, and the last one."""
+def _axis(histogram: Histogram, year: int, uncounted: int) -> Markup:
+    """Name some bars, evenly apart, and the last one; and above them what was not counted."""
     bars = histogram.bars
     last = len(bars) - 1
     if last < 0:
@@ -99,18 +124,30 @@ def _axis(histogram: Histogram, year: int) -> Markup:
         else _label(histogram.unit, bars[last], year)
     )
     labels.append(f'<text x="100%" y="11" text-anchor="end">{final}</text>')
+    if uncounted > len(bars) * _NAMED:
+        middle = 50 * uncounted / len(bars)
+        labels.append(f'<text class="uncounted" x="{middle:.2f}%" y="-16" text-anchor="middle">not counted</text>')
     return Markup("".join(labels))
 
 
-def _spoken(histogram: Histogram, counts: Sequence[Count], total: Count) -> str:
-    told = figures.spoken(total)
-    if not total.number:
-        return f"{told}."
-    busiest = max(range(len(counts)), key=lambda at: counts[at].number)
-    return (
-        f"{told}. Busiest {histogram.unit.value}: {_name(histogram.unit, histogram.bars[busiest])}"
-        f" with {figures.spoken(counts[busiest])}. Use the date filter to choose days."
-    )
+def _spoken(histogram: Histogram, counts: Sequence[Count], total: Count, uncounted: int) -> str:
+    told = f"{figures.spoken(total)}."
+    if not total.number and not uncounted:
+        return told
+    if uncounted:
+        # What was left out may have a bar higher than any, so that none is called the busiest.
+        counted = histogram.bars[uncounted:]
+        since = f": from {_start(counted[0])} on" if counted else ""
+        told += f" Only the newest entries were counted{since}."
+    else:
+        busiest = max(range(len(counts)), key=lambda at: counts[at].number)
+        name = _name(histogram.unit, histogram.bars[busiest])
+        told += f" Busiest {histogram.unit.value}: {name} with {figures.spoken(counts[busiest])}."
+    return f"{told} Use the date filter to choose days."
+
+
+def _start(bar: Bar) -> str:
+    return _name(Unit.HOUR, bar) if bar.hour else spelled(bar.first)
 
 
 def _name(unit: Unit, bar: Bar) -> str:

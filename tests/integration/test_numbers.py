@@ -105,6 +105,27 @@ def test_what_was_not_counted_to_the_end_is_said(
     assert status.get_text().startswith("1 to 50 of at least 10,000 entries, newest first.")
 
 
+def test_the_strip_shows_how_far_counting_came(reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(60)
+    least = Count(10_000, exact=False)
+    came_to = [Count(0, exact=False)] * 10 + [Count(3, exact=False)] + [Count(700)] * 19
+    uncounted = Counted(dict.fromkeys([None, *Category], least), came_to, None)
+    monkeypatch.setattr(numbers, "count", lambda *_, **__: uncounted)
+
+    page = reader.get(LOG)
+
+    assert strip_total(page) == "10,000+ entries"
+    titles = [title.get_text() for title in page.select("#audit-strip title")]
+    assert titles[9].endswith(" November 2026: not counted")
+    assert titles[10].endswith(": at least 3 entries, not all counted")
+    assert titles[11] == "Thursday 5 November 2026: 700 entries"
+    assert len(page.select("#audit-strip .histo .uncounted")) == 1
+    spoken = page.select_one("#audit-strip .vh")
+    assert spoken is not None
+    assert "Only the newest entries were counted: from 5 November 2026 on." in spoken.get_text()
+    assert "Busiest" not in spoken.get_text()
+
+
 def test_each_page_says_which_entries_it_shows(reader: Reader, fill: FillLog) -> None:
     fill(120)
 

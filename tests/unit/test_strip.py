@@ -73,7 +73,7 @@ def test_days_that_never_were_and_times_that_ids_cannot_tell_have_no_bar(query: 
 
     assert len(found.bounds) == len(found.bars) + 1
     assert all(low < high for low, high in pairwise(found.bounds))
-    strip.draw(found, [Count(1)] * len(found.bars), 2026, None)
+    strip.draw(found, [Count(1)] * len(found.bars), Count(len(found.bars)), 2026, None)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_the_current_bar() -> None:
 
 def test_what_is_drawn() -> None:
     found = bars("from=2026-11-20&to=2026-11-23")
-    counts = [Count(0), Count(1), Count(10_000, exact=False), Count(5_000)]
+    counts = [Count(0), Count(1), Count(10_000), Count(5_000)]
 
-    drawn = strip.draw(found, counts, 2026, lambda bar: Markup(f"?{bar.first}&amp;"))
+    drawn = strip.draw(found, counts, Count(15_001), 2026, lambda bar: Markup(f"?{bar.first}&amp;"))
 
-    assert drawn.total == "15,001+"
-    assert drawn.spoken.startswith("at least 15,001 entries. Busiest day: Sunday 22 November 2026 with at least 10,000")
-    assert "<title>Sunday 22 November 2026: at least 10,000 entries</title>" in drawn.bars
+    assert drawn.total == "15,001 entries"
+    assert drawn.spoken.startswith("15,001 entries. Busiest day: Sunday 22 November 2026 with 10,000 entries.")
+    assert "<title>Sunday 22 November 2026: 10,000 entries</title>" in drawn.bars
     assert 'href="?2026-11-20&amp;" hx-get="?2026-11-20&amp;" tabindex="-1"' in drawn.bars
     assert drawn.bars.count('class="hit"') == 4
     assert drawn.bars.count('class="bar') == 3  # none where there is nothing
@@ -130,10 +130,48 @@ def test_what_is_drawn() -> None:
     assert "20 Nov" in drawn.axis
 
 
+def test_what_was_not_counted_does_not_pass_for_nothing() -> None:
+    found = bars("from=2026-11-19&to=2026-11-23")
+    counts = [Count(0, exact=False), Count(7, exact=False), Count(9_000), Count(0), Count(4_000)]
+
+    drawn = strip.draw(found, counts, Count(10_000, exact=False), 2026, None)
+
+    assert drawn.total == "10,000+ entries"  # as the tab says
+    assert drawn.spoken == (
+        "at least 10,000 entries. Only the newest entries were counted: from 21 November 2026 on."
+        " Use the date filter to choose days."
+    )
+    assert "<title>Thursday 19 November 2026: not counted</title>" in drawn.bars
+    assert "<title>Friday 20 November 2026: at least 7 entries, not all counted</title>" in drawn.bars
+    assert "<title>Sunday 22 November 2026: 0 entries</title>" in drawn.bars
+    assert '<rect class="uncounted" fill="url(#not-counted)" width="384.0" height="44"/>' in drawn.bars
+    assert '<text class="uncounted" x="20.00%" y="-16" text-anchor="middle">not counted</text>' in drawn.axis
+
+
+def test_where_hours_were_not_counted_and_where_nothing_was() -> None:
+    found = bars("from=2026-11-23&to=2026-11-23")
+    some, least = Count(9), Count(9, exact=False)
+
+    from_one_on = strip.draw(found, [least, *[some] * 23], least, 2026, None)
+    none = strip.draw(found, [least] * 24, least, 2026, None)
+
+    assert "counted: from Monday 23 November 2026, 01:00 GMT on." in from_one_on.spoken
+    assert "not counted" not in from_one_on.axis  # it has no room there
+    assert "Only the newest entries were counted. Use" in none.spoken
+
+
+def test_all_that_was_counted_leaves_no_band() -> None:
+    found = bars("from=2026-11-20&to=2026-11-23")
+
+    drawn = strip.draw(found, [Count(9)] * 4, Count(36), 2026, None)
+
+    assert "counted" not in drawn.bars + drawn.axis + drawn.spoken
+
+
 def test_labels_leave_each_other_room() -> None:
     for query in ("", "last=7d", "last=24h", "last=90d", "from=2024-11-25&to=2026-11-29", "last=9999d"):
         found = bars(query)
-        axis = strip.draw(found, [Count(1)] * len(found.bars), 2026, None).axis
+        axis = strip.draw(found, [Count(1)] * len(found.bars), Count(len(found.bars)), 2026, None).axis
         places = [float(part.partition("%")[0]) for part in axis.split('x="')[1:]]
         assert len(places) <= 6
         assert all(later - earlier >= 12 for earlier, later in pairwise(places)), (query, places)
