@@ -146,6 +146,11 @@ class Controls:
         return tabs
 
     @property
+    def has_uncounted(self) -> bool:
+        """Tell whether a tab has a number with a plus sign, which takes its room."""
+        return not all(count.exact for count in self._numbers.categories.values())
+
+    @property
     def search(self) -> Search | None:
         """Return the search form; None where the other filters cannot stand in one."""
         kept = {name: value for name, value in self._args.items() if name != "q"}
@@ -317,7 +322,7 @@ class Controls:
             category is self._wanted.category,
             id_,
             figures.brief(count),
-            figures.exact(count),
+            figures.titled(count),
             figures.spoken(count),
         )
 

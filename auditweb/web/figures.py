@@ -5,10 +5,14 @@ from collections.abc import Iterable
 from auditweb.reading.counts import Count
 
 _THOUSAND = 1_000
+_NONE = Count(0, exact=False)  # none among those that were counted; not that there are none
+_DASH = "–"
 
 
 def brief(count: Count) -> str:
-    """Write a number as short as a tab is wide: 731, 4.9k, 184k, 1.2m, 10k+."""
+    """Write a number as short as a tab is wide: 731, 4.9k, 184k, 1.2m, 10k+; a dash for none so far."""
+    if count == _NONE:
+        return _DASH
     number, unit = float(count.number), ""
     for larger in "kmb":
         if round(number, 1) < _THOUSAND and round(number) < _THOUSAND:
@@ -19,17 +23,28 @@ def brief(count: Count) -> str:
 
 
 def exact(count: Count) -> str:
-    """Write all digits of a number: 18,432, or 10,000+."""
+    """Write all digits of a number: 18,432, or 10,000+; a dash for none so far."""
+    if count == _NONE:
+        return _DASH
     return f"{count.number:,}{'' if count.exact else '+'}"
 
 
+def titled(count: Count) -> str:
+    """Write all digits of a number, and in words where there is none."""
+    return spoken(count) if count == _NONE else exact(count)
+
+
 def headed(count: Count) -> str:
-    """Write a number of entries as a heading: "18,432 entries", "10,000+ entries"."""
+    """Write a number of entries as a heading: "18,432 entries", "10,000+ entries", "None counted"."""
+    if count == _NONE:
+        return "None counted"
     return f"{exact(count)} {'entry' if count == Count(1) else 'entries'}"
 
 
 def spoken(count: Count) -> str:
     """Write a number of entries to be read out: "18,432 entries", "at least 10,000 entries"."""
+    if count == _NONE:
+        return "none among those counted"
     return f"{'' if count.exact else 'at least '}{entries(count.number)}"
 
 

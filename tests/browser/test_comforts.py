@@ -68,6 +68,16 @@ def test_the_day_stays_in_sight_under_the_top_bar(maya: Page) -> None:
     assert 48 in tops
 
 
+def test_tabs_fit_where_all_their_numbers_have_a_plus_sign(maya: Page) -> None:
+    maya.set_viewport_size({"width": 1280, "height": 900})
+    maya.goto(LOG)
+    tabs = maya.locator("#audit-tabs")
+    tabs.evaluate("tabs => tabs.classList.add('tight')")
+    tabs.evaluate("tabs => tabs.querySelectorAll('.n').forEach((number) => { number.textContent = '1.1k+'; })")
+
+    assert tabs.evaluate("tabs => tabs.scrollWidth <= tabs.clientWidth")
+
+
 def test_an_error_goes_when_it_is_dismissed(maya: Page) -> None:
     maya.goto(LOG)
     wait_until_ready(maya)

@@ -105,6 +105,22 @@ def test_what_was_not_counted_to_the_end_is_said(
     assert status.get_text().startswith("1 to 50 of at least 10,000 entries, newest first.")
 
 
+def test_a_category_without_any_among_those_counted_shows_no_zero(
+    reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(60)
+    least, none = Count(10_000, exact=False), Count(0, exact=False)
+    uncounted = Counted({**dict.fromkeys([None, *Category], least), Category.TEAM: none}, [least] * 30, None)
+    ordinary = reader.get(LOG)
+    monkeypatch.setattr(numbers, "count", lambda *_, **__: uncounted)
+
+    page = reader.get(f"{LOG}?outcome=success")
+
+    assert on_tabs(page)["Team"] == ("–", "none among those counted", "(none among those counted)")
+    assert page.select("#audit-tabs.tight")
+    assert not ordinary.select("#audit-tabs.tight")
+
+
 def test_the_strip_shows_how_far_counting_came(reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(60)
     least = Count(10_000, exact=False)

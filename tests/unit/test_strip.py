@@ -187,7 +187,7 @@ def test_labels_leave_each_other_room() -> None:
 )  # fmt: skip
 def test_numbers_in_brief(number: int, told: str) -> None:
     assert figures.brief(Count(number)) == told
-    assert figures.brief(Count(number, exact=False)) == f"{told}+"
+    assert figures.brief(Count(number, exact=False)) == (f"{told}+" if number else "–")
 
 
 def test_numbers_in_full() -> None:
@@ -195,3 +195,12 @@ def test_numbers_in_full() -> None:
     assert figures.exact(Count(10_000, exact=False)) == "10,000+"
     assert figures.spoken(Count(1)) == "1 entry"
     assert figures.spoken(Count(10_000, exact=False)) == "at least 10,000 entries"
+
+
+def test_none_among_those_counted_is_not_zero() -> None:
+    none = Count(0, exact=False)
+
+    assert (figures.brief(none), figures.exact(none)) == ("–", "–")
+    assert figures.spoken(none) == figures.titled(none) == "none among those counted"
+    assert figures.headed(none) == "None counted"
+    assert (figures.brief(Count(0)), figures.titled(Count(0)), figures.headed(Count(0))) == ("0", "0", "0 entries")
