@@ -297,9 +297,13 @@ def _read_last(value: str) -> str:
 
 
 def _read_search(value: str) -> str:
-    text = words.canonical(_clean("q", value))
+    text = words.canonical(value)
+    if not text:
+        return ""
     if len(text) > words.LONGEST:
-        raise BadFilter("q", f"A search has {words.LONGEST} characters at most, and this one {len(text)}.")
+        raise BadFilter("q", f"A search has {words.LONGEST} characters at most, and this one {len(text):,}.")
+    if "\0" in text:
+        raise BadFilter("q", f"{_quoted(text)} cannot be searched for. There is a character in it that no entry has.")
     try:
         _parsed(text)
     except ValueError as error:

@@ -1,9 +1,13 @@
 // The search field: it searches while one types, and shows what the page it belongs to was searched for.
-document.addEventListener("htmx:before:request", (event) => {
-  const { sourceElement, sourceEvent } = event.detail.ctx;
-  if (sourceElement.id !== "search" || sourceEvent?.type === "submit") return;
-  const typed = sourceElement.elements.q.value;
-  if (typed.trim() && !/[\p{L}\p{N}]/u.test(typed)) event.preventDefault(); // a quote or a minus is only a beginning
+//
+// An opening quote or a minus is only a beginning: nothing is searched for yet, and neither is it an error.
+const BEGINNING = /^[\s"“”„‟＂-]+$/;
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { sourceElement, sourceEvent, request } = event.detail.ctx;
+  if (sourceElement.id !== "search" || sourceEvent?.type === "submit" || !BEGINNING.test(request.body.get("q"))) return;
+  if (new URLSearchParams(location.search).has("q")) request.body.delete("q");
+  else event.preventDefault();
 });
 
 // A morph leaves the field alone while it has the focus: right while typing, wrong when the page changed by another way.

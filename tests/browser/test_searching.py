@@ -92,6 +92,50 @@ def test_the_beginning_of_a_phrase_is_no_error(log: Page) -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("begun", ['"', "-", ' -"', "“", " "])
+def test_a_beginning_over_another_search_takes_that_one_away(log: Page, begun: str) -> None:
+    """What was found for something else would stand under it."""
+    log.goto(f"{LOG}?category=vehicles&q=alphard")
+    wait_until_ready(log)
+    field = log.get_by_role("searchbox", name="Search entries")
+    field.select_text()
+    field.press_sequentially(begun)
+
+    expect(log).to_have_url(re.compile(r"\?category=vehicles$"))
+    expect(log.locator(".row mark")).to_have_count(0)
+    expect(log.locator("#search-problem")).to_be_empty()
+    expect(field).to_have_value(begun)
+
+
+@pytest.mark.parametrize("text", ["%", "🚗", "-%"])
+def test_text_without_a_word_is_refused_while_typing(log: Page, text: str) -> None:
+    log.goto(f"{LOG}?q=alphard")
+    wait_until_ready(log)
+    field = log.get_by_role("searchbox", name="Search entries")
+    field.fill(text)
+
+    expect(log.locator("#search-problem")).to_contain_text(f"“{text}” cannot be searched for.")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(log.locator(".chip")).to_have_text(["Search: alphard"])  # which is what stands below
+    field.fill("elgrand")
+    expect(log.locator("#search-problem")).to_be_empty()
+    expect(log).to_have_url(re.compile(r"\?q=elgrand$"))
+
+
+def test_blanks_are_no_search(log: Page) -> None:
+    asked = asked_of(log)
+    field = log.get_by_role("searchbox", name="Search entries")
+    field.press("Space")
+    log.wait_for_timeout(400)
+    assert asked == []
+
+    field.press("Enter")
+    expect(log.locator("#search-problem")).to_be_empty()
+    expect(log.locator(".toast")).to_have_count(0)
+    log.wait_for_timeout(400)
+    assert log.url.endswith(LOG)
+
+
 def test_a_refusal_stands_under_the_field(log: Page) -> None:
     before = summaries(log)
     field = log.get_by_role("searchbox", name="Search entries")

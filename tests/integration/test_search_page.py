@@ -61,7 +61,9 @@ def test_the_form_ends_on_the_canonical_address(reader: Reader, fill: FillLog) -
     fill(1)
 
     assert reader.get(f"{LOG}?last=7d&q=++Alphard+++3.5+").location == f"{LOG}?last=7d&q=Alphard%203.5"
-    assert reader.get(f"{LOG}?last=7d&q=").location == f"{LOG}?last=7d"
+    for blank in ("", "%20", "++", "%E3%80%80"):
+        assert reader.get(f"{LOG}?last=7d&q={blank}").location == f"{LOG}?last=7d"
+        assert reader.get(f"{LOG}?q={blank}", htmx=True).location == LOG
 
 
 def test_the_search_is_a_chip(reader: Reader, fill: FillLog) -> None:
@@ -181,6 +183,22 @@ def test_what_cannot_be_searched_for_is_refused_with_a_reason(reader: Reader, te
 
     assert page.status == 400
     assert "search" in page.words
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x" * 600, "A search has 200 characters at most, and this one 600."),
+        ("stepwgn\0", "cannot be searched for. There is a character in it that no entry has."),
+        ("\0", "cannot be searched for."),
+    ],
+)
+def test_a_refused_search_is_not_called_an_id(reader: Reader, text: str, reason: str) -> None:
+    page = search(reader, text)
+
+    assert page.status == 400
+    assert reason in page.words
+    assert "cannot be an id" not in page.words
 
 
 def test_an_invisible_character_is_shown(reader: Reader, fill: FillLog) -> None:
