@@ -17,7 +17,7 @@ from auditweb.web.viewing import asked, current_viewer
 
 NUMBER, DAY = "page", "date"
 
-_NUMBER = re.compile(r"0*([1-9][0-9]{0,9})")
+_NUMBER = re.compile(r"0*[1-9][0-9]{0,9}|[1-9][0-9]{0,2}(,[0-9]{3}){1,3}")
 
 
 def index(org: str) -> ResponseReturnValue:
@@ -43,10 +43,9 @@ def _given(name: str) -> str:
 
 def _before_page(wanted: LogFilter, text: str) -> int | None:
     """Return the place at which a page begins; None for the newest page."""
-    match = _NUMBER.fullmatch(text.replace(",", ""))
-    if not match:
+    if not _NUMBER.fullmatch(text):
         raise BadFilter(NUMBER, f"“{text[:40]}” is not the number of a page. The newest page is 1.")
-    number = int(match[1])
+    number = int(text.replace(",", ""))
     if number == 1:
         return None
     now = clock.now()

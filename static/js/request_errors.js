@@ -31,6 +31,7 @@ function say(ctx, text, worthAnotherTry) {
 function refuse(form, beside, text) {
   const fields = form.querySelectorAll("[aria-describedby]");
   beside.textContent = text;
+  beside.scrollIntoView({ block: "nearest" });
   fields.forEach((field) => field.setAttribute("aria-invalid", "true"));
   form.addEventListener("input", () => {
     beside.textContent = "";

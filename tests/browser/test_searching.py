@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, ViewportSize, expect
 
 from tests.browser.site import LOG, summaries, wait_until_ready
 
@@ -264,6 +264,22 @@ def test_a_page_that_is_not_there_says_so_beside_the_field(log: Page) -> None:
     assert log.url.endswith(LOG)
     field.fill("2")
     expect(log.locator("#page-problem")).to_be_empty()
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 900}, {"width": 390, "height": 844}], ids=["1280", "390"])
+def test_what_is_said_of_a_page_can_be_seen(log: Page, size: ViewportSize) -> None:
+    log.set_viewport_size(size)
+    field, problem, pager = log.get_by_role("textbox", name="Page"), log.locator("#page-problem"), log.locator(".pager")
+    field.evaluate("field => field.scrollIntoView({ block: 'end' })")
+    log.evaluate("scrollBy(0, 12)")
+    height = pager.evaluate("pager => pager.offsetHeight")
+    field.fill("9999")
+    field.press("Enter")
+
+    expect(problem).to_contain_text("There is no page 9,999")
+    expect(problem).to_be_in_viewport(ratio=1)
+    if size["width"] == 1280:
+        assert pager.evaluate("pager => pager.offsetHeight") == height < 60
 
 
 def test_the_place_is_announced(log: Page) -> None:

@@ -109,6 +109,11 @@ def test_a_day_is_one_of_the_zone_asked_in(signed_in_as: SignedInAs, fill: FillL
         ("page=0", "“0” is not the number of a page. The newest page is 1."),
         ("page=-1", "is not the number of a page"),
         ("page=2.5", "is not the number of a page"),
+        ("page=1,00", "“1,00” is not the number of a page"),
+        ("page=1,0000", "is not the number of a page"),
+        ("page=1000,000", "is not the number of a page"),
+        ("page=,001", "is not the number of a page"),
+        ("page=1,", "is not the number of a page"),
         ("page=٣", "is not the number of a page"),
         ("page=" + "9" * 40, "is not the number of a page"),
         ("page=2&page=3", "more than one page"),
@@ -148,7 +153,8 @@ def test_a_page_beyond_what_is_counted_is_told_so(
 
 
 def test_thousands_may_be_set_apart(reader: Reader, fill: FillLog) -> None:
-    assert "no page 1,234" in reader.get(f"{LOG}/go?page=1,234").words
+    assert "no page 1,234:" in reader.get(f"{LOG}/go?page=1,234").words
+    assert "no page 1,234,567:" in reader.get(f"{LOG}/go?page=1,234,567").words
 
 
 def test_one_page_needs_no_way_elsewhere(reader: Reader, fill: FillLog) -> None:
