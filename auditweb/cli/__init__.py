@@ -80,8 +80,7 @@ def show_demo(host: str | None, port: int | None, entries: int, until: str | Non
         if mark is None or mark.finished_at is None:
             _load(entries, end)
         elif _is_given("entries", "until"):
-            place = database.normalise_url(settings.database_url).render_as_string()
-            click.echo(_LOADED.format(until=mark.until, place=place))
+            click.echo(_LOADED.format(until=mark.until, place=_place_of(settings)))
     offer(app, demo.SIGN_INS, demo.PASSWORD)
     run(app, settings, when_ready=lambda: click.echo(_welcome(settings)))
 
@@ -123,8 +122,14 @@ def doctor(repair: bool) -> None:
 
 def _current(settings: Settings) -> Settings:
     if not database.is_current(settings.database_url):
-        raise ConfigError("AUDITWEB_DATABASE_URL: this database is not up to date. Run: auditweb upgrade")
+        place = _place_of(settings)
+        raise ConfigError(f"AUDITWEB_DATABASE_URL: the database {place} is not up to date. Run: auditweb upgrade")
     return settings
+
+
+def _place_of(settings: Settings) -> str:
+    """Return the address of the database without its password."""
+    return database.normalise_url(settings.database_url).render_as_string()
 
 
 def _is_given(*options: str) -> bool:

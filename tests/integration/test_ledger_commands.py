@@ -117,7 +117,11 @@ def test_doctor_sees_settings_that_are_not_safe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["seal", "doctor"])
 def test_a_database_that_is_behind_is_refused(auditweb: Called, tmp_path: Path, command: str) -> None:
-    told = auditweb(command, database_url=f"sqlite:///{tmp_path}/new.sqlite3")
+    place = f"sqlite:///{tmp_path}/new.sqlite3"
+
+    told = auditweb(command, database_url=place)
 
     assert told.returncode == 2
-    assert told.stderr == "auditweb: AUDITWEB_DATABASE_URL: this database is not up to date. Run: auditweb upgrade\n"
+    assert told.stderr == (
+        f"auditweb: AUDITWEB_DATABASE_URL: the database {place} is not up to date. Run: auditweb upgrade\n"
+    )
