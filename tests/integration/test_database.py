@@ -116,6 +116,12 @@ def test_a_connection_that_the_server_dropped_is_replaced(
         assert connection.scalar(sa.text("SELECT pg_backend_pid()")) != dropped
 
 
+@pytest.mark.parametrize("engine_name", ["postgresql"])
+def test_a_statement_is_planned_once_for_all_values(app: Flask, fresh: Database) -> None:
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.scalar(sa.text("SHOW plan_cache_mode")) == "force_generic_plan"
+
+
 def _in_transaction(connection: sa.Connection) -> bool:
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
