@@ -91,16 +91,6 @@ def compare(ours: Call, theirs: Call, *, seconds: float, rounds: int = 8) -> Com
     return compared
 
 
-def timed(call: Call, *, seconds: float) -> float:
-    """Return the median of the seconds that a call takes, called for so many seconds."""
-    times: list[float] = []
-    with as_served():
-        until = perf_counter() + seconds
-        while perf_counter() < until or len(times) < 5 * _TURN:
-            times += _take_turn(call)
-    return statistics.median(times)
-
-
 def _take_turn(call: Call) -> list[float]:
     """Return the seconds that each call of a turn took."""
     times = [perf_counter()]
