@@ -48,6 +48,7 @@ def _constants() -> Iterator[Action]:
 _C = Category.ORGANISATION
 ORGANISATION_CREATED = Action("organisation.created", _C, "Created the organisation {name}")
 ORGANISATION_RENAMED = Action("organisation.renamed", _C, "Renamed the organisation to {name}")
+SLUG_CHANGED = Action("organisation.slug_changed", _C, "Moved the organisation’s pages to the address {slug}")
 ORGANISATION_ADDRESS_CHANGED = Action("organisation.address_changed", _C, "Changed the registered address")
 VAT_NUMBER_CHANGED = Action("organisation.vat_number_changed", _C, "Changed the VAT number")
 EORI_NUMBER_CHANGED = Action("organisation.eori_number_changed", _C, "Changed the EORI number used for customs")
@@ -59,10 +60,32 @@ PLAN_CHANGED = Action("organisation.plan_changed", _C, "Moved to the {plan} plan
 PLAN_RENEWED = Action("organisation.plan_renewed", _C, "Renewed the {plan} plan", details=("period",))
 SETTING_CHANGED = Action("organisation.setting_changed", _C, "Changed the setting {setting}")
 TWO_FACTOR_REQUIRED = Action(
-    "organisation.two_factor_required", _C, "Made two-factor authentication compulsory for everyone"
+    "organisation.two_factor_required",
+    _C,
+    "Made two-factor authentication compulsory for everyone",
+    details=("deadline",),
+)
+TWO_FACTOR_REQUIRED_OF_ADMINS = Action(
+    "organisation.two_factor_required_of_admins",
+    _C,
+    "Made two-factor authentication compulsory for owners and admins",
+    details=("deadline",),
+)
+TWO_FACTOR_DEADLINE_CHANGED = Action(
+    "organisation.two_factor_deadline_changed",
+    _C,
+    "Changed the day from which two-factor authentication is compulsory",
+    details=("deadline",),
 )
 TWO_FACTOR_MADE_OPTIONAL = Action(
     "organisation.two_factor_made_optional", _C, "Made two-factor authentication optional", sensitive=True
+)
+SESSION_LIMITS_CHANGED = Action(
+    "organisation.session_limits_changed",
+    _C,
+    "Changed how long people stay signed in",
+    details=("without_use", "at_most"),
+    sensitive=True,
 )
 INTEGRATION_CONNECTED = Action("organisation.integration_connected", _C, "Connected {integration}", sensitive=True)
 INTEGRATION_DISCONNECTED = Action("organisation.integration_disconnected", _C, "Disconnected {integration}")
@@ -80,13 +103,29 @@ DOCUMENT_RETENTION_CHANGED = Action(
     "organisation.document_retention_changed", _C, "Changed how long documents are kept"
 )
 LOG_RETENTION_CHANGED = Action(
-    "organisation.log_retention_changed", _C, "Changed how long audit log entries are kept", sensitive=True
+    "organisation.log_retention_changed",
+    _C,
+    "Changed how long audit log entries are kept",
+    details=("period",),
+    sensitive=True,
+)
+LOG_RETENTION_SHORTENED = Action(
+    "organisation.log_retention_shortened",
+    _C,
+    "Announced that audit log entries will be kept for a shorter time",
+    details=("period", "begins"),
+    sensitive=True,
+)
+LOG_RETENTION_SHORTENING_CANCELLED = Action(
+    "organisation.log_retention_shortening_cancelled",
+    _C,
+    "Called off keeping audit log entries for a shorter time",
 )
 LOG_PURGED = Action(
     "organisation.log_purged",
     _C,
     "Removed audit log entries that were past their time",
-    details=("entries",),
+    details=("entries", "period", "up_to"),
     sensitive=True,
 )
 PERSON_ERASED = Action(
@@ -95,10 +134,26 @@ PERSON_ERASED = Action(
 OWNERSHIP_TRANSFERRED = Action(
     "organisation.ownership_transferred", _C, "Made {target} the owner of the organisation", sensitive=True
 )
+OWNERSHIP_OFFERED = Action(
+    "organisation.ownership_offered", _C, "Offered the ownership of the organisation to {target}", sensitive=True
+)
+OWNERSHIP_ACCEPTED = Action(
+    "organisation.ownership_accepted", _C, "Accepted the ownership of the organisation from {target}", sensitive=True
+)
+OWNERSHIP_DECLINED = Action(
+    "organisation.ownership_declined", _C, "Declined the ownership of the organisation, offered by {target}"
+)
+OWNERSHIP_OFFER_WITHDRAWN = Action(
+    "organisation.ownership_offer_withdrawn", _C, "Withdrew the offer of the ownership to {target}"
+)
 DELETION_REQUESTED = Action(
     "organisation.deletion_requested", _C, "Asked for the organisation to be deleted", sensitive=True
 )
 DELETION_CANCELLED = Action("organisation.deletion_cancelled", _C, "Cancelled the deletion of the organisation")
+ORGANISATION_SWITCHED_OFF = Action(
+    "organisation.switched_off", _C, "Switched the organisation off: nobody can open it", sensitive=True
+)
+ORGANISATION_SWITCHED_ON = Action("organisation.switched_on", _C, "Switched the organisation on again")
 
 # Team: invites, role changes, removals, 2FA resets
 
@@ -108,6 +163,7 @@ INVITATION_RESENT = Action("invitation.resent", _C, "Sent the invitation to {ema
 INVITATION_WITHDRAWN = Action("invitation.withdrawn", _C, "Withdrew the invitation to {email}")
 INVITATION_EXPIRED = Action("invitation.expired", _C, "Closed the invitation to {email}, which nobody had accepted")
 MEMBER_JOINED = Action("member.joined", _C, "Accepted the invitation and joined as {role}")
+MEMBER_ADDED = Action("member.added", _C, "Added {target} as {role}", sensitive=True)
 MEMBER_ROLE_CHANGED = Action("member.role_changed", _C, "Changed the role of {target} to {role}")
 MEMBER_ROLE_RAISED = Action("member.role_raised", _C, "Raised the role of {target} to {role}", sensitive=True)
 AUDITOR_APPOINTED = Action("member.auditor_appointed", _C, "Gave {target} access to the audit log", sensitive=True)
@@ -137,10 +193,13 @@ SIGN_IN_BLOCKED = Action(
 )
 SIGNED_OUT = Action("sign_out.completed", _C, "Signed out")
 SESSIONS_ENDED = Action("session.all_ended", _C, "Signed {target} out on every device", details=("devices",))
+SESSION_ENDED = Action("session.ended", _C, "Signed out one of their other devices", details=("device",))
+OTHER_SESSIONS_ENDED = Action("session.others_ended", _C, "Signed out all their other devices", details=("devices",))
 SESSION_EXPIRED = Action("session.expired", _C, "Signed {target} out after a time without activity")
 PASSWORD_CHANGED = Action("password.changed", _C, "Changed their password")
 PASSWORD_RESET_REQUESTED = Action("password.reset_requested", _C, "Asked for a link to reset their password")
 PASSWORD_RESET = Action("password.reset", _C, "Reset their password with a link sent by e-mail", sensitive=True)
+PASSWORD_SET = Action("password.set", _C, "Set a new password for {target}", sensitive=True)
 SIGN_IN_ADDRESS_CHANGED = Action(
     "sign_in.address_changed", _C, "Changed the e-mail address they sign in with", sensitive=True
 )

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import ArgumentError
 
-from auditweb import database
+from auditweb import database, mail
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent  # wheel : checkout
@@ -47,6 +47,8 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=64)] = Field(default_factory=lambda: min(os.cpu_count() or 1, 4))
     proxy_hops: Annotated[int, Field(ge=0, le=10)] = 0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    smtp_url: str | None = Field(default=None, repr=False)
+    mail_from: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -124,6 +126,20 @@ class Settings(BaseModel):
             raise ValueError("must start with https:// (plain http is for this machine alone)")
         return f"{parts.scheme}://{parts.netloc.lower()}"
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: str | None) -> str | None:
+        if value is not None:
+            mail.Server.parse(value)
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_sender(cls, value: str | None) -> str | None:
+        if value is not None and not mail.is_address(value):
+            raise ValueError("must be an e-mail address, such as auditweb@example.org")
+        return value
+
     @field_validator("host")
     @classmethod
     def _is_an_address_of_this_machine(cls, value: str) -> str:
@@ -136,6 +152,10 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
+        if (self.smtp_url is None) != (self.mail_from is None):
+            raise ValueError(
+                "AUDITWEB_SMTP_URL and AUDITWEB_MAIL_FROM go together: a server for mail, and the address it is from"
+            )
         if self.loopback:
             return self
         if self.public_url is None:
@@ -223,5 +243,5 @@ def _sentence(error: ErrorDetails) -> str:
     }
     context: dict[str, Any] = error.get("ctx", {})
     reason = str(context["error"]) if "error" in context else reasons[error["type"]].format(**context)
-    value = "" if field in ("database_url", "secret_key") else f" (it is {error['input']!r})"
+    value = "" if field in ("database_url", "secret_key", "smtp_url") else f" (it is {error['input']!r})"
     return f"{_variable(field)} {reason}{value}."

@@ -1,6 +1,6 @@
 """Creating and finding organisations, their people and their API keys. Every function works in the open transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -11,7 +11,7 @@ from auditweb import clock
 from auditweb.accounts import passwords
 from auditweb.accounts.permissions import CAN_GRANT, Role
 from auditweb.extensions import db
-from auditweb.models import ApiKey, Membership, Organisation, Person
+from auditweb.models import ApiKey, FormerSlug, Membership, Organisation, Person
 from auditweb.models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -80,6 +80,22 @@ def find_organisation(slug: str) -> Organisation | None:
     return db.session.scalar(select(Organisation).where(Organisation.slug == slug))
 
 
+def find_by_former_slug(slug: str) -> int | None:
+    """Return the id of the organisation that once had the address *slug*."""
+    return db.session.scalar(select(FormerSlug.org_id).where(FormerSlug.slug == slug.replace("\0", "\ufffd")))
+
+
+def lock_organisation(org_id: int) -> Organisation:
+    """
+    Return the organisation, whose row nobody else changes or locks until this transaction is over.
+
+    What must hold for all members together (an owner is left) is checked and changed under it. On SQLite a writing
+    transaction has the whole database to itself anyway.
+    """
+    locked = select(Organisation).where(Organisation.id == org_id).with_for_update()
+    return db.session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
 def find_person(email: str) -> Person | None:
     return db.session.scalar(select(Person).where(Person.email == normalise_email(email)))
 
@@ -93,13 +109,13 @@ class Helper:
     role: Role
 
 
-def who_can_help(org_id: int) -> Sequence[Helper]:
-    """Return the owners and admins of an organisation, owners first."""
+def who_can_help(org_id: int, roles: Collection[Role] = CAN_GRANT) -> Sequence[Helper]:
+    """Return the members of an organisation who have one of *roles*, owners first."""
     rows = db.session.execute(
         select(Person.name, Person.email, Membership.role)
         .join(Membership, Membership.person_id == Person.id)
         .where(Membership.org_id == org_id, Membership.removed_at.is_(None), Person.active.is_(True))
-        .where(Membership.role.in_([role.value for role in CAN_GRANT]))
+        .where(Membership.role.in_([role.value for role in roles]))
         .order_by(Membership.role == Role.ADMIN.value, Person.name, Person.id)
     )
     return [Helper(name, email, Role(role)) for name, email, role in rows]

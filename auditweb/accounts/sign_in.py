@@ -3,21 +3,18 @@
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from sqlalchemy import Row, select, update
 
-from auditweb import clock
 from auditweb.accounts import passwords, rate_limits, sessions
+from auditweb.accounts.entries import as_actor, as_target, organisations_of, record_in_each_organisation
 from auditweb.accounts.people import normalise_email
 from auditweb.accounts.rate_limits import Limit, Verdict
-from auditweb.catalogue import SIGN_IN_REFUSED, SIGNED_IN, SIGNED_OUT, Action
+from auditweb.catalogue import SIGN_IN_REFUSED, SIGNED_IN, SIGNED_OUT
 from auditweb.extensions import db
-from auditweb.models import Membership, Person
-from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
-from auditweb.recorder import record
+from auditweb.models import Person
+from auditweb.parties import UNKNOWN_PERSON, Origin, Outcome
 
 FREE_TRIES_OF_AN_ACCOUNT = 10
 FREE_TRIES_FROM_AN_ADDRESS = 100
@@ -83,7 +80,7 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     if fresh_hash:
         db.session.execute(update(Person).where(Person.id == person.id).values(password_hash=fresh_hash))
     session_id = sessions.start(person.id, origin)
-    _record_in_each_organisation(SIGNED_IN, person.id, actor=_as_actor(person), origin=origin)
+    record_in_each_organisation(SIGNED_IN, person.id, actor=as_actor(person.id, person.name), origin=origin)
     db.session.commit()
     return Accepted(session_id)
 
@@ -91,7 +88,7 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
 def sign_out(person: sessions.SignedIn, *, origin: Origin) -> None:
     """End the session and record it."""
     sessions.end(person.id_hash)
-    _record_in_each_organisation(SIGNED_OUT, person.person_id, actor=person.actor, origin=origin)
+    record_in_each_organisation(SIGNED_OUT, person.person_id, actor=person.actor, origin=origin)
     db.session.commit()
 
 
@@ -108,52 +105,18 @@ def _record_refusal(
         return
     if person is None:
         # A look-up and a write all the same, so that a known address takes no longer than this. Nobody has the id 0.
-        _organisations(0)
+        organisations_of(0)
         rate_limits.rewrite(account.key)
         return
-    _record_in_each_organisation(
+    record_in_each_organisation(
         SIGN_IN_REFUSED,
         person.id,
         actor=UNKNOWN_PERSON,
-        target=Target("member", str(person.id), person.name),
+        target=as_target(person.id, person.name),
         facts={"email": person.email, "reason": reason},
         outcome=outcome,
         origin=origin,
     )
-
-
-def _record_in_each_organisation(
-    action: Action,
-    person_id: int,
-    *,
-    actor: Actor,
-    origin: Origin,
-    target: Target | None = None,
-    facts: Mapping[str, str] = MappingProxyType({}),
-    outcome: Outcome = Outcome.SUCCESS,
-) -> None:
-    now = clock.now()
-    for org_id in _organisations(person_id):
-        record(
-            action,
-            org_id=org_id,
-            actor=actor,
-            target=target,
-            facts=facts,
-            outcome=outcome,
-            occurred_at=now,
-            origin=origin,
-        )
-
-
-def _organisations(person_id: int) -> Sequence[int]:
-    """Return where a person is an active member."""
-    belongs = (Membership.person_id == person_id, Membership.removed_at.is_(None))
-    return db.session.scalars(select(Membership.org_id).where(*belongs).order_by(Membership.org_id)).all()
-
-
-def _as_actor(person: _Account) -> Actor:
-    return Actor(ActorType.MEMBER, str(person.id), person.name)
 
 
 def _keyed(email: str, secret: str) -> str:

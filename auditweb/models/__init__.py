@@ -1,6 +1,22 @@
 """The tables, and nothing else."""
 
-from auditweb.models.accounts import ApiKey, Directory, Membership, Organisation, Person, Rate, SignInSession
+from auditweb.models.accounts import (
+    ApiKey,
+    DeletedOrganisation,
+    Directory,
+    FormerSlug,
+    Invitation,
+    Membership,
+    Organisation,
+    OwnershipOffer,
+    PasswordReset,
+    Person,
+    Presence,
+    Rate,
+    RecoveryCode,
+    SignInSession,
+    TwoFactor,
+)
 from auditweb.models.base import Base
 from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
@@ -9,20 +25,28 @@ from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segm
 __all__ = [
     "ApiKey",
     "Base",
+    "DeletedOrganisation",
     "DemoMark",
     "Directory",
     "Event",
+    "FormerSlug",
+    "Invitation",
     "Leaf",
     "LogHead",
     "Mark",
     "Membership",
     "Organisation",
+    "OwnershipOffer",
+    "PasswordReset",
     "Person",
     "Posting",
+    "Presence",
     "Purge",
     "Rate",
+    "RecoveryCode",
     "SealQueue",
     "Segment",
     "SignInSession",
     "Tally",
+    "TwoFactor",
 ]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auditweb.models.base import Base, Moment
@@ -13,6 +13,12 @@ class Organisation(Base):
     A business whose people share one log. *zone* is an IANA name such as Europe/London.
 
     *people_stamp* is a random number that triggers draw anew with every change of its memberships and API keys.
+    *two_factor_rule* is optional, admins or everyone, and counts from *two_factor_from*. Its people are signed out
+    after *idle_minutes* without use, and *session_hours* after signing in.
+
+    Entries are kept for *retention_months*, for good if empty; from *shorter_from* on for *shorter_months*, where that
+    has been announced. *deletion_due_at* is when all of it will be deleted, as the person *deletion_asked_by* wanted at
+    *deletion_asked_at*. While *disabled_at* is set nobody gets in.
     """
 
     __tablename__ = "organisation"
@@ -23,10 +29,58 @@ class Organisation(Base):
     zone: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(Moment)
     people_stamp: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    two_factor_rule: Mapped[str] = mapped_column(server_default="optional")
+    two_factor_from: Mapped[datetime | None] = mapped_column(Moment)
+    idle_minutes: Mapped[int] = mapped_column(server_default="30")
+    session_hours: Mapped[int] = mapped_column(server_default="12")
+    retention_months: Mapped[int | None]
+    shorter_months: Mapped[int | None]
+    shorter_from: Mapped[datetime | None] = mapped_column(Moment)
+    deletion_due_at: Mapped[datetime | None] = mapped_column(Moment)
+    deletion_asked_by: Mapped[int | None]
+    deletion_asked_at: Mapped[datetime | None] = mapped_column(Moment)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class FormerSlug(Base):
+    """An address that an organisation had once: its old links lead to the new one, and nobody else gets it."""
+
+    __tablename__ = "former_slug"
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+    given_up_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class DeletedOrganisation(Base):
+    """What remains of an organisation: who asked for its deletion and when; without *deleted_at* it is under way."""
+
+    __tablename__ = "deleted_organisation"
+
+    org_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(Moment)
+    deleted_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class OwnershipOffer(Base):
+    """An owner has offered their place to another member, who has not answered yet."""
+
+    __tablename__ = "ownership_offer"
+
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    from_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    to_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    offered_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class Person(Base):
-    """Someone who can sign in. *email* is stored in lower case; an empty *zone* means the organisation's."""
+    """
+    Someone who can sign in. *email* is stored in lower case; an empty *zone* means the organisation's.
+
+    *must_enrol*: their second factor was reset, and they set one up before they go anywhere else.
+    """
 
     __tablename__ = "person"
 
@@ -39,6 +93,7 @@ class Person(Base):
     absolute_times: Mapped[bool] = mapped_column(default=False)
     shortcuts: Mapped[bool] = mapped_column(default=True)
     theme: Mapped[str] = mapped_column(default="system")
+    must_enrol: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Moment)
 
 
@@ -61,6 +116,43 @@ class Membership(Base):
     role: Mapped[str]
     joined_at: Mapped[datetime] = mapped_column(Moment)
     removed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Presence(Base):
+    """When someone last opened a page of an organisation, to the minute."""
+
+    __tablename__ = "presence"
+
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Invitation(Base):
+    """
+    An open invitation; once it is accepted or withdrawn the row is gone, and the log tells of it.
+
+    *token_hash* is the SHA-256 of the random token in its link. *sent_at* is when the link was made, first or anew;
+    *mail* what became of the message: none (the inviter passed the link on), sent or failed.
+    """
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        UniqueConstraint("org_id", "email"),
+        CheckConstraint("role IN ('owner', 'admin', 'auditor', 'member')", name="role"),
+        CheckConstraint("mail IN ('none', 'sent', 'failed')", name="mail"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"))
+    email: Mapped[str]
+    role: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    inviter_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    sent_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    mail: Mapped[str] = mapped_column(server_default="none")
 
 
 class ApiKey(Base):
@@ -89,7 +181,8 @@ class SignInSession(Base):
     """
     One signed-in browser. *id_hash* is the SHA-256 of the random id in its cookie.
 
-    The row is deleted at sign-out, so an old cookie opens nothing.
+    The row is deleted at sign-out, so an old cookie opens nothing. While it *awaits_code*, only the password was
+    right, and nothing but the page that asks for the second factor is open.
     """
 
     __tablename__ = "sign_in_session"
@@ -100,6 +193,41 @@ class SignInSession(Base):
     seen_at: Mapped[datetime] = mapped_column(Moment)
     ip: Mapped[str | None]
     user_agent: Mapped[str | None]
+    awaits_code: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class TwoFactor(Base):
+    """
+    The secret that someone's authenticator app shares with us (base32); in use once *enrolled_at* is set.
+
+    *last_step* is the latest step of thirty seconds whose code was taken: no code counts twice.
+    """
+
+    __tablename__ = "two_factor"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    secret: Mapped[str]
+    last_step: Mapped[int] = mapped_column(BigInteger)
+    enrolled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class RecoveryCode(Base):
+    """A recovery code not used yet: the SHA-256 of it."""
+
+    __tablename__ = "recovery_code"
+
+    code_hash: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+
+
+class PasswordReset(Base):
+    """A link, sent by mail, that sets a new password once. *token_hash* is the SHA-256 of its token."""
+
+    __tablename__ = "password_reset"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class Rate(Base):

@@ -68,11 +68,10 @@ def show(error: HTTPException) -> Response | HTTPException:
 
 
 def show_who_can_help(error: NotAllowed) -> Response:
-    """Tell a member without the right who can give it to them."""
-    reason = f"The audit log of {error.organisation} is for owners, admins and auditors."
+    """Tell a member without the right who can help."""
     if wants_fragment():
-        return _explanation_alone(reason, 403)
-    return make_response(render_template("errors/403.html", reason=reason, helpers=error.helpers), 403)
+        return _explanation_alone(error.reason, 403)
+    return make_response(render_template("errors/403.html", reason=error.reason, helpers=error.helpers), 403)
 
 
 def _page(status: int, heading: str, explanation: str) -> str:

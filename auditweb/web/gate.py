@@ -14,7 +14,8 @@ from flask_login import current_user, login_user
 from werkzeug.exceptions import Forbidden
 
 from auditweb.accounts import sessions
-from auditweb.accounts.people import Helper, who_can_help
+from auditweb.accounts.people import Helper, find_by_former_slug, who_can_help
+from auditweb.accounts.permissions import CAN_GRANT, GRANTED, Right, refusal
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.extensions import db, login_manager
@@ -28,11 +29,11 @@ _ON_ITS_OWN = {"audit_log.new"}  # what a page asks again and again by itself: t
 
 
 class NotAllowed(Forbidden):
-    """A member without the right; *helpers* are those who can give it to them."""
+    """A member without the right; *reason* says so, *helpers* are those who can help."""
 
-    def __init__(self, organisation: str, helpers: list[Helper]) -> None:
+    def __init__(self, reason: str, helpers: list[Helper]) -> None:
         super().__init__()
-        self.organisation = organisation
+        self.reason = reason
         self.helpers = helpers
 
 
@@ -74,25 +75,50 @@ def let_in(session_id: str) -> None:
     login_user(Visitor(session_id, person))
 
 
-def find_viewer(org_slug: str) -> MemberViewer:
-    """
-    Return the signed-in person as a viewer of an organisation's log.
-
-    Signed out, the answer is the way to the sign-in page; an organisation that is not theirs and one that does not
-    exist get the same 404; a member without the right gets a 403 that names who can help.
-    """
+def require_person() -> SignedIn:
+    """Return the signed-in person; for anyone else the answer is the way to the sign-in page and back."""
     person = signed_in()
     if person is None:
         abort(make_response(to_sign_in()))
+    return person
+
+
+def member_of(org_slug: str, right: Right = Right.READ_OWN_LOG) -> MemberViewer:
+    """
+    Return the signed-in person in an organisation, where they have *right*.
+
+    Signed out, the answer is the way to the sign-in page; an organisation that is not theirs and one that does not
+    exist get the same 404; a former address of theirs leads to the present one; where a second factor is due, the
+    answer is the way to setting one up; a member without the right gets a 403 that names who can help.
+    """
+    person = require_person()
     place = person.place(org_slug)
     if place is None:
-        abort(404)
+        abort(_moved(person, org_slug) or 404)
     g.place = place
-    if not place.may_read_log:
-        raise NotAllowed(place.name, list(who_can_help(place.org_id)))
+    if person.lacks_two_factor(place):
+        abort(_lead_to(url_for("two_factor.set_up", next=_page_url())))
+    if not place.may(right):
+        raise NotAllowed(refusal(right, place.name), list(who_can_help(place.org_id, GRANTED[right] & CAN_GRANT)))
     if session.get("organisation") != place.slug:
         session["organisation"] = place.slug  # where `/` leads from now on
     return MemberViewer(person, place)
+
+
+def find_viewer(org_slug: str) -> MemberViewer:
+    """Return the signed-in person as a viewer of an organisation's log; see `member_of`."""
+    return member_of(org_slug, Right.READ_LOG)
+
+
+def _moved(person: SignedIn, org_slug: str) -> Response | None:
+    """Return the way to the present address of an organisation of *person* that was called *org_slug* once."""
+    org_id = find_by_former_slug(org_slug)
+    place = next((place for place in person.places if place.org_id == org_id), None)
+    if place is None:
+        return None
+    address = url_for(str(request.endpoint), **{**(request.view_args or {}), "org": place.slug})
+    query = request.query_string.decode()
+    return _lead_to(f"{address}?{query}" if query else address, 308)
 
 
 def last_place(person: SignedIn) -> Place | None:
@@ -104,10 +130,15 @@ def to_sign_in() -> ResponseReturnValue:
     """Send someone signed out to the sign-in page, and from there back to where they were going."""
     if request.endpoint in _ON_ITS_OWN:
         return "", 401  # the reader may be in the middle of something
-    address = url_for("sign_in.index", next=_page_url())
+    return _lead_to(url_for("sign_in.index", next=_page_url()))
+
+
+def _lead_to(address: str, code: int = 302) -> Response:
+    """Send the browser to another page, also from where htmx asked only for a part of one."""
     if "HX-Request" in request.headers or "HX-History-Restore-Request" in request.headers:
-        return "", 401, {"HX-Redirect": address}  # a 302 would be followed and the form swapped into the table
-    return redirect(address)
+        # A redirect would be followed, and the page found there swapped into the table.
+        return make_response("", 401, {"HX-Redirect": address})
+    return make_response(redirect(address, code))
 
 
 def safe_path(text: str | None) -> str | None:
@@ -142,15 +173,15 @@ def _find_visitor(session_id: str) -> Visitor | None:
     if person is None:
         return None
     if person.is_due and request.endpoint not in _ON_ITS_OWN:
-        g.session_in_use = person.id_hash
+        g.session_in_use = person
     return Visitor(session_id, person)
 
 
 def _note_use(response: Response) -> Response:
     """Keep the session from idling out. The request's own transaction is over by now, so nobody waits for it."""
-    if id_hash := g.pop("session_in_use", None):
+    if person := g.pop("session_in_use", None):
         db.session.rollback()
-        sessions.touch(id_hash)
+        sessions.touch(person, g.get("place"))
     return response
 
 

@@ -1,10 +1,12 @@
 """What the frame around every page shows: who is signed in, where, and where else they can go."""
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from flask import Flask, current_app, g, request, url_for
 
+from auditweb.accounts.permissions import Right, Role
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.web import gate
 from auditweb.web.actor_kinds import hue_of, initials
@@ -24,6 +26,27 @@ class Link(NamedTuple):
     icon: str
     url: str
     current: bool
+
+
+class SettingsPage(NamedTuple):
+    """A page of the sidebar, for those who have *right*; it is no use to those whom it is *hidden_from*."""
+
+    label: str
+    icon: str
+    endpoint: str
+    right: Right
+    hidden_from: frozenset[Role] = frozenset()
+
+
+NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
+    ("Organisation", ()),
+    ("Security", (SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),)),
+)
+
+
+def landing(place: Place) -> str:
+    """Return the page of an organisation where its person belongs first."""
+    return url_for("audit_log.index", org=place.slug)
 
 
 class Shell:
@@ -58,10 +81,23 @@ class Shell:
 
     @cached_property
     def nav(self) -> list[tuple[str, list[Link]]]:
-        if self._place is None or not self._place.may_read_log:
+        """The groups of the settings sidebar, with the pages that the person may open."""
+        if self._place is None:
             return []
-        address = url_for("audit_log.index", org=self._place.slug)
-        return [("Security", [Link("Audit log", "scroll-text", address, current=request.path.startswith(address))])]
+        groups = [(title, list(self._links(self._place, pages))) for title, pages in NAV]
+        return [(title, links) for title, links in groups if links]
+
+    @cached_property
+    def landing(self) -> str | None:
+        """Where the organisation's own page is, for this person: the log, or what of it is theirs."""
+        return landing(self._place) if self._place else None
+
+    def _links(self, place: Place, pages: Sequence["SettingsPage"]) -> Iterator[Link]:
+        for page in pages:
+            if place.may(page.right) and place.role not in page.hidden_from:
+                address = url_for(page.endpoint, org=place.slug)
+                current = request.path == address or request.path.startswith(address + "/")
+                yield Link(page.label, page.icon, address, current)
 
     @cached_property
     def _signed_in(self) -> SignedIn | None:

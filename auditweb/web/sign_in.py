@@ -85,7 +85,7 @@ def sign_in() -> ResponseReturnValue:
         return _onwards()
     log.info("sign_in_refused", known_address=outcome.known, ip=origin.ip)
     if isinstance(outcome, MustWait):
-        wait = f"Too many tries. Wait {_duration(outcome.seconds)}, then try again."
+        wait = f"Too many tries. Wait {duration(outcome.seconds)}, then try again."
         return _page(form, wait, status=429, retry_after=outcome.seconds)
     return _page(form, WRONG, status=401)
 
@@ -124,7 +124,8 @@ def _next() -> str | None:
     return gate.safe_path(request.args.get("next"))
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """Tell a time to wait, rounded up to whole minutes from one minute on."""
     if seconds < 60:
         return f"{seconds} seconds" if seconds > 1 else "a second"
     minutes = -(-seconds // 60)

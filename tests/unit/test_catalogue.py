@@ -12,6 +12,7 @@ from auditweb.catalogue import Action, Category
 SENTENCES = """
 organisation.created = Created the organisation [name: Northgate Imports]
 organisation.renamed = Renamed the organisation to [name: Northgate Imports]
+organisation.slug_changed = Moved the organisation’s pages to the address [slug: northgate]
 organisation.address_changed = Changed the registered address
 organisation.vat_number_changed = Changed the VAT number
 organisation.eori_number_changed = Changed the EORI number used for customs
@@ -23,7 +24,10 @@ organisation.plan_changed = Moved to the [plan: Business] plan
 organisation.plan_renewed = Renewed the [plan: Business] plan
 organisation.setting_changed = Changed the setting [setting: Weekly summary]
 organisation.two_factor_required = Made two-factor authentication compulsory for everyone
+organisation.two_factor_required_of_admins = Made two-factor authentication compulsory for owners and admins
+organisation.two_factor_deadline_changed = Changed the day from which two-factor authentication is compulsory
 organisation.two_factor_made_optional = Made two-factor authentication optional
+organisation.session_limits_changed = Changed how long people stay signed in
 organisation.integration_connected = Connected [integration: HMRC CDS declarations]
 organisation.integration_disconnected = Disconnected [integration: HMRC CDS declarations]
 support_access.allowed = Allowed support to open this organisation
@@ -34,17 +38,26 @@ api_key.rotated = Replaced the secret of the API key [target: Dealer feed]
 api_key.revoked = Revoked the API key [target: Dealer feed]
 organisation.document_retention_changed = Changed how long documents are kept
 organisation.log_retention_changed = Changed how long audit log entries are kept
+organisation.log_retention_shortened = Announced that audit log entries will be kept for a shorter time
+organisation.log_retention_shortening_cancelled = Called off keeping audit log entries for a shorter time
 organisation.log_purged = Removed audit log entries that were past their time
 organisation.person_erased = Erased the personal details of a former member
 organisation.ownership_transferred = Made [target: Maya Okafor] the owner of the organisation
+organisation.ownership_offered = Offered the ownership of the organisation to [target: Maya Okafor]
+organisation.ownership_accepted = Accepted the ownership of the organisation from [target: Maya Okafor]
+organisation.ownership_declined = Declined the ownership of the organisation, offered by [target: Maya Okafor]
+organisation.ownership_offer_withdrawn = Withdrew the offer of the ownership to [target: Maya Okafor]
 organisation.deletion_requested = Asked for the organisation to be deleted
 organisation.deletion_cancelled = Cancelled the deletion of the organisation
+organisation.switched_off = Switched the organisation off: nobody can open it
+organisation.switched_on = Switched the organisation on again
 
 member.invited = Invited [email: nadia@northgate.example] as [role: admin]
 invitation.resent = Sent the invitation to [email: nadia@northgate.example] again
 invitation.withdrawn = Withdrew the invitation to [email: nadia@northgate.example]
 invitation.expired = Closed the invitation to [email: nadia@northgate.example], which nobody had accepted
 member.joined = Accepted the invitation and joined as [role: admin]
+member.added = Added [target: Sofia Marques] as [role: admin]
 member.role_changed = Changed the role of [target: Sofia Marques] to [role: admin]
 member.role_raised = Raised the role of [target: Sofia Marques] to [role: admin]
 member.auditor_appointed = Gave [target: Sofia Marques] access to the audit log
@@ -65,10 +78,13 @@ sign_in.refused = Could not sign in as [email: nadia@northgate.example]: [reason
 sign_in.blocked = Paused sign-in as [email: nadia@northgate.example] after too many attempts
 sign_out.completed = Signed out
 session.all_ended = Signed [target: Nia Coleman] out on every device
+session.ended = Signed out one of their other devices
+session.others_ended = Signed out all their other devices
 session.expired = Signed [target: Nia Coleman] out after a time without activity
 password.changed = Changed their password
 password.reset_requested = Asked for a link to reset their password
 password.reset = Reset their password with a link sent by e-mail
+password.set = Set a new password for [target: Sofia Marques]
 sign_in.address_changed = Changed the e-mail address they sign in with
 two_factor.enrolled = Set up two-factor authentication
 two_factor.removed = Turned off their two-factor authentication
@@ -197,16 +213,22 @@ audit_log.share_revoked = Stopped sharing part of the audit log with [recipient:
 
 SENSITIVE = """
 organisation.two_factor_made_optional
+organisation.session_limits_changed
 organisation.integration_connected
 support_access.allowed
 api_key.created
 api_key.scope_changed
 api_key.rotated
 organisation.log_retention_changed
+organisation.log_retention_shortened
 organisation.log_purged
 organisation.person_erased
 organisation.ownership_transferred
+organisation.ownership_offered
+organisation.ownership_accepted
 organisation.deletion_requested
+organisation.switched_off
+member.added
 member.role_raised
 member.auditor_appointed
 two_factor.reset
@@ -214,6 +236,7 @@ sign_in.new_device_seen
 sign_in.new_place_seen
 sign_in.blocked
 password.reset
+password.set
 sign_in.address_changed
 two_factor.removed
 recovery_codes.used

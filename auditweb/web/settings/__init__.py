@@ -1,0 +1,1 @@
+"""The Settings area: one module for each page, below `/o/<org>/settings/`."""
