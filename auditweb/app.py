@@ -24,10 +24,11 @@ from auditweb.web import (
     security,
     shell,
     sign_in,
+    two_factor,
 )
 from auditweb.web.help import bp as help_pages
 
-BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (home.bp, sign_in.bp, two_factor.bp, profile.bp, help_pages, health.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

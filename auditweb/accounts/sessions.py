@@ -36,6 +36,10 @@ SEEN_EVERY = timedelta(minutes=1)
 _log = structlog.stdlib.get_logger(__name__)
 
 
+class SessionEndedError(Exception):
+    """The session that asks for something has been ended meanwhile, by another request of the same person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """An organisation that someone belongs to today, and as what; for *people_stamp* see `Organisation`."""
@@ -97,6 +101,12 @@ class SignedIn:
     def is_due(self) -> bool:
         """Whether it is time to write down that the session is in use."""
         return clock.now() - self.seen_at >= SEEN_EVERY
+
+    @property
+    def limits(self) -> tuple[timedelta, timedelta]:
+        """How long their sessions last without use, and at most."""
+        idle = min((place.idle_limit for place in self.places), default=IDLE_LIMIT)
+        return idle, min((place.absolute_limit for place in self.places), default=ABSOLUTE_LIMIT)
 
     def place(self, slug: str) -> Place | None:
         return next((place for place in self.places if place.slug == slug), None)
@@ -162,8 +172,7 @@ def find(session_id: str) -> SignedIn | None:
     places = tuple(_place(*row[_PLACE]) for row in rows if row[_PLACE.start] is not None)
     found = SignedIn(id_hash, *rows[0][:9], places, *rows[0][9:11])
     started_at = rows[0][11]
-    idle = min((place.idle_limit for place in places), default=IDLE_LIMIT)
-    absolute = min((place.absolute_limit for place in places), default=ABSOLUTE_LIMIT)
+    idle, absolute = found.limits
     return found if found.seen_at > now - idle and started_at > now - absolute else None
 
 
@@ -216,6 +225,28 @@ def end_all(person_id: int, *, but: str = "") -> int:
     others = delete(SignInSession).where(SignInSession.person_id == person_id, SignInSession.id_hash != but)
     gone = db.session.scalars(others.returning(SignInSession.awaits_code)).all()
     return sum(not awaits_code for awaits_code in gone)
+
+
+def end_waiting(session_id: str) -> bool:
+    """Delete a session that awaits a code; False if it is gone already, so that of two at once one goes on."""
+    waiting = delete(SignInSession).where(
+        SignInSession.id_hash == _hash(session_id), SignInSession.awaits_code.is_(True)
+    )
+    return db.session.scalar(waiting.returning(SignInSession.person_id)) is not None
+
+
+def continue_alone(person: SignedIn) -> str:
+    """
+    End all of someone's sessions but the one they are asking from; return the new id that it has from now on.
+
+    It is as old as it was. SessionEndedError if it has been ended meanwhile: of two such requests at once one goes on.
+    """
+    session_id = secrets.token_urlsafe(32)
+    renewed = update(SignInSession).where(SignInSession.id_hash == person.id_hash).values(id_hash=_hash(session_id))
+    if db.session.scalar(renewed.returning(SignInSession.person_id)) is None:
+        raise SessionEndedError
+    end_all(person.person_id, but=_hash(session_id))
+    return session_id
 
 
 def note_presence(org_id: int, person_id: int) -> None:

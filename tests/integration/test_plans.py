@@ -77,6 +77,8 @@ ADDRESSES: dict[str, list[str]] = {
     "/static/<path:filename>": [],
     "/": ["/"],
     "/sign-in": ["/sign-in"],
+    "/sign-in/code": ["/sign-in/code"],
+    "/two-factor/set-up": ["/two-factor/set-up"],
     "/profile": ["/profile"],
     "/help/audit-log": ["/help/audit-log"],
     "/healthz": ["/healthz"],
@@ -107,7 +109,13 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/audit-log/entries/<spelled>": [f"{LOG}/entries/{{id}}", f"{LOG}/entries/7ZZZZZZZZZZZZ"],
     "/o/<org>/settings/audit-log/entries/<spelled>.json": [f"{LOG}/entries/{{id}}.json"],
 }
-_LEAD_ELSEWHERE = {"/", "/sign-in", "/o/<org>/settings/audit-log/go", "/o/<org>/settings/audit-log/new"}
+_LEAD_ELSEWHERE = {
+    "/",
+    "/sign-in",
+    "/sign-in/code",
+    "/o/<org>/settings/audit-log/go",
+    "/o/<org>/settings/audit-log/new",
+}
 
 
 @dataclass
