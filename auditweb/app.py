@@ -19,6 +19,7 @@ from auditweb.web import (
     health,
     home,
     mailing,
+    password_reset,
     placing,
     profile,
     security,
@@ -28,7 +29,7 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 
-BLUEPRINTS = (home.bp, sign_in.bp, two_factor.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (home.bp, sign_in.bp, password_reset.bp, two_factor.bp, profile.bp, help_pages, health.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -45,7 +45,7 @@ def addresses(app: Flask, organisation: Place) -> list[tuple[str, set[str]]]:
         event = record(catalogue.SIGNED_OUT, org_id=organisation.id, actor=Actor(ActorType.MEMBER, "7", "Ada"))
         spelled = to_text(event.id)
         db.session.commit()
-    filled = {"org": organisation.slug, "spelled": spelled, "filename": "css/base.css"}
+    filled = {"org": organisation.slug, "spelled": spelled, "filename": "css/base.css", "token": "x" * 43}
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
         return [
@@ -153,6 +153,8 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/sign-in",
         "/sign-in/code",
         "/sign-out",
+        "/forgotten-password",
+        "/reset-password/<token>",
         "/two-factor/set-up",
         "/two-factor/set-up/begin",
         "/profile",
