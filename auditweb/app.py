@@ -28,8 +28,18 @@ from auditweb.web import (
     two_factor,
 )
 from auditweb.web.help import bp as help_pages
+from auditweb.web.settings import sign_in as sign_in_settings
 
-BLUEPRINTS = (home.bp, sign_in.bp, password_reset.bp, two_factor.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (
+    home.bp,
+    sign_in.bp,
+    password_reset.bp,
+    two_factor.bp,
+    profile.bp,
+    sign_in_settings.bp,
+    help_pages,
+    health.bp,
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -40,7 +40,15 @@ class SettingsPage(NamedTuple):
 
 NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
     ("Organisation", ()),
-    ("Security", (SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),)),
+    (
+        "Security",
+        (
+            SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),
+            SettingsPage(
+                "Sign-in", "fingerprint", "sign_in_settings.index", Right.READ_OWN_LOG, frozenset({Role.AUDITOR})
+            ),
+        ),
+    ),
 )
 
 

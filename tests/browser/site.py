@@ -12,6 +12,8 @@ PEOPLE = {
     "tom": "northgate",
     "noor": "northgate",
     "kenji": "osaka-bay",
+    "lena": "osaka-bay",
+    "rin": "osaka-bay",
 }
 
 

@@ -159,6 +159,11 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/two-factor/set-up/begin",
         "/profile",
         "/theme",
+        "/o/<org>/settings/sign-in/password",
+        "/o/<org>/settings/sign-in/two-factor/turn-off",
+        "/o/<org>/settings/sign-in/two-factor/recovery-codes",
+        "/o/<org>/settings/sign-in/devices/sign-out",
+        "/o/<org>/settings/sign-in/devices/sign-out-others",
     }
 
 
