@@ -102,7 +102,7 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
         yield from _against_auditlog(engine_name, folder, 2 * seconds)
     with ExitStack() as stack:
         files = {size: _sqlite_file(stack, folder, size) for size in sizes}
-        for engine_name in engines:
+        for engine_name in sorted(engines):  # PostgreSQL before SQLite, whose files it copies: they grow while measured
             logs = []
             for size in sizes:
                 made, entries, sealing = _filled(stack, engine_name, folder, size, files[size])
