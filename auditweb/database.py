@@ -60,16 +60,17 @@ def engine_options(url: str, *, statement_timeout: int = transactions.STATEMENT_
     return options | {"connect_args": {"options": settings}, "skip_autocommit_rollback": True}
 
 
-def install(engine: Engine, *, guarded: bool = True) -> None:
+def install(engine: Engine, *, guarded: bool = True, limited: bool = True) -> None:
     """
     Prepare every connection that *engine* opens from now on; call it once, before the first.
 
-    *guarded* is for the server: on SQLite its connections refuse all that could alter what is recorded, and end what
-    only reads and takes too long. PostgreSQL is told so by the options of the engine.
+    Both are for the server and about SQLite: *guarded* connections refuse all that could alter what is recorded,
+    *limited* ones end what only reads and takes too long. PostgreSQL is told so by its grants and by the options of
+    the engine.
     """
     event.listen(engine, "handle_error", _name_slowness)
     if engine.dialect.name == "sqlite":
-        sqlite.install(engine, guarded=guarded)
+        sqlite.install(engine, guarded=guarded, limited=limited)
     else:
         postgresql.install(engine)
 
@@ -77,7 +78,7 @@ def install(engine: Engine, *, guarded: bool = True) -> None:
 def operator_engine(url: str) -> Engine:
     """Return an engine without guard and without time limit: for migrations, purges and bulk loading."""
     engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
-    install(engine, guarded=False)
+    install(engine, guarded=False, limited=False)
     return engine
 
 
@@ -85,7 +86,7 @@ def operator_engine(url: str) -> Engine:
 def patient_engine(url: str) -> Iterator[Engine]:
     """Give an engine with the server's guard and without its time limit: for the sealer, and for examining."""
     engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
-    install(engine)
+    install(engine, limited=False)
     try:
         yield engine
     finally:
