@@ -159,6 +159,11 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
     ]
 
 
+def grants_script(role: str, *, schema: str = "public") -> str:
+    """Return `grants` as a script for psql: all of it, or nothing."""
+    return "\n".join(f"{statement};" for statement in ("BEGIN", *grants(role, schema=schema), "COMMIT"))
+
+
 def _uncut(url: URL, reason: str) -> UnusableError:
     return UnusableError(f"The database {url.render_as_string()} cannot be cut into partitions: {reason}.")
 

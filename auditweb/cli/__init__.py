@@ -1,4 +1,4 @@
-"""The command line: `auditweb serve | demo | upgrade | seal | doctor`."""
+"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor`."""
 
 import os
 import sys
@@ -102,6 +102,14 @@ def upgrade(partitions: int | None) -> None:
     else:
         database.upgrade(settings.database_url)
         click.echo("The database is up to date now.")
+
+
+@commands.command()
+@click.argument("role")
+@click.option("--schema", default="public", show_default=True, help="Where the tables are.")
+def grants(role: str, schema: str) -> None:
+    """Print what the owner of PostgreSQL's tables executes, for the server to run as ROLE: to read and add entries."""
+    click.echo(database.grants_script(role, schema=schema))
 
 
 @commands.command()
