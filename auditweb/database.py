@@ -38,7 +38,7 @@ class UnusableError(Exception):
     """The database cannot be reached, or not be read or changed; the text is one sentence without its password."""
 
 
-def normalise_url(url: str) -> URL:
+def normalise_url(url: str | URL) -> URL:
     """Return *url* with psycopg 3 as the driver of every PostgreSQL address; ValueError for other engines."""
     parsed = make_url(url)
     if parsed.drivername in {"postgres", "postgresql"}:
@@ -50,7 +50,7 @@ def normalise_url(url: str) -> URL:
     return parsed
 
 
-def engine_options(url: str, *, statement_timeout: int = transactions.STATEMENT_TIMEOUT) -> dict[str, Any]:
+def engine_options(url: str | URL, *, statement_timeout: int = transactions.STATEMENT_TIMEOUT) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` (SQLALCHEMY_ENGINE_OPTIONS) for *url*; 0 means no timeout."""
     options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": _read_json}
     options["hide_parameters"] = True  # errors end up in logs
@@ -75,7 +75,7 @@ def install(engine: Engine, *, guarded: bool = True, limited: bool = True) -> No
         postgresql.install(engine)
 
 
-def operator_engine(url: str) -> Engine:
+def operator_engine(url: str | URL) -> Engine:
     """Return an engine without guard and without time limit: for migrations, purges and bulk loading."""
     engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
     install(engine, guarded=False, limited=False)
@@ -89,6 +89,19 @@ def patient_engine(url: str) -> Iterator[Engine]:
     install(engine, limited=False)
     try:
         yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def used_once(url: str | URL) -> Iterator[Engine]:
+    """Give an operator's engine; what its driver reports within the block is raised as UnusableError."""
+    engine = operator_engine(url)
+    try:
+        yield engine
+    except sa.exc.DBAPIError as error:
+        reason = " ".join(str(error.orig).split()).rstrip(".?!")
+        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
     finally:
         engine.dispose()
 
@@ -108,7 +121,7 @@ def upgrade(url: str, *, partitions: int = 0) -> None:
     if on_sqlite and Path(path).parent.is_dir():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with _used_once(url) as engine, engine.begin() as connection:
+    with used_once(url) as engine, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         if partitions and sa.inspect(connection).get_table_names():
@@ -125,7 +138,7 @@ def is_current(url: str) -> bool:
         if not Path(parsed.database or "").absolute().parent.is_dir():
             raise UnusableError(f"The database {parsed.render_as_string()} cannot be used: there is no such folder.")
         return False  # connecting would create the file
-    with _used_once(url) as engine, transactions.reading(), engine.connect() as connection:
+    with used_once(url) as engine, transactions.reading(), engine.connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
         return set(applied) == set(ScriptDirectory.from_config(_alembic()).get_heads())
 
@@ -166,18 +179,6 @@ def grants_script(role: str, *, schema: str = "public") -> str:
 
 def _uncut(url: URL, reason: str) -> UnusableError:
     return UnusableError(f"The database {url.render_as_string()} cannot be cut into partitions: {reason}.")
-
-
-@contextmanager
-def _used_once(url: str) -> Iterator[Engine]:
-    engine = operator_engine(url)
-    try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        reason = " ".join(str(error.orig).split()).rstrip(".?!")
-        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
-    finally:
-        engine.dispose()
 
 
 def _json(value: object) -> str:

@@ -1,16 +1,17 @@
-"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor`."""
+"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor | backup`."""
 
 import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from auditweb import clock, database, demo
+from auditweb import backups, clock, database, demo
 from auditweb.app import create_app
-from auditweb.cli import ledger
+from auditweb.cli import copies, ledger
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
 from auditweb.partitions import MOST as MOST_PARTITIONS
@@ -30,7 +31,7 @@ def main() -> None:
     except database.UnusableError as error:
         click.echo(f"auditweb: AUDITWEB_DATABASE_URL: {error}", err=True)
         sys.exit(_MENDABLE)
-    except (ConfigError, ListenError, demo.DemoError) as error:
+    except (ConfigError, ListenError, demo.DemoError, backups.BackupError) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
 
@@ -126,6 +127,13 @@ def doctor(repair: bool) -> None:
     """Say whether counts, search index and entries agree, and the database is safe. Exit code 1 if not."""
     if not ledger.examine(_current(_settings()), repair=repair):
         sys.exit(_ILL)
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write a backup of the whole database to the new FILE, while the server goes on."""
+    copies.back_up(_settings(), file)
 
 
 def _current(settings: Settings) -> Settings:
