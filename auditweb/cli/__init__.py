@@ -1,4 +1,4 @@
-"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor | backup`."""
+"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor | backup | copy`."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from auditweb import backups, clock, database, demo
+from auditweb import backups, clock, copying, database, demo
 from auditweb.app import create_app
 from auditweb.cli import copies, ledger
 from auditweb.cli.server import ListenError, check_port, run
@@ -31,7 +31,7 @@ def main() -> None:
     except database.UnusableError as error:
         click.echo(f"auditweb: AUDITWEB_DATABASE_URL: {error}", err=True)
         sys.exit(_MENDABLE)
-    except (ConfigError, ListenError, demo.DemoError, backups.BackupError) as error:
+    except (ConfigError, ListenError, demo.DemoError, backups.BackupError, copying.CopyError) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
 
@@ -134,6 +134,14 @@ def doctor(repair: bool) -> None:
 def backup(file: Path) -> None:
     """Write a backup of the whole database to the new FILE, while the server goes on."""
     copies.back_up(_settings(), file)
+
+
+@commands.command()
+@click.argument("target")
+def copy(target: str) -> None:
+    """Copy everything from SQLite to TARGET, the address of a PostgreSQL database without any data."""
+    if not copies.copy(_current(_settings()), target):
+        sys.exit(_ILL)
 
 
 def _current(settings: Settings) -> Settings:

@@ -1,4 +1,4 @@
-"""`auditweb backup`: the whole database, into a file."""
+"""`auditweb backup` and `auditweb copy`: the whole database, into a file or into another database."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-from auditweb import backups
+from auditweb import backups, copying, database
+from auditweb.cli import ledger
 from auditweb.config import Settings
+from auditweb.ledger.doctor import Doctor
 
 
 def back_up(settings: Settings, path: Path) -> None:
@@ -18,6 +20,25 @@ def back_up(settings: Settings, path: Path) -> None:
     with _bar("Backing up", has_eta=False) as show:
         size = backups.back_up(settings.database_url, path, show)
     click.echo(f"The backup {path} is whole: {size:,} bytes.")
+
+
+def copy(settings: Settings, target: str) -> bool:
+    """Copy everything into the PostgreSQL database *target*, and return whether its ledgers are sound."""
+    _heed_sigterm()
+    copying.prepare(settings.database_url, target)
+    if copying.is_served(settings.database_url):
+        click.echo(
+            "A server is at work on this database: what is recorded from now on will not be in the copy. "
+            "For the real move stop it first.",
+            err=True,
+        )
+    with _bar("Copying") as show:
+        rows = copying.copy(settings.database_url, target, show)
+    click.echo(f"Copied {rows:,} rows; each table of the copy has as many as here.")
+    with database.patient_engine(target) as engine:
+        doctor = Doctor(engine)
+        problems = [ledger.examine_one(doctor, org_id) for org_id in doctor.organisations()]
+    return not any(problems)
 
 
 @contextmanager
