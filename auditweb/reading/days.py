@@ -24,6 +24,11 @@ def place(zone: str) -> str:
     return zone.rpartition("/")[2].replace("_", " ")
 
 
+def day_of(moment: datetime, zone: str) -> date:
+    """Return the day that clocks in *zone* show at *moment*."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
 def start_of(day: date, zone: str) -> datetime:
     """Return the first moment in *zone* that a clock there shows *day* or, where the day was left out, a later one."""
     first, second = _midnights(day, zone)

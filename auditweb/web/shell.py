@@ -39,7 +39,10 @@ class SettingsPage(NamedTuple):
 
 
 NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
-    ("Organisation", ()),
+    (
+        "Organisation",
+        (SettingsPage("General", "building-2", "general.index", Right.MANAGE_SETTINGS),),
+    ),
     ("Security", (SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),)),
 )
 
