@@ -65,6 +65,12 @@ def spelled(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def period(months: int) -> str:
+    """Tell a number of months in words: "1 year", "18 months", "10 years"."""
+    number, unit = (months, "month") if months % 12 else (months // 12, "year")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
 def _midnights(day: date, zone: str) -> tuple[datetime, datetime]:
     """
     Return both readings of midnight, in UTC.

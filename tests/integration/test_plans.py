@@ -83,6 +83,11 @@ ADDRESSES: dict[str, list[str]] = {
     "/help/audit-log": ["/help/audit-log"],
     "/healthz": ["/healthz"],
     "/o/<org>/settings/general": [f"{SETTINGS}/general"],
+    "/o/<org>/settings/data": [f"{SETTINGS}/data"],
+    "/o/<org>/settings/data/shorter": [f"{SETTINGS}/data/shorter?months=12"],
+    "/o/<org>/settings/data/transfer": [f"{SETTINGS}/data/transfer"],
+    "/o/<org>/settings/data/delete": [f"{SETTINGS}/data/delete"],
+    "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/settings/audit-log": [
         LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else LOG
         for wanted in ["", *FILTERS]

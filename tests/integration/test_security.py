@@ -156,6 +156,15 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/profile",
         "/theme",
         f"{settings}/general",
+        f"{settings}/data",
+        f"{settings}/data/shorter",
+        f"{settings}/data/shorter/call-off",
+        f"{settings}/data/transfer",
+        f"{settings}/data/transfer/withdraw",
+        f"{settings}/data/delete",
+        f"{settings}/data/delete/call-off",
+        f"{settings}/ownership/accept",
+        f"{settings}/ownership/decline",
     }
 
 
