@@ -13,8 +13,9 @@ from auditweb.config import ROOT, Settings
 from auditweb.extensions import csrf, db, migrate
 from auditweb.web import assets, audit_log, errors, gate, health, home, mailing, profile, security, shell, sign_in
 from auditweb.web.help import bp as help_pages
+from auditweb.web.settings import data, deletion, general, ownership
 
-BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp, general.bp, data.bp, ownership.bp, deletion.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -38,7 +38,8 @@ BEHIND = 20  # more entries, of the first organisation, that wait for the sealer
 RARE = 400  # of so many entries one is of a kind that is looked for
 NOW = clock.now()
 MODES_OF = {"sqlite": list(MODES)[:1], "postgresql": list(MODES), "partitioned": list(MODES)[:2]}  # see `database`
-LOG = "/o/northgate/settings/audit-log"
+SETTINGS = "/o/northgate/settings"
+LOG = f"{SETTINGS}/audit-log"
 
 # What no index answers alone, so that more is looked at than shown.
 MIXED = "category=team&actor=member:m7&action=member.joined&outcome=failure"
@@ -81,6 +82,12 @@ ADDRESSES: dict[str, list[str]] = {
     "/profile": ["/profile"],
     "/help/audit-log": ["/help/audit-log"],
     "/healthz": ["/healthz"],
+    "/o/<org>/settings/general": [f"{SETTINGS}/general"],
+    "/o/<org>/settings/data": [f"{SETTINGS}/data"],
+    "/o/<org>/settings/data/shorter": [f"{SETTINGS}/data/shorter?months=12"],
+    "/o/<org>/settings/data/transfer": [f"{SETTINGS}/data/transfer"],
+    "/o/<org>/settings/data/delete": [f"{SETTINGS}/data/delete"],
+    "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/settings/audit-log": [
         LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else LOG
         for wanted in ["", *FILTERS]

@@ -149,7 +149,23 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     """A new one is added here together with thought about who may use it."""
     changing = {rule.rule for rule in app.url_map.iter_rules() if set(rule.methods or ()) - SAFE}
 
-    assert changing == {"/sign-in", "/sign-out", "/profile", "/theme"}
+    settings = "/o/<org>/settings"
+    assert changing == {
+        "/sign-in",
+        "/sign-out",
+        "/profile",
+        "/theme",
+        f"{settings}/general",
+        f"{settings}/data",
+        f"{settings}/data/shorter",
+        f"{settings}/data/shorter/call-off",
+        f"{settings}/data/transfer",
+        f"{settings}/data/transfer/withdraw",
+        f"{settings}/data/delete",
+        f"{settings}/data/delete/call-off",
+        f"{settings}/ownership/accept",
+        f"{settings}/ownership/decline",
+    }
 
 
 # Headers
