@@ -34,6 +34,7 @@ ICONS = (
     "clock",
     "contact",
     "copy",
+    "database",
     "download",
     "factory",
     "file-text",

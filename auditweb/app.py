@@ -28,6 +28,7 @@ from auditweb.web import (
     two_factor,
 )
 from auditweb.web.help import bp as help_pages
+from auditweb.web.settings import data, deletion, general, ownership
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -36,9 +37,13 @@ BLUEPRINTS = (
     password_reset.bp,
     two_factor.bp,
     profile.bp,
-    sign_in_settings.bp,
     help_pages,
     health.bp,
+    general.bp,
+    data.bp,
+    ownership.bp,
+    deletion.bp,
+    sign_in_settings.bp,
 )
 
 

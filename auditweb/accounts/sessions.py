@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Insert, and_, bindparam, delete, exists, select, update
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 from auditweb import clock
+from auditweb.accounts.offers import is_offered
 from auditweb.accounts.permissions import Right, Role, TwoFactorRule, may
 from auditweb.database import TooSlow
 from auditweb.extensions import db
@@ -55,6 +57,10 @@ class Place:
     idle_limit: timedelta = IDLE_LIMIT
     absolute_limit: timedelta = ABSOLUTE_LIMIT
     deletion_due_at: datetime | None = None
+    retention_months: int | None = None
+    shorter_months: int | None = None
+    shorter_from: datetime | None = None
+    is_offered: bool = False  # its ownership, to this person
 
     @property
     def may_read_log(self) -> bool:
@@ -144,6 +150,19 @@ def start(person_id: int, origin: Origin, *, awaits_code: bool = False) -> str:
     return session_id
 
 
+def renew(id_hash: str) -> str:
+    """
+    Give a session another id, and return that for the cookie: the old one opens nothing any more.
+
+    The session is as old as it was. SessionEndedError if it has been ended meanwhile.
+    """
+    session_id = secrets.token_urlsafe(32)
+    renewed = update(SignInSession).where(SignInSession.id_hash == id_hash).values(id_hash=_hash(session_id))
+    if db.session.scalar(renewed.returning(SignInSession.person_id)) is None:
+        raise SessionEndedError
+    return session_id
+
+
 def awaiting_code(session_id: str) -> int | None:
     """Return the id of the person whose password was right in this session, and whose code is still to come."""
     waiting = select(SignInSession.person_id).where(
@@ -187,11 +206,11 @@ def _place(
     rule_from: datetime | None,
     idle_minutes: int,
     session_hours: int,
-    deletion_due_at: datetime | None,
+    *rest: Any,
 ) -> Place:
     limits = timedelta(minutes=idle_minutes), timedelta(hours=session_hours)
     rules = TwoFactorRule(rule), rule_from
-    return Place(org_id, slug, name, zone, people_stamp, Role(role), *rules, *limits, deletion_due_at)
+    return Place(org_id, slug, name, zone, people_stamp, Role(role), *rules, *limits, *rest)
 
 
 def touch(person: SignedIn, place: Place | None) -> None:
@@ -239,12 +258,9 @@ def continue_alone(person: SignedIn) -> str:
     """
     End all of someone's sessions but the one they are asking from; return the new id that it has from now on.
 
-    It is as old as it was. SessionEndedError if it has been ended meanwhile: of two such requests at once one goes on.
+    SessionEndedError if it has been ended meanwhile: of two such requests at once one goes on.
     """
-    session_id = secrets.token_urlsafe(32)
-    renewed = update(SignInSession).where(SignInSession.id_hash == person.id_hash).values(id_hash=_hash(session_id))
-    if db.session.scalar(renewed.returning(SignInSession.person_id)) is None:
-        raise SessionEndedError
+    session_id = renew(person.id_hash)
     end_all(person.person_id, but=_hash(session_id))
     return session_id
 
@@ -271,7 +287,7 @@ def _hash(session_id: str) -> str:
 # Columns of tables, not of entities: this runs at every request, and the ORM's rows cost twice as much.
 _session, _person = SignInSession.__table__.c, Person.__table__.c
 _membership, _organisation, _factor = Membership.__table__.c, Organisation.__table__.c, TwoFactor.__table__.c
-_PLACE = slice(12, 23)  # the columns about an organisation; those before are about the person
+_PLACE = slice(12, 27)  # the columns about an organisation; those before are about the person
 _FIND = (
     select(
         _person.id,
@@ -297,6 +313,10 @@ _FIND = (
         _organisation.idle_minutes,
         _organisation.session_hours,
         _organisation.deletion_due_at,
+        _organisation.retention_months,
+        _organisation.shorter_months,
+        _organisation.shorter_from,
+        is_offered(_organisation.id, _person.id),
     )
     .select_from(SignInSession.__table__)
     .join(Person.__table__, _person.id == _session.person_id)

@@ -146,7 +146,8 @@ def _moved(person: SignedIn, org_slug: str) -> Response | None:
         return None
     address = url_for(str(request.endpoint), **{**(request.view_args or {}), "org": place.slug})
     query = request.query_string.decode()
-    return _lead_to(f"{address}?{query}" if query else address, 308)
+    # Also where htmx asked for a part of a page: it gets the same part there.
+    return make_response(redirect(f"{address}?{query}" if query else address, 308))
 
 
 def last_place(person: SignedIn) -> Place | None:
@@ -167,12 +168,12 @@ def _sign_in_anew(_error: sessions.SessionEndedError) -> ResponseReturnValue:
     return to_sign_in()
 
 
-def _lead_to(address: str, code: int = 302) -> Response:
+def _lead_to(address: str) -> Response:
     """Send the browser to another page, also from where htmx asked only for a part of one."""
     if "HX-Request" in request.headers or "HX-History-Restore-Request" in request.headers:
         # A redirect would be followed, and the page found there swapped into the table.
         return make_response("", 401, {"HX-Redirect": address})
-    return make_response(redirect(address, code))
+    return make_response(redirect(address))
 
 
 def safe_path(text: str | None) -> str | None:

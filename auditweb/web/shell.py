@@ -10,6 +10,7 @@ from auditweb.accounts.permissions import Right, Role
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.web import gate
 from auditweb.web.actor_kinds import hue_of, initials
+from auditweb.web.banners import Banner, banners
 
 THEMES = ("system", "light", "dark")
 
@@ -39,7 +40,13 @@ class SettingsPage(NamedTuple):
 
 
 NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
-    ("Organisation", ()),
+    (
+        "Organisation",
+        (
+            SettingsPage("General", "building-2", "general.index", Right.MANAGE_SETTINGS),
+            SettingsPage("Data management", "database", "data.index", Right.MANAGE_SETTINGS),
+        ),
+    ),
     (
         "Security",
         (
@@ -94,6 +101,11 @@ class Shell:
             return []
         groups = [(title, list(self._links(self._place, pages))) for title, pages in NAV]
         return [(title, links) for title, links in groups if links]
+
+    @cached_property
+    def banners(self) -> list[Banner]:
+        """What is about to happen to the organisation."""
+        return banners(self._place) if self._place else []
 
     @cached_property
     def landing(self) -> str | None:

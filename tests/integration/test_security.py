@@ -149,6 +149,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     """A new one is added here together with thought about who may use it."""
     changing = {rule.rule for rule in app.url_map.iter_rules() if set(rule.methods or ()) - SAFE}
 
+    settings = "/o/<org>/settings"
     assert changing == {
         "/sign-in",
         "/sign-in/code",
@@ -159,11 +160,21 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/two-factor/set-up/begin",
         "/profile",
         "/theme",
-        "/o/<org>/settings/sign-in/password",
-        "/o/<org>/settings/sign-in/two-factor/turn-off",
-        "/o/<org>/settings/sign-in/two-factor/recovery-codes",
-        "/o/<org>/settings/sign-in/devices/sign-out",
-        "/o/<org>/settings/sign-in/devices/sign-out-others",
+        f"{settings}/general",
+        f"{settings}/data",
+        f"{settings}/data/shorter",
+        f"{settings}/data/shorter/call-off",
+        f"{settings}/data/transfer",
+        f"{settings}/data/transfer/withdraw",
+        f"{settings}/data/delete",
+        f"{settings}/data/delete/call-off",
+        f"{settings}/ownership/accept",
+        f"{settings}/ownership/decline",
+        f"{settings}/sign-in/password",
+        f"{settings}/sign-in/two-factor/turn-off",
+        f"{settings}/sign-in/two-factor/recovery-codes",
+        f"{settings}/sign-in/devices/sign-out",
+        f"{settings}/sign-in/devices/sign-out-others",
     }
 
 
