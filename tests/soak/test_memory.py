@@ -16,6 +16,7 @@ from auditweb.app import create_app
 from auditweb.bulk import record_many
 from auditweb.config import Settings
 from auditweb.extensions import db
+from auditweb.ledger.sealer import Sealer
 from auditweb.parties import Actor, ActorType, Target
 from tests.databases import Database
 from tests.ledgers import NOON, a_bid, server_engine
@@ -73,6 +74,7 @@ def _fill(fresh: Database, folder: Path) -> str:
     with server_engine(fresh.url) as engine, Session(engine) as session:
         record_many((_event(number) for number in range(ENTRIES)), org_id=place.id, session=session)
         session.commit()
+        Sealer(engine).run()  # while thousands wait, pages far back have no number, and the way to one is refused
     cookie = open_session(app, app.test_client(), ines).cookie() or ""
     with app.app_context():
         db.engine.dispose()

@@ -27,6 +27,23 @@ NEVER_SEEN = {
     "organisation.person_erased",
     "member.auditor_dismissed",
     "member.left",
+    # Stories that the demo does not tell: of settings that its organisations never touched, and of operators.
+    "organisation.slug_changed",
+    "organisation.two_factor_required_of_admins",
+    "organisation.two_factor_deadline_changed",
+    "organisation.session_limits_changed",
+    "organisation.log_retention_shortened",
+    "organisation.log_retention_shortening_cancelled",
+    "organisation.ownership_offered",
+    "organisation.ownership_accepted",
+    "organisation.ownership_declined",
+    "organisation.ownership_offer_withdrawn",
+    "organisation.switched_off",
+    "organisation.switched_on",
+    "member.added",
+    "session.ended",
+    "session.others_ended",
+    "password.set",
 }
 
 
