@@ -43,6 +43,7 @@ ICONS = (
     "list-filter",
     "lock",
     "log-out",
+    "mail",
     "menu",
     "monitor",
     "moon",
@@ -55,6 +56,7 @@ ICONS = (
     "sun-moon",
     "triangle-alert",
     "user",
+    "user-plus",
     "users",
     "x",
 )

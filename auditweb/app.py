@@ -13,8 +13,10 @@ from auditweb.config import ROOT, Settings
 from auditweb.extensions import csrf, db, migrate
 from auditweb.web import assets, audit_log, errors, gate, health, home, mailing, profile, security, shell, sign_in
 from auditweb.web.help import bp as help_pages
+from auditweb.web.invitations import bp as invitations
+from auditweb.web.settings import team
 
-BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp, invitations)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -42,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
+    app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
 
     with app.app_context():
         database.install(db.engine)

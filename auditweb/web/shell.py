@@ -39,7 +39,7 @@ class SettingsPage(NamedTuple):
 
 
 NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
-    ("Organisation", ()),
+    ("Organisation", (SettingsPage("Team", "users", "team.index", Right.MANAGE_TEAM),)),
     ("Security", (SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),)),
 )
 

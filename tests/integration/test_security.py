@@ -16,6 +16,7 @@ from auditweb.parties import Actor, ActorType
 from auditweb.recorder import record
 from auditweb.web.assets import asset_url
 from tests.readers import PASSWORD, Place, Reader, Someone, add_organisation, add_person, check, join, open_session
+from tests.teams import invite, links
 
 PUBLIC = "https://audit.example.org"
 POLICY = (
@@ -39,13 +40,21 @@ def owner(app: Flask, organisation: Place, somebody: Someone) -> Reader:
 
 
 @pytest.fixture
-def addresses(app: Flask, organisation: Place) -> list[tuple[str, set[str]]]:
+def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str, set[str]]]:
     """Every rule of the app as an address that exists, with its methods."""
+    (link,) = links(invite(owner, organisation, "nadia@northgate.example"))
     with app.app_context():
         event = record(catalogue.SIGNED_OUT, org_id=organisation.id, actor=Actor(ActorType.MEMBER, "7", "Ada"))
         spelled = to_text(event.id)
         db.session.commit()
-    filled = {"org": organisation.slug, "spelled": spelled, "filename": "css/base.css"}
+    filled = {
+        "org": organisation.slug,
+        "spelled": spelled,
+        "filename": "css/base.css",
+        "token": link.rpartition("/")[2],
+        "person_id": owner.someone.id if owner.someone else 0,
+        "invitation_id": 1,
+    }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
         return [
@@ -149,7 +158,26 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     """A new one is added here together with thought about who may use it."""
     changing = {rule.rule for rule in app.url_map.iter_rules() if set(rule.methods or ()) - SAFE}
 
-    assert changing == {"/sign-in", "/sign-out", "/profile", "/theme"}
+    team = "/o/<org>/settings/team"
+    member, invitation = (
+        f"{team}/members/<int(max=2147483647):person_id>",
+        f"{team}/invitations/<int(max=2147483647):invitation_id>",
+    )
+    assert changing == {
+        "/sign-in",
+        "/sign-out",
+        "/profile",
+        "/theme",
+        "/invitations/<token>",
+        "/invitations/<token>/sign-out",
+        f"{team}/invite",
+        f"{team}/leave",
+        f"{invitation}/resend",
+        f"{invitation}/withdraw",
+        f"{member}/role",
+        f"{member}/two-factor",
+        f"{member}/remove",
+    }
 
 
 # Headers
