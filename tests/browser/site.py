@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.browser.world import PASSWORD
 
 LOG = "/o/northgate/settings/audit-log"
+TEAM = "/o/northgate/settings/team"
 PEOPLE = {
     "maya": "northgate",
     "ines": "northgate",
@@ -12,6 +13,7 @@ PEOPLE = {
     "tom": "northgate",
     "noor": "northgate",
     "kenji": "osaka-bay",
+    "vera": "workshop",
 }
 
 
