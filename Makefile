@@ -32,12 +32,12 @@ soak: ## run the long rounds at full length
 
 bench: ## measure against the floor of a hand-written route
 	@.ci/system
-	@.ci/install dev
+	@.ci/install bench
 	$(BIN)/python -m tests.bench
 
 bench-full: ## the same at ten million entries: some hours
 	@.ci/system
-	@.ci/install dev
+	@.ci/install bench
 	$(BIN)/python -m tests.bench --entries 1000000 --entries 10000000 --output build/bench-full.jsonl
 
 assets: ## build static/vendor/ from the npm packages

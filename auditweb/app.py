@@ -11,12 +11,42 @@ from auditweb import database, demo, logs
 from auditweb.accounts import passwords
 from auditweb.config import ROOT, Settings
 from auditweb.extensions import csrf, db, migrate
-from auditweb.web import assets, audit_log, errors, gate, health, home, mailing, profile, security, shell, sign_in
+from auditweb.web import (
+    assets,
+    audit_log,
+    errors,
+    gate,
+    health,
+    home,
+    mailing,
+    password_reset,
+    placing,
+    profile,
+    security,
+    shell,
+    sign_in,
+    two_factor,
+)
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import team
+from auditweb.web.settings import data, deletion, general, ownership, team
+from auditweb.web.settings import sign_in as sign_in_settings
 
-BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp, invitations)
+BLUEPRINTS = (
+    home.bp,
+    sign_in.bp,
+    password_reset.bp,
+    two_factor.bp,
+    invitations,
+    profile.bp,
+    help_pages,
+    health.bp,
+    general.bp,
+    data.bp,
+    ownership.bp,
+    deletion.bp,
+    sign_in_settings.bp,
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(database.MIGRATIONS))
     csrf.init_app(app)
     mailing.init_app(app, settings)
+    placing.init_app(app, settings)
     for part in (assets, gate, shell, errors):
         part.init_app(app)
     for blueprint in BLUEPRINTS:

@@ -197,7 +197,7 @@ SESSION_ENDED = Action("session.ended", _C, "Signed out one of their other devic
 OTHER_SESSIONS_ENDED = Action("session.others_ended", _C, "Signed out all their other devices", details=("devices",))
 SESSION_EXPIRED = Action("session.expired", _C, "Signed {target} out after a time without activity")
 PASSWORD_CHANGED = Action("password.changed", _C, "Changed their password")
-PASSWORD_RESET_REQUESTED = Action("password.reset_requested", _C, "Asked for a link to reset their password")
+PASSWORD_RESET_REQUESTED = Action("password.reset_requested", _C, "Asked for a link to reset the password of {target}")
 PASSWORD_RESET = Action("password.reset", _C, "Reset their password with a link sent by e-mail", sensitive=True)
 PASSWORD_SET = Action("password.set", _C, "Set a new password for {target}", sensitive=True)
 SIGN_IN_ADDRESS_CHANGED = Action(

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from sqlalchemy.exc import ArgumentError
 
 from auditweb import database, mail
+from auditweb.places import Places
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent  # wheel : checkout
@@ -49,6 +50,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     smtp_url: str | None = Field(default=None, repr=False)
     mail_from: str | None = None
+    places_file: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -138,6 +140,13 @@ class Settings(BaseModel):
     def _is_a_sender(cls, value: str | None) -> str | None:
         if value is not None and not mail.is_address(value):
             raise ValueError("must be an e-mail address, such as auditweb@example.org")
+        return value
+
+    @field_validator("places_file")
+    @classmethod
+    def _is_a_file_of_places(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            Places.open(value)
         return value
 
     @field_validator("host")

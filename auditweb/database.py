@@ -38,7 +38,7 @@ class UnusableError(Exception):
     """The database cannot be reached, or not be read or changed; the text is one sentence without its password."""
 
 
-def normalise_url(url: str) -> URL:
+def normalise_url(url: str | URL) -> URL:
     """Return *url* with psycopg 3 as the driver of every PostgreSQL address; ValueError for other engines."""
     parsed = make_url(url)
     if parsed.drivername in {"postgres", "postgresql"}:
@@ -50,7 +50,7 @@ def normalise_url(url: str) -> URL:
     return parsed
 
 
-def engine_options(url: str, *, statement_timeout: int = transactions.STATEMENT_TIMEOUT) -> dict[str, Any]:
+def engine_options(url: str | URL, *, statement_timeout: int = transactions.STATEMENT_TIMEOUT) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` (SQLALCHEMY_ENGINE_OPTIONS) for *url*; 0 means no timeout."""
     options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": _read_json}
     options["hide_parameters"] = True  # errors end up in logs
@@ -60,24 +60,25 @@ def engine_options(url: str, *, statement_timeout: int = transactions.STATEMENT_
     return options | {"connect_args": {"options": settings}, "skip_autocommit_rollback": True}
 
 
-def install(engine: Engine, *, guarded: bool = True) -> None:
+def install(engine: Engine, *, guarded: bool = True, limited: bool = True) -> None:
     """
     Prepare every connection that *engine* opens from now on; call it once, before the first.
 
-    *guarded* is for the server: on SQLite its connections refuse all that could alter what is recorded, and end what
-    only reads and takes too long. PostgreSQL is told so by the options of the engine.
+    Both are for the server and about SQLite: *guarded* connections refuse all that could alter what is recorded,
+    *limited* ones end what only reads and takes too long. PostgreSQL is told so by its grants and by the options of
+    the engine.
     """
     event.listen(engine, "handle_error", _name_slowness)
     if engine.dialect.name == "sqlite":
-        sqlite.install(engine, guarded=guarded)
+        sqlite.install(engine, guarded=guarded, limited=limited)
     else:
         postgresql.install(engine)
 
 
-def operator_engine(url: str) -> Engine:
+def operator_engine(url: str | URL) -> Engine:
     """Return an engine without guard and without time limit: for migrations, purges and bulk loading."""
     engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
-    install(engine, guarded=False)
+    install(engine, guarded=False, limited=False)
     return engine
 
 
@@ -85,9 +86,22 @@ def operator_engine(url: str) -> Engine:
 def patient_engine(url: str) -> Iterator[Engine]:
     """Give an engine with the server's guard and without its time limit: for the sealer, and for examining."""
     engine = sa.create_engine(normalise_url(url), **engine_options(url, statement_timeout=0))
-    install(engine)
+    install(engine, limited=False)
     try:
         yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def used_once(url: str | URL) -> Iterator[Engine]:
+    """Give an operator's engine; what its driver reports within the block is raised as UnusableError."""
+    engine = operator_engine(url)
+    try:
+        yield engine
+    except sa.exc.DBAPIError as error:
+        reason = " ".join(str(error.orig).split()).rstrip(".?!")
+        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
     finally:
         engine.dispose()
 
@@ -107,7 +121,7 @@ def upgrade(url: str, *, partitions: int = 0) -> None:
     if on_sqlite and Path(path).parent.is_dir():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with _used_once(url) as engine, engine.begin() as connection:
+    with used_once(url) as engine, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         if partitions and sa.inspect(connection).get_table_names():
@@ -124,7 +138,7 @@ def is_current(url: str) -> bool:
         if not Path(parsed.database or "").absolute().parent.is_dir():
             raise UnusableError(f"The database {parsed.render_as_string()} cannot be used: there is no such folder.")
         return False  # connecting would create the file
-    with _used_once(url) as engine, transactions.reading(), engine.connect() as connection:
+    with used_once(url) as engine, transactions.reading(), engine.connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
         return set(applied) == set(ScriptDirectory.from_config(_alembic()).get_heads())
 
@@ -158,20 +172,13 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
     ]
 
 
+def grants_script(role: str, *, schema: str = "public") -> str:
+    """Return `grants` as a script for psql: all of it, or nothing."""
+    return "\n".join(f"{statement};" for statement in ("BEGIN", *grants(role, schema=schema), "COMMIT"))
+
+
 def _uncut(url: URL, reason: str) -> UnusableError:
     return UnusableError(f"The database {url.render_as_string()} cannot be cut into partitions: {reason}.")
-
-
-@contextmanager
-def _used_once(url: str) -> Iterator[Engine]:
-    engine = operator_engine(url)
-    try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        reason = " ".join(str(error.orig).split()).rstrip(".?!")
-        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
-    finally:
-        engine.dispose()
 
 
 def _json(value: object) -> str:

@@ -27,12 +27,12 @@ _SETTINGS = (
 )
 
 
-def install(engine: Engine, *, guarded: bool) -> None:
+def install(engine: Engine, *, guarded: bool, limited: bool) -> None:
     """Prepare every connection that *engine* opens; see `database.install`."""
     event.listen(engine, "connect", partial(_prepare, guarded))
     event.listen(engine, "begin", _begin)
     event.listen(engine, "checkin", _end)
-    if guarded:
+    if limited:
         event.listen(engine, "connect", _watch)
         event.listen(engine, "before_cursor_execute", _start_watch)
 

@@ -34,7 +34,11 @@ class ActorProfile:
 
 
 class Viewer(Protocol):
-    """Someone looking at one organisation's log. Times are shown in *zone*, an IANA name such as Asia/Tokyo."""
+    """
+    Someone looking at one organisation's log. Times are shown in *zone*, an IANA name such as Asia/Tokyo.
+
+    The organisation keeps entries for *retention_months*, None being for good.
+    """
 
     @property
     def org_id(self) -> int: ...
@@ -44,6 +48,8 @@ class Viewer(Protocol):
     def org_name(self) -> str: ...
     @property
     def org_zone(self) -> str: ...
+    @property
+    def retention_months(self) -> int | None: ...
     @property
     def name(self) -> str: ...
     @property

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,12 +86,7 @@ class Run:
     def end(self) -> None:
         """Stop the PostgreSQL server if this run started one, and leave nothing behind."""
         home = (self.folder / "postgresql").resolve()
-        pid_file = home / "data" / "postmaster.pid"
-        if pid_file.exists():
-            pid = int(pid_file.read_text().split()[0])
-            os.kill(pid, signal.SIGQUIT)
-            _wait_until(lambda: not pid_file.exists() or not Path(f"/proc/{pid}").exists(), 10)
-        else:
+        if not _stop_postgresql(home):
             for template in self.folder.glob("p*-template"):
                 drop_postgresql(self, template.read_text())
         shutil.rmtree(home, ignore_errors=True)
@@ -159,12 +154,34 @@ def _given_server() -> str | None:
 
 
 def _started_server(run: Run) -> str:
-    """Start PostgreSQL without any network, reached by a socket in its folder; return the owner's address."""
-    binaries = _postgresql_binaries()
+    """Start the server of a run; return the owner's address."""
     durable = (run.folder / _DURABLE).exists()
-    in_memory = not durable and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOMY
-    home = Path(tempfile.mkdtemp(prefix="auditweb-", dir=_MEMORY if in_memory else None))
+    home = _roomy_folder(in_memory=not durable)
     (run.folder / "postgresql").symlink_to(home)
+    start_postgresql(home, {} if durable else _FAST)
+    url = URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(home)})
+    with closing(psycopg.connect(_conninfo(url), autocommit=True)) as connection:
+        connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB")
+        connection.execute(f"CREATE ROLE {SERVER} LOGIN")
+        connection.execute(f"GRANT {SERVER} TO {OWNER}")  # who drops a database may then end what is connected to it
+    return _text(url.set(username=OWNER))
+
+
+@contextmanager
+def own_postgresql() -> Iterator[Path]:
+    """Give the folder in which a server that a test has for itself answers its superuser, `postgres`."""
+    home = _roomy_folder(in_memory=True)
+    try:
+        start_postgresql(home, {})
+        yield home
+    finally:
+        _stop_postgresql(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def start_postgresql(home: Path, settings: Mapping[str, str]) -> None:
+    """Start PostgreSQL in the folder *home* without any network: it is reached by a socket there."""
+    binaries = _postgresql_binaries()
     as_other: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         user = _unprivileged_user()
@@ -173,17 +190,28 @@ def _started_server(run: Run) -> str:
     data = str(home / "data")
     initdb = [str(binaries / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     _call([*as_other, *initdb, "--locale=C.UTF-8"], home)
-    settings = ({} if durable else _FAST) | _SETTINGS | {"unix_socket_directories": home}
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    options = " ".join(
+        f"-c {name}={value}" for name, value in {**settings, **_SETTINGS, "unix_socket_directories": home}.items()
+    )
     _call(
         [*as_other, str(binaries / "pg_ctl"), "-D", data, "-l", str(home / "log"), "-w", "-o", options, "start"], home
     )
-    url = URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(home)})
-    with closing(psycopg.connect(_conninfo(url), autocommit=True)) as connection:
-        connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB")
-        connection.execute(f"CREATE ROLE {SERVER} LOGIN")
-        connection.execute(f"GRANT {SERVER} TO {OWNER}")  # who drops a database may then end what is connected to it
-    return _text(url.set(username=OWNER))
+
+
+def _roomy_folder(*, in_memory: bool) -> Path:
+    fits = in_memory and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOMY
+    return Path(tempfile.mkdtemp(prefix="auditweb-", dir=_MEMORY if fits else None))
+
+
+def _stop_postgresql(home: Path) -> bool:
+    """Stop the server in *home*, and tell whether there was one."""
+    pid_file = home / "data" / "postmaster.pid"
+    if not pid_file.exists():
+        return False
+    pid = int(pid_file.read_text().split()[0])
+    os.kill(pid, signal.SIGQUIT)
+    _wait_until(lambda: not pid_file.exists() or not Path(f"/proc/{pid}").exists(), 10)
+    return True
 
 
 def _postgresql_binaries() -> Path:

@@ -1,6 +1,7 @@
 """What the tests of the ledger share: connections as the server has them, somebody who acts, recording processes."""
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -67,6 +68,14 @@ def in_processes(work: Callable[..., None], arguments: list[tuple[Any, ...]]) ->
         process.join(240)
         process.kill()
     return [process.exitcode for process in processes]
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something has *happened*, which it does soon."""
+    give_up_at = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
 
 
 def record_same_moment(url: str, name: str, entries: int, at_once: int, start: int | None = None) -> None:

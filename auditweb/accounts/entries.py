@@ -37,10 +37,15 @@ def record_in_each_organisation(
     target: Target | None = None,
     facts: Mapping[str, str] = _NO_FACTS,
     outcome: Outcome = Outcome.SUCCESS,
-) -> None:
-    """Record one entry in every organisation where a person is an active member, all at the same moment."""
+) -> int:
+    """
+    Record one entry in every organisation where a person is an active member, all at the same moment.
+
+    Returns in how many.
+    """
     now = clock.now()
-    for org_id in organisations_of(person_id):
+    concerned = organisations_of(person_id)
+    for org_id in concerned:
         record(
             action,
             org_id=org_id,
@@ -51,6 +56,7 @@ def record_in_each_organisation(
             occurred_at=now,
             origin=origin,
         )
+    return len(concerned)
 
 
 def organisations_of(person_id: int) -> Sequence[int]:

@@ -18,6 +18,9 @@ SHORTEST: Final = 12
 LONGEST: Final = 1024
 PRODUCT: Final = ("importops", "auditweb")
 
+HINT = (
+    f"At least {SHORTEST} characters. Several words that do not belong together are easy to remember and hard to guess."
+)
 SHORT = f"Use at least {SHORTEST} characters."
 LONG = f"Use at most {LONGEST:,} characters."
 COMMON = "This is one of the passwords that are tried first. Take several words that do not belong together."

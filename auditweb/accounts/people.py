@@ -96,6 +96,17 @@ def lock_organisation(org_id: int) -> Organisation:
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
+def lock_person(person_id: int, *, shared: bool = False) -> Person:
+    """
+    Return the person as they are until this transaction is over.
+
+    Whoever opens a session locks them together with others who do (*shared*), and whoever changes how they sign in
+    locks them alone: so no session that the change ends is opened behind its back.
+    """
+    locked = select(Person).where(Person.id == person_id).with_for_update(read=shared)
+    return db.session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
 def find_person(email: str) -> Person | None:
     return db.session.scalar(select(Person).where(Person.email == normalise_email(email)))
 

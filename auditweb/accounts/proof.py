@@ -30,7 +30,7 @@ class Proof:
 
 def prove(person_id: int, password: str, code: str = "") -> Proof:
     """
-    Check someone's password and, if they have a second factor, a code of it, which is used up.
+    Check someone's password and, if they have a second factor, a code of it or a recovery code, which is used up.
 
     Commits, so that a try counts whatever becomes of the request, and no lock is held while argon2 works: call it
     before the transaction that needs it.
@@ -43,7 +43,7 @@ def prove(person_id: int, password: str, code: str = "") -> Proof:
         return Proof(seconds=verdict.seconds)
     if not passwords.verify(hashed, password):
         return Proof(wrong=frozenset({"password"}))  # the code is not used up by a wrong password
-    if two_factor.is_enrolled(person_id) and not two_factor.take_code(person_id, code):
+    if two_factor.is_enrolled(person_id) and not two_factor.take_any_code(person_id, code):
         db.session.rollback()
         return Proof(wrong=frozenset({"code"}))
     rate_limits.forget(limit.key)

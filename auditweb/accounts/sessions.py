@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Insert, and_, bindparam, delete, exists, select, update
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 from auditweb import clock
+from auditweb.accounts.offers import is_offered
 from auditweb.accounts.permissions import Right, Role, TwoFactorRule, may
 from auditweb.database import TooSlow
 from auditweb.extensions import db
@@ -36,6 +38,10 @@ SEEN_EVERY = timedelta(minutes=1)
 _log = structlog.stdlib.get_logger(__name__)
 
 
+class SessionEndedError(Exception):
+    """The session that asks for something has been ended meanwhile, by another request of the same person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """An organisation that someone belongs to today, and as what; for *people_stamp* see `Organisation`."""
@@ -51,6 +57,10 @@ class Place:
     idle_limit: timedelta = IDLE_LIMIT
     absolute_limit: timedelta = ABSOLUTE_LIMIT
     deletion_due_at: datetime | None = None
+    retention_months: int | None = None
+    shorter_months: int | None = None
+    shorter_from: datetime | None = None
+    is_offered: bool = False  # its ownership, to this person
 
     @property
     def may_read_log(self) -> bool:
@@ -98,6 +108,12 @@ class SignedIn:
         """Whether it is time to write down that the session is in use."""
         return clock.now() - self.seen_at >= SEEN_EVERY
 
+    @property
+    def limits(self) -> tuple[timedelta, timedelta]:
+        """How long their sessions last without use, and at most."""
+        idle = min((place.idle_limit for place in self.places), default=IDLE_LIMIT)
+        return idle, min((place.absolute_limit for place in self.places), default=ABSOLUTE_LIMIT)
+
     def place(self, slug: str) -> Place | None:
         return next((place for place in self.places if place.slug == slug), None)
 
@@ -134,6 +150,19 @@ def start(person_id: int, origin: Origin, *, awaits_code: bool = False) -> str:
     return session_id
 
 
+def renew(id_hash: str) -> str:
+    """
+    Give a session another id, and return that for the cookie: the old one opens nothing any more.
+
+    The session is as old as it was. SessionEndedError if it has been ended meanwhile.
+    """
+    session_id = secrets.token_urlsafe(32)
+    renewed = update(SignInSession).where(SignInSession.id_hash == id_hash).values(id_hash=_hash(session_id))
+    if db.session.scalar(renewed.returning(SignInSession.person_id)) is None:
+        raise SessionEndedError
+    return session_id
+
+
 def awaiting_code(session_id: str) -> int | None:
     """Return the id of the person whose password was right in this session, and whose code is still to come."""
     waiting = select(SignInSession.person_id).where(
@@ -162,8 +191,7 @@ def find(session_id: str) -> SignedIn | None:
     places = tuple(_place(*row[_PLACE]) for row in rows if row[_PLACE.start] is not None)
     found = SignedIn(id_hash, *rows[0][:9], places, *rows[0][9:11])
     started_at = rows[0][11]
-    idle = min((place.idle_limit for place in places), default=IDLE_LIMIT)
-    absolute = min((place.absolute_limit for place in places), default=ABSOLUTE_LIMIT)
+    idle, absolute = found.limits
     return found if found.seen_at > now - idle and started_at > now - absolute else None
 
 
@@ -178,11 +206,11 @@ def _place(
     rule_from: datetime | None,
     idle_minutes: int,
     session_hours: int,
-    deletion_due_at: datetime | None,
+    *rest: Any,
 ) -> Place:
     limits = timedelta(minutes=idle_minutes), timedelta(hours=session_hours)
     rules = TwoFactorRule(rule), rule_from
-    return Place(org_id, slug, name, zone, people_stamp, Role(role), *rules, *limits, deletion_due_at)
+    return Place(org_id, slug, name, zone, people_stamp, Role(role), *rules, *limits, *rest)
 
 
 def touch(person: SignedIn, place: Place | None) -> None:
@@ -218,6 +246,25 @@ def end_all(person_id: int, *, but: str = "") -> int:
     return sum(not awaits_code for awaits_code in gone)
 
 
+def end_waiting(session_id: str) -> bool:
+    """Delete a session that awaits a code; False if it is gone already, so that of two at once one goes on."""
+    waiting = delete(SignInSession).where(
+        SignInSession.id_hash == _hash(session_id), SignInSession.awaits_code.is_(True)
+    )
+    return db.session.scalar(waiting.returning(SignInSession.person_id)) is not None
+
+
+def continue_alone(person: SignedIn) -> str:
+    """
+    End all of someone's sessions but the one they are asking from; return the new id that it has from now on.
+
+    SessionEndedError if it has been ended meanwhile: of two such requests at once one goes on.
+    """
+    session_id = renew(person.id_hash)
+    end_all(person.person_id, but=_hash(session_id))
+    return session_id
+
+
 def note_presence(org_id: int, person_id: int) -> None:
     """Write down that someone is in an organisation now."""
     db.session.execute(_seen(org_id, person_id, clock.now()))
@@ -240,7 +287,7 @@ def _hash(session_id: str) -> str:
 # Columns of tables, not of entities: this runs at every request, and the ORM's rows cost twice as much.
 _session, _person = SignInSession.__table__.c, Person.__table__.c
 _membership, _organisation, _factor = Membership.__table__.c, Organisation.__table__.c, TwoFactor.__table__.c
-_PLACE = slice(12, 23)  # the columns about an organisation; those before are about the person
+_PLACE = slice(12, 27)  # the columns about an organisation; those before are about the person
 _FIND = (
     select(
         _person.id,
@@ -266,6 +313,10 @@ _FIND = (
         _organisation.idle_minutes,
         _organisation.session_hours,
         _organisation.deletion_due_at,
+        _organisation.retention_months,
+        _organisation.shorter_months,
+        _organisation.shorter_from,
+        is_offered(_organisation.id, _person.id),
     )
     .select_from(SignInSession.__table__)
     .join(Person.__table__, _person.id == _session.person_id)

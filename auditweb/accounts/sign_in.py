@@ -1,15 +1,16 @@
-"""Signing in and out: the checks, the waiting, and the entries that tell of them."""
+"""
+Signing in and out: the checks, the waiting, and the entries that tell of them.
 
-import hashlib
-import hmac
-import ipaddress
+Of someone with a second factor, the password opens only the page that asks for a code; `second_step` takes it there.
+"""
+
 from dataclasses import dataclass
 
 from sqlalchemy import Row, select, update
 
-from auditweb.accounts import passwords, rate_limits, sessions
+from auditweb.accounts import passwords, rate_limits, sessions, two_factor
 from auditweb.accounts.entries import as_actor, as_target, organisations_of, record_in_each_organisation
-from auditweb.accounts.people import normalise_email
+from auditweb.accounts.people import lock_person, normalise_email
 from auditweb.accounts.rate_limits import Limit, Verdict
 from auditweb.catalogue import SIGN_IN_REFUSED, SIGNED_IN, SIGNED_OUT
 from auditweb.extensions import db
@@ -32,6 +33,13 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeWanted:
+    """The password is right, and the person has a second factor: *session_id* is that of the session that awaits it."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Not the right address and password, whichever of the two was wrong. *known*: the address is somebody's."""
 
@@ -46,17 +54,19 @@ class MustWait:
     known: bool
 
 
-def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accepted | Refused | MustWait:
+def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accepted | CodeWanted | Refused | MustWait:
     """
     Check an address and its password, record the outcome and, if they are right, open a session.
+
+    Nothing is recorded yet where a code is still wanted.
 
     Makes transactions of its own: a refused try is kept whatever becomes of the request, and no lock is held while
     argon2 works. A known and an unknown address cost the same statements, commits and one hash. *secret* keys the
     counters, so that what was typed cannot be read from them.
     """
     email = normalise_email(email)
-    account = Limit(f"account:{_keyed(email, secret)}", FREE_TRIES_OF_AN_ACCOUNT)
-    address = Limit(f"address:{_network(origin.ip)}", FREE_TRIES_FROM_AN_ADDRESS)
+    account = limit_of_account(email, secret)
+    address = Limit(f"address:{rate_limits.network(origin.ip)}", FREE_TRIES_FROM_AN_ADDRESS)
     verdict = rate_limits.count(address)
     if not verdict.refused:  # who may not try at all must not use up the tries of somebody's account
         verdict = rate_limits.count(account)
@@ -68,6 +78,8 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     db.session.commit()
 
     right = passwords.verify(person.password_hash if person else None, password)
+    if right and person is not None:  # but is it still the password, after all that time?
+        right = lock_person(person.id, shared=True).password_hash == person.password_hash
     if person is None or not person.active or not right:
         reason = "wrong password" if person is None or person.active else "the account is switched off"
         _record_refusal(person, reason, Outcome.FAILURE, account, verdict, origin)
@@ -79,10 +91,20 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     rate_limits.give_back(address.key)
     if fresh_hash:
         db.session.execute(update(Person).where(Person.id == person.id).values(password_hash=fresh_hash))
+    if two_factor.is_enrolled(person.id):
+        waiting_id = sessions.start(person.id, origin, awaits_code=True)
+        db.session.commit()
+        return CodeWanted(waiting_id)
     session_id = sessions.start(person.id, origin)
-    record_in_each_organisation(SIGNED_IN, person.id, actor=as_actor(person.id, person.name), origin=origin)
+    actor, facts = as_actor(person.id, person.name), {"method": "password"}
+    record_in_each_organisation(SIGNED_IN, person.id, actor=actor, facts=facts, origin=origin)
     db.session.commit()
     return Accepted(session_id)
+
+
+def limit_of_account(email: str, secret: str) -> Limit:
+    """Return how often the password of an address may be tried."""
+    return Limit(f"account:{rate_limits.keyed(email, secret)}", FREE_TRIES_OF_AN_ACCOUNT)
 
 
 def sign_out(person: sessions.SignedIn, *, origin: Origin) -> None:
@@ -108,27 +130,17 @@ def _record_refusal(
         organisations_of(0)
         rate_limits.rewrite(account.key)
         return
+    record_refusal(person.id, person.name, person.email, reason, outcome, origin)
+
+
+def record_refusal(person_id: int, name: str, email: str, reason: str, outcome: Outcome, origin: Origin) -> None:
+    """Record that somebody could not sign in as this person; who tried is not known."""
     record_in_each_organisation(
         SIGN_IN_REFUSED,
-        person.id,
+        person_id,
         actor=UNKNOWN_PERSON,
-        target=as_target(person.id, person.name),
-        facts={"email": person.email, "reason": reason},
+        target=as_target(person_id, name),
+        facts={"email": email, "reason": reason},
         outcome=outcome,
         origin=origin,
     )
-
-
-def _keyed(email: str, secret: str) -> str:
-    return hmac.new(secret.encode(), email.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-
-
-def _network(ip: str | None) -> str:
-    """Return the address to count by: of IPv6 the half that a provider gives to one customer."""
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

@@ -13,6 +13,7 @@ from typing import Final
 
 import pyotp
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from auditweb import clock
@@ -34,14 +35,21 @@ def is_enrolled(person_id: int) -> bool:
     return db.session.scalar(enrolled) is not None
 
 
-def pending_secret(person_id: int) -> str:
-    """Return the secret (base32) for an app to be set up with, made at the first call, the same until it is in use."""
-    found = db.session.get(TwoFactor, person_id)
-    if found is None:
-        found = TwoFactor(person_id=person_id, secret=pyotp.random_base32(), last_step=0)
-        db.session.add(found)
-        db.session.flush()
-    return found.secret
+def begin(person_id: int) -> None:
+    """Make a new secret for an app to be set up with; nothing happens if one is in use."""
+    fresh = {"secret": pyotp.random_base32(), "last_step": 0}
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    db.session.execute(
+        insert(TwoFactor)
+        .values(person_id=person_id, **fresh)
+        .on_conflict_do_update(index_elements=["person_id"], set_=fresh, where=TwoFactor.enrolled_at.is_(None))
+    )
+
+
+def pending_secret(person_id: int) -> str | None:
+    """Return the secret (base32) that an app is being set up with, or None if that has not begun, or is done."""
+    pending = select(TwoFactor.secret).where(TwoFactor.person_id == person_id, TwoFactor.enrolled_at.is_(None))
+    return db.session.scalar(pending)
 
 
 def address_for_apps(secret: str, email: str) -> str:
@@ -66,6 +74,11 @@ def take_recovery_code(person_id: int, code: str) -> bool:
     """Tell whether *code* is an unused recovery code of the person; it is used up by this."""
     used = delete(RecoveryCode).where(RecoveryCode.person_id == person_id, RecoveryCode.code_hash == _hash(code))
     return _changed(used.returning(RecoveryCode.person_id))
+
+
+def take_any_code(person_id: int, code: str) -> bool:
+    """Tell whether *code* is good, be it of the app or a recovery code; it is used up by this."""
+    return take_code(person_id, code) or take_recovery_code(person_id, code)
 
 
 def new_recovery_codes(person_id: int) -> Sequence[str]:

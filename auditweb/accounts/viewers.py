@@ -33,6 +33,10 @@ class MemberViewer:
         return self.place.zone
 
     @property
+    def retention_months(self) -> int | None:
+        return self.place.retention_months
+
+    @property
     def name(self) -> str:
         return self.person.name
 

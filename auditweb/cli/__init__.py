@@ -1,16 +1,17 @@
-"""The command line: `auditweb serve | demo | upgrade | seal | doctor`."""
+"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor | backup | copy`."""
 
 import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from auditweb import clock, database, demo
+from auditweb import backups, clock, copying, database, demo
 from auditweb.app import create_app
-from auditweb.cli import ledger
+from auditweb.cli import copies, ledger
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
 from auditweb.partitions import MOST as MOST_PARTITIONS
@@ -30,7 +31,7 @@ def main() -> None:
     except database.UnusableError as error:
         click.echo(f"auditweb: AUDITWEB_DATABASE_URL: {error}", err=True)
         sys.exit(_MENDABLE)
-    except (ConfigError, ListenError, demo.DemoError) as error:
+    except (ConfigError, ListenError, demo.DemoError, backups.BackupError, copying.CopyError) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
 
@@ -105,6 +106,14 @@ def upgrade(partitions: int | None) -> None:
 
 
 @commands.command()
+@click.argument("role")
+@click.option("--schema", default="public", show_default=True, help="Where the tables are.")
+def grants(role: str, schema: str) -> None:
+    """Print what the owner of PostgreSQL's tables executes, for the server to run as ROLE: to read and add entries."""
+    click.echo(database.grants_script(role, schema=schema))
+
+
+@commands.command()
 @click.option("--watch", is_flag=True, help="Go on with what is recorded from now on, until stopped.")
 def seal(watch: bool) -> None:
     """Give the entries that wait their place in the order, count and index them. `serve` does so by itself."""
@@ -117,6 +126,21 @@ def seal(watch: bool) -> None:
 def doctor(repair: bool) -> None:
     """Say whether counts, search index and entries agree, and the database is safe. Exit code 1 if not."""
     if not ledger.examine(_current(_settings()), repair=repair):
+        sys.exit(_ILL)
+
+
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write a backup of the whole database to the new FILE, while the server goes on."""
+    copies.back_up(_settings(), file)
+
+
+@commands.command()
+@click.argument("target")
+def copy(target: str) -> None:
+    """Copy everything from SQLite to TARGET, the address of a PostgreSQL database without any data."""
+    if not copies.copy(_current(_settings()), target):
         sys.exit(_ILL)
 
 

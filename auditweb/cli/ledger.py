@@ -48,14 +48,26 @@ def examine(settings: Settings, *, repair: bool) -> bool:
         click.echo(f"Sealing: {_entries(waiting)} behind." if waiting else "Sealing: nothing waits.")
         sound = True
         for org_id in doctor.organisations():
-            problems = _examine(doctor, org_id)
+            problems = examine_one(doctor, org_id)
             if problems and repair:
                 _mend(doctor, sealer, org_id)
-                problems = _examine(doctor, org_id)
+                problems = examine_one(doctor, org_id)
             sound = sound and not problems
         if not sound and not repair:
             click.echo("To make counts and search index anew, run: auditweb doctor --repair")
         return sound and not dangers
+
+
+def examine_one(doctor: Doctor, org_id: int) -> list[str]:
+    """Compare the ledger of one organisation with its entries, and say what was found."""
+    sealed = doctor.count_sealed(org_id)
+    with click.progressbar(length=STEPS * sealed, label=f"Examining organisation {org_id}") as bar:
+        problems = doctor.examine(org_id, bar.update)
+    for problem in problems:
+        click.echo(f"Organisation {org_id}: {problem}")
+    if not problems:
+        click.echo(f"Organisation {org_id}: counts and search index agree with {_entries(sealed)} sealed.")
+    return problems
 
 
 def _mend(doctor: Doctor, sealer: Sealer, org_id: int) -> None:
@@ -67,18 +79,6 @@ def _mend(doctor: Doctor, sealer: Sealer, org_id: int) -> None:
     except UnderRepairError:
         raise click.ClickException("Another repair is at work on this database. Wait for it to end.") from None
     _seal(sealer, threading.Event())
-
-
-def _examine(doctor: Doctor, org_id: int) -> list[str]:
-    """Compare the ledger of one organisation with its entries, and say what was found."""
-    sealed = doctor.count_sealed(org_id)
-    with click.progressbar(length=STEPS * sealed, label=f"Examining organisation {org_id}") as bar:
-        problems = doctor.examine(org_id, bar.update)
-    for problem in problems:
-        click.echo(f"Organisation {org_id}: {problem}")
-    if not problems:
-        click.echo(f"Organisation {org_id}: counts and search index agree with {_entries(sealed)} sealed.")
-    return problems
 
 
 def _seal(sealer: Sealer, stopping: threading.Event) -> int:

@@ -35,7 +35,7 @@ def _on_postgresql(connection: Connection) -> Iterator[str]:
     if connection.scalar(sa.text(may)):
         yield (
             "this role may change and delete entries, were it not for the triggers. Let the server run as another one "
-            "(docs/running.md, PostgreSQL)."
+            "(docs/operate.md, PostgreSQL)."
         )
 
 

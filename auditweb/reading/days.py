@@ -24,6 +24,11 @@ def place(zone: str) -> str:
     return zone.rpartition("/")[2].replace("_", " ")
 
 
+def day_of(moment: datetime, zone: str) -> date:
+    """Return the day that clocks in *zone* show at *moment*."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
 def start_of(day: date, zone: str) -> datetime:
     """Return the first moment in *zone* that a clock there shows *day* or, where the day was left out, a later one."""
     first, second = _midnights(day, zone)
@@ -58,6 +63,12 @@ def span(first: date | None, final: date | None) -> str:
 def spelled(day: date) -> str:
     """Tell a day in words: "31 March 2026"."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def period(months: int) -> str:
+    """Tell a number of months in words: "1 year", "18 months", "10 years"."""
+    number, unit = (months, "month") if months % 12 else (months // 12, "year")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def _midnights(day: date, zone: str) -> tuple[datetime, datetime]:

@@ -126,6 +126,7 @@ def context(
         "numbers": numbers,
         "days": Presenter(told, profiles, base=base, sprite=sprite, words=wanted.words).days(page.rows),
         "zone_place": days.place(viewer.zone),
+        "kept": f"for {days.period(viewer.retention_months)}" if viewer.retention_months else "for good",
         "controls": controls,
         "lasting": absolute(base + controls.lasting),
     }

@@ -25,6 +25,7 @@ from auditweb.recorder import MAX_USER_AGENT
 
 _LOCAL_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # visible ASCII without the backslash, which browsers read as a slash
 _PUNCTUATION = "/:@!$&'()*+,;=-._~%"
+_WAITING = "awaits_code"
 _ON_ITS_OWN = {"audit_log.new"}  # what a page asks again and again by itself: that is no use of a session
 
 
@@ -57,6 +58,7 @@ def init_app(app: Flask) -> None:
     login_manager.session_protection = None  # people change networks; the session table has its own limits
     login_manager.user_loader(_find_visitor)
     login_manager.unauthorized_handler(to_sign_in)
+    app.register_error_handler(sessions.SessionEndedError, _sign_in_anew)
     app.extensions["auditweb.viewer"] = find_viewer
     app.after_request(_note_use)
 
@@ -68,11 +70,37 @@ def signed_in() -> SignedIn | None:
 
 def let_in(session_id: str) -> None:
     """Give the browser a new cookie for a session just opened; nothing planted in the old one survives."""
-    session.clear()
+    forget()
     person = sessions.find(session_id)
     if person is None:
         raise RuntimeError("a session just opened is not there")
     login_user(Visitor(session_id, person))
+
+
+def keep_in(session_id: str) -> None:
+    """Give the browser a new cookie for the session it has, whose id has changed."""
+    organisation = session.get("organisation")
+    let_in(session_id)
+    if organisation:
+        session["organisation"] = organisation
+
+
+def let_wait(session_id: str) -> None:
+    """Give the browser a cookie that opens nothing but the page that asks for a code."""
+    forget()
+    session[_WAITING] = session_id
+
+
+def waiting() -> str | None:
+    """Return the id of the session that awaits a code from this browser."""
+    found = session.get(_WAITING)
+    return found if isinstance(found, str) else None
+
+
+def forget() -> None:
+    """Empty the cookie. Forms on a page shown after it need a token of their own."""
+    session.clear()
+    g.pop("csrf_token", None)  # where Flask-WTF keeps it for the length of a request
 
 
 def require_person() -> SignedIn:
@@ -118,7 +146,8 @@ def _moved(person: SignedIn, org_slug: str) -> Response | None:
         return None
     address = url_for(str(request.endpoint), **{**(request.view_args or {}), "org": place.slug})
     query = request.query_string.decode()
-    return _lead_to(f"{address}?{query}" if query else address, 308)
+    # Also where htmx asked for a part of a page: it gets the same part there.
+    return make_response(redirect(f"{address}?{query}" if query else address, 308))
 
 
 def last_place(person: SignedIn) -> Place | None:
@@ -133,12 +162,18 @@ def to_sign_in() -> ResponseReturnValue:
     return _lead_to(url_for("sign_in.index", next=_page_url()))
 
 
-def _lead_to(address: str, code: int = 302) -> Response:
+def _sign_in_anew(_error: sessions.SessionEndedError) -> ResponseReturnValue:
+    db.session.rollback()
+    forget()
+    return to_sign_in()
+
+
+def _lead_to(address: str) -> Response:
     """Send the browser to another page, also from where htmx asked only for a part of one."""
     if "HX-Request" in request.headers or "HX-History-Restore-Request" in request.headers:
         # A redirect would be followed, and the page found there swapped into the table.
         return make_response("", 401, {"HX-Redirect": address})
-    return make_response(redirect(address, code))
+    return make_response(redirect(address))
 
 
 def safe_path(text: str | None) -> str | None:

@@ -10,6 +10,7 @@ from auditweb.accounts.permissions import Right, Role
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.web import gate
 from auditweb.web.actor_kinds import hue_of, initials
+from auditweb.web.banners import Banner, banners
 
 THEMES = ("system", "light", "dark")
 
@@ -39,8 +40,23 @@ class SettingsPage(NamedTuple):
 
 
 NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
-    ("Organisation", (SettingsPage("Team", "users", "team.index", Right.MANAGE_TEAM),)),
-    ("Security", (SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),)),
+    (
+        "Organisation",
+        (
+            SettingsPage("General", "building-2", "general.index", Right.MANAGE_SETTINGS),
+            SettingsPage("Team", "users", "team.index", Right.MANAGE_TEAM),
+            SettingsPage("Data management", "database", "data.index", Right.MANAGE_SETTINGS),
+        ),
+    ),
+    (
+        "Security",
+        (
+            SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),
+            SettingsPage(
+                "Sign-in", "fingerprint", "sign_in_settings.index", Right.READ_OWN_LOG, frozenset({Role.AUDITOR})
+            ),
+        ),
+    ),
 )
 
 
@@ -86,6 +102,11 @@ class Shell:
             return []
         groups = [(title, list(self._links(self._place, pages))) for title, pages in NAV]
         return [(title, links) for title, links in groups if links]
+
+    @cached_property
+    def banners(self) -> list[Banner]:
+        """What is about to happen to the organisation."""
+        return banners(self._place) if self._place else []
 
     @cached_property
     def landing(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Signing in and out: the password, and the code of someone who has a second factor."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,25 +9,32 @@ from flask import (
     Flask,
     Response,
     current_app,
+    flash,
     make_response,
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField
+from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 
+from auditweb.accounts import password_rules, second_step, sessions
 from auditweb.accounts import sign_in as rules
-from auditweb.accounts.sign_in import Accepted, MustWait
+from auditweb.accounts.second_step import Expired
+from auditweb.accounts.sign_in import Accepted, CodeWanted, MustWait
 from auditweb.web import gate
 
 LONGEST_EMAIL = 254
-LONGEST_PASSWORD = 1024
+LONGEST_PASSWORD = password_rules.LONGEST
+LONGEST_CODE = 40
 WRONG = "That e-mail address and password do not go together."
+WRONG_CODE = "This code is not right, or was used already. Wait for the next one."
+WRONG_RECOVERY_CODE = "This is none of your recovery codes, or it was used already."
+EXPIRED = "The time for the code is over. Sign in again."
+TOO_MANY = "Too many wrong codes. Sign in again with your password."
 
 _OFFERS, _PASSWORD = "auditweb.demo_sign_ins", "auditweb.demo_password"
 
@@ -62,6 +69,13 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
     )
 
 
+class CodeForm(FlaskForm):  # type: ignore[misc]
+    code = StringField(
+        "Authentication code",
+        validators=[InputRequired("Enter the code."), Length(max=LONGEST_CODE, message="This is too long.")],
+    )
+
+
 @bp.get("/sign-in")
 def index() -> ResponseReturnValue:
     """Ask for e-mail address and password; whoever is signed in already goes on."""
@@ -78,16 +92,52 @@ def sign_in() -> ResponseReturnValue:
     outcome = rules.sign_in(
         form.email.data, form.password.data, origin=origin, secret=str(current_app.config["SECRET_KEY"])
     )
-    if isinstance(outcome, Accepted):
+    if isinstance(outcome, Accepted | CodeWanted):
         if already := gate.signed_in():
             rules.sign_out(already, origin=origin)
+        if isinstance(outcome, CodeWanted):
+            gate.let_wait(outcome.session_id)
+            return redirect(url_for("sign_in.code", next=next_page()), 303)
         gate.let_in(outcome.session_id)
         return _onwards()
     log.info("sign_in_refused", known_address=outcome.known, ip=origin.ip)
     if isinstance(outcome, MustWait):
-        wait = f"Too many tries. Wait {duration(outcome.seconds)}, then try again."
-        return _page(form, wait, status=429, retry_after=outcome.seconds)
+        return _page(form, too_many_tries(outcome), status=429, retry_after=outcome.seconds)
     return _page(form, WRONG, status=401)
+
+
+@bp.get("/sign-in/code")
+def code() -> ResponseReturnValue:
+    """Ask someone whose password was right for a code of their app or, as they like, for a recovery code."""
+    if gate.signed_in():
+        return _onwards()
+    waiting = gate.waiting()
+    if waiting is None or sessions.awaiting_code(waiting) is None:
+        return redirect(url_for("sign_in.index", next=next_page()))
+    return _code_page(_code_form())
+
+
+@bp.post("/sign-in/code")
+def enter_code() -> ResponseReturnValue:
+    """Let the person in, to exactly the page they were going to, or say why not."""
+    waiting = gate.waiting()
+    if waiting is None:
+        return _back_to_password(EXPIRED)
+    form = _code_form()
+    if not form.validate():
+        return _code_page(form, status=422)
+    origin = gate.origin()
+    outcome = second_step.enter(waiting, form.code.data, recovery=_by_recovery_code(), origin=origin)
+    if isinstance(outcome, Accepted):
+        gate.let_in(outcome.session_id)
+        return _onwards()
+    log.info("code_refused", ip=origin.ip)
+    if isinstance(outcome, Expired):
+        return _back_to_password(TOO_MANY if outcome.too_many else EXPIRED)
+    if isinstance(outcome, MustWait):
+        return _code_page(form, too_many_tries(outcome), status=429, retry_after=outcome.seconds)
+    form.code.errors = [WRONG_RECOVERY_CODE if _by_recovery_code() else WRONG_CODE]
+    return _code_page(form, status=401)
 
 
 @bp.post("/sign-out")
@@ -95,7 +145,7 @@ def sign_out() -> ResponseReturnValue:
     """End the session here and in the database, and return to the sign-in page."""
     if person := gate.signed_in():
         rules.sign_out(person, origin=gate.origin())
-    session.clear()
+    gate.forget()
     return redirect(url_for("sign_in.index"), 303)
 
 
@@ -105,21 +155,54 @@ def _page(form: SignInForm, problem: str = "", *, status: int = 200, retry_after
         form=form,
         problem=problem,
         retry_after=retry_after,
-        next=_next() or "",
+        next=next_page() or "",
         demo_sign_ins=current_app.extensions.get(_OFFERS, ()),
         demo_password=current_app.extensions.get(_PASSWORD, ""),
     )
+    return _answer(page, status, retry_after)
+
+
+def _code_form() -> CodeForm:
+    form = CodeForm()
+    if _by_recovery_code():
+        form.code.label.text = "Recovery code"
+    return form
+
+
+def _by_recovery_code() -> bool:
+    return request.args.get("with") == "recovery-code"
+
+
+def _code_page(form: CodeForm, problem: str = "", *, status: int = 200, retry_after: int = 0) -> Response:
+    page = render_template(
+        "sign_in/code.html", form=form, problem=problem, recovery=_by_recovery_code(), next=next_page()
+    )
+    return _answer(page, status, retry_after)
+
+
+def _back_to_password(reason: str) -> ResponseReturnValue:
+    gate.forget()
+    flash(reason, "warn")
+    return redirect(url_for("sign_in.index", next=next_page()), 303)
+
+
+def _answer(page: str, status: int, retry_after: int) -> Response:
     response = make_response(page, status)
     if retry_after:
         response.headers["Retry-After"] = str(retry_after)
     return response
 
 
+def too_many_tries(outcome: MustWait) -> str:
+    """Tell someone how long to wait."""
+    return f"Too many tries. Wait {duration(outcome.seconds)}, then try again."
+
+
 def _onwards() -> ResponseReturnValue:
-    return redirect(_next() or url_for("home.index"), 303)
+    return redirect(next_page() or url_for("home.index"), 303)
 
 
-def _next() -> str | None:
+def next_page() -> str | None:
     """Return the page to go to afterwards. It stays in the address, which the form keeps."""
     return gate.safe_path(request.args.get("next"))
 

@@ -38,6 +38,11 @@ class Clock:
         full = f"{told} at {clock} {zone_of(local)}"
         return day, f"{moment.isoformat()[:19]}Z", full, self._brief(self.now - moment, clock)
 
+    def alone(self, moment: datetime) -> str:
+        """Tell *moment* where no day stands above it: "4 min ago", "22 Nov 20:18"."""
+        age = self.now - moment
+        return self.place(moment.astimezone(self.zone)) if self._absolute or age >= _DAY else self._brief(age, "")
+
     def _brief(self, age: timedelta, clock: str) -> str:
         """Tell how long ago something was, "4 min ago", or what clocks showed: its day stands above it."""
         if self._absolute or age >= _DAY:

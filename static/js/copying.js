@@ -1,4 +1,7 @@
 // Links that are to be copied rather than followed: data-copy holds the text itself, data-copy-from the address of it.
+// A button that only copies is hidden until it can.
+for (const button of document.querySelectorAll("button[data-copy][hidden]")) button.hidden = false;
+
 document.addEventListener("click", async (event) => {
   const link = event.target.closest?.("[data-copy], [data-copy-from]");
   if (!link || event.button !== 0) return;

@@ -34,8 +34,7 @@ _TRIGGERS = {
 
 def measure(engine_name: str, folder: Path, *, seconds: float) -> Comparison:
     """Return the time of a batch of `record()` in an open transaction, and that of the floor."""
-    world = World(NORTHGATE, UNTIL, defaultdict(lambda: "1"))
-    happenings = [told.happening for told in itertools.islice(tell_all({1: world}, 5_000), _DIFFERENT)]
+    told = happenings()
     with fresh_database(engine_name, folder) as ours, fresh_database(engine_name, folder) as theirs:
         _drop_triggers(theirs)
         with (
@@ -44,14 +43,21 @@ def measure(engine_name: str, folder: Path, *, seconds: float) -> Comparison:
             Session(product) as one,
             Session(floor) as other,
         ):
-            rows = [_values(_record(one, happening)) for happening in happenings]
+            rows = [_values(tell(one, happening)) for happening in told]
             one.rollback()
-            recording = _batches(happenings, lambda happening: _record(one, happening))
-            adding = _batches(rows, lambda values: _add(other, values))
+            recording = batches(told, lambda happening: tell(one, happening))
+            adding = batches(rows, lambda values: _add(other, values))
             return compare(recording, adding, seconds=seconds)
 
 
-def _record(session: Session, happening: Happening) -> Event:
+def happenings() -> list[Happening]:
+    """Return what happens first in the demo, to be recorded over and over."""
+    world = World(NORTHGATE, UNTIL, defaultdict(lambda: "1"))
+    return [told.happening for told in itertools.islice(tell_all({1: world}, 5_000), _DIFFERENT)]
+
+
+def tell(session: Session, happening: Happening) -> Event:
+    """Record a happening in the transaction of *session*."""
     return record(
         happening.action,
         org_id=1,
@@ -66,16 +72,8 @@ def _record(session: Session, happening: Happening) -> Event:
     )
 
 
-def _values(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name, _ in Event.__mapper__.columns.items() if name != "id"}
-
-
-def _add(session: Session, values: dict[str, Any]) -> None:
-    session.add(Event(id=ids.new_id(values["occurred_at"]), **values))
-    session.flush()
-
-
-def _batches(items: Sequence[Item], one: Callable[[Item], object]) -> Callable[[], None]:
+def batches(items: Sequence[Item], one: Callable[[Item], object]) -> Callable[[], None]:
+    """Return a call that does *one* to the next BATCH of *items*, which begin anew after the last."""
     endless = itertools.cycle(items)
 
     def batch() -> None:
@@ -83,6 +81,15 @@ def _batches(items: Sequence[Item], one: Callable[[Item], object]) -> Callable[[
             one(item)
 
     return batch
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name, _ in Event.__mapper__.columns.items() if name != "id"}
+
+
+def _add(session: Session, values: dict[str, Any]) -> None:
+    session.add(Event(id=ids.new_id(values["occurred_at"]), **values))
+    session.flush()
 
 
 def _drop_triggers(made: Database) -> None:

@@ -13,6 +13,8 @@ PEOPLE = {
     "tom": "northgate",
     "noor": "northgate",
     "kenji": "osaka-bay",
+    "lena": "osaka-bay",
+    "rin": "osaka-bay",
     "vera": "workshop",
 }
 

@@ -9,10 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Response, expect
 
-from tests.browser.site import LOG, TEAM, Site, wait_until_ready
+from tests.browser.site import LOG, TEAM, Site, fill_in_and_send, wait_until_ready
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
+SIGN_IN = "/o/northgate/settings/sign-in"
 SHORT = f"{LOG}?category=organisation"
 HOSTILE = "/o/hostile/settings/audit-log"
 
@@ -66,6 +67,31 @@ def _invite(page: Page, *addresses: str) -> None:
     page.get_by_label("E-mail addresses").fill(", ".join(addresses))
     page.get_by_role("button", name="Make invitations").click()
     expect(page.locator(".fielderror, .handout").first).to_be_visible()
+
+
+def _give_password(page: Page, code: str = "") -> None:
+    fill_in_and_send(page, "rin")
+    expect(page.get_by_label("Authentication code")).to_be_visible()
+    if code:
+        page.get_by_label("Authentication code").fill(code)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.locator(".fielderror, [role=alert]").first).to_be_visible()
+
+
+def _show_qr_code(page: Page) -> None:
+    if page.get_by_role("button", name="Show the QR code").is_visible():
+        page.get_by_role("button", name="Show the QR code").click()
+    expect(page.locator(".qr svg")).to_be_visible()
+
+
+def _be_on_two_devices(page: Page) -> None:
+    expect(page.locator(".rowlist li").first).to_contain_text("This device")
+
+
+def _refuse_password(page: Page) -> None:
+    page.get_by_label("New password", exact=True).fill("password1234")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.locator("#new-error")).to_be_visible()
 
 
 def _search_for(page: Page, text: str) -> None:
@@ -129,6 +155,17 @@ SIGHTS = {
     "help, signed out": Sight("/help/audit-log", who=""),
     "sign-in": Sight("/sign-in", who=""),
     "sign-in, refused": Sight("/sign-in", who="", do=_send_nothing),
+    "code": Sight("/sign-in", who="", do=lambda page: _give_password(page)),
+    "code, refused": Sight("/sign-in", who="", do=lambda page: _give_password(page, code="000000"), refused=True),
+    "recovery code": Sight("/sign-in/code?with=recovery-code", who=""),
+    "forgotten password": Sight("/forgotten-password", who=""),
+    "link sent": Sight("/forgotten-password/sent", who=""),
+    "link gone": Sight("/reset-password/none", who="", refused=True),
+    "two-factor": Sight("/two-factor/set-up", who="tom"),
+    "two-factor, QR code": Sight("/two-factor/set-up", do=lambda page: _show_qr_code(page)),
+    "how one signs in": Sight(SIGN_IN, do=lambda page: _be_on_two_devices(page)),
+    "new password": Sight(f"{SIGN_IN}/password"),
+    "new password, refused": Sight(f"{SIGN_IN}/password", do=lambda page: _refuse_password(page), refused=True),
     "choose an organisation": Sight("/", who="noor"),
     "team": Sight(TEAM),
     "team, nobody found": Sight(f"{TEAM}?q=zzz"),

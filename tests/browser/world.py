@@ -10,11 +10,12 @@ from auditweb import catalogue, clock
 from auditweb.accounts.people import add_member, create_api_key, create_organisation, create_person, remove_member
 from auditweb.catalogue import Action
 from auditweb.extensions import db
-from auditweb.models import Event, Invitation, Organisation, Person
+from auditweb.models import Event, Invitation, Organisation, Person, TwoFactor
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.recorder import record
 
 PASSWORD = "correct horse battery"
+SECRET_OF_RIN = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 APART = timedelta(minutes=37)
 ROUNDS = 17  # of the fourteen entries below
 HOSTILE_NAMES = (
@@ -66,6 +67,9 @@ def make_world() -> None:
     noor = _someone("noor", "Noor Haddad", northgate, "auditor", joined)
     add_member(osaka, noor, "member", joined)
     _someone("kenji", "Kenji Mori", osaka, "owner", joined)
+    _someone("lena", "Lena Vogel", osaka, "member", joined)
+    rin = _someone("rin", "Rin Aoki", osaka, "member", joined)
+    db.session.add(TwoFactor(person_id=rin.id, secret=SECRET_OF_RIN, last_step=0, enrolled_at=joined))
     for number, name in enumerate(HOSTILE_NAMES):
         _someone(f"stranger-{number}", name, hostile, "member", joined)
     hana = _someone("hana", "Hana Sato", northgate, "member", joined)

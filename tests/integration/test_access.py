@@ -114,8 +114,7 @@ def test_the_switcher_offers_the_organisations_one_belongs_to(
 def test_the_log_is_the_current_page_of_the_sidebar(reader: Reader, organisation: Place) -> None:
     links = reader.get(f"{organisation.log}?category=team").select("nav[aria-label=Settings] a")
 
-    assert (organisation.log, "page") in [(link["href"], link.get("aria-current")) for link in links]
-    assert len([link for link in links if link.get("aria-current")]) == 1
+    assert [link["href"] for link in links if link.get("aria-current") == "page"] == [organisation.log]
 
 
 def test_the_help_page_is_for_everyone(reader: Reader, visitor: Reader) -> None:

@@ -156,6 +156,15 @@ def test_demo_that_cannot_be_told(auditweb: Called, tmp_path: Path, option: str,
     assert not list(tmp_path.rglob("*.sqlite3"))
 
 
+def test_grants_are_a_script_for_psql(auditweb: Called) -> None:
+    done = auditweb("grants", 'odd"role', "--schema", "log")
+
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0], lines[-1]) == (0, "BEGIN;", "COMMIT;")
+    assert 'GRANT INSERT ON "log".event, "log".leaf TO "odd""role";' in lines
+    assert all(line.endswith(";") for line in lines)
+
+
 @pytest.mark.parametrize("command", ["--help", "serve --help", "demo --help", "--version"])
 def test_command_explains_itself(auditweb: Called, command: str) -> None:
     done = auditweb(*command.split())

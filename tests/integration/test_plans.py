@@ -20,6 +20,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from auditweb import catalogue, clock, ids
+from auditweb.accounts import two_factor
+from auditweb.accounts.people import find_person
 from auditweb.app import create_app
 from auditweb.bulk import record_many
 from auditweb.config import Settings
@@ -31,7 +33,18 @@ from auditweb.recorder import record
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
-from tests.readers import Reader, add_organisation, add_person, hash_cheaply, join, leave, open_session
+from tests.readers import (
+    PASSWORD,
+    Reader,
+    Someone,
+    add_organisation,
+    add_person,
+    hash_cheaply,
+    join,
+    leave,
+    open_session,
+)
+from tests.second_factors import Phone
 from tests.teams import accept, links
 
 ENTRIES = {1: 40_000, 2: 10_000, 3: 10_000}
@@ -39,8 +52,10 @@ BEHIND = 20  # more entries, of the first organisation, that wait for the sealer
 RARE = 400  # of so many entries one is of a kind that is looked for
 NOW = clock.now()
 MODES_OF = {"sqlite": list(MODES)[:1], "postgresql": list(MODES), "partitioned": list(MODES)[:2]}  # see `database`
-LOG = "/o/northgate/settings/audit-log"
-TEAM = "/o/northgate/settings/team"
+SETTINGS = "/o/northgate/settings"
+LOG = f"{SETTINGS}/audit-log"
+SIGN_IN = f"{SETTINGS}/sign-in"
+TEAM = f"{SETTINGS}/team"
 
 # What no index answers alone, so that more is looked at than shown.
 MIXED = "category=team&actor=member:m7&action=member.joined&outcome=failure"
@@ -80,9 +95,24 @@ ADDRESSES: dict[str, list[str]] = {
     "/static/<path:filename>": [],
     "/": ["/"],
     "/sign-in": ["/sign-in"],
+    "/sign-in/code": ["/sign-in/code"],
+    "/forgotten-password": ["/forgotten-password"],
+    "/forgotten-password/sent": ["/forgotten-password/sent"],
+    "/reset-password/<token>": ["/reset-password/x"],
+    "/two-factor/set-up": ["/two-factor/set-up"],
+    "/o/<org>/settings/sign-in": [SIGN_IN],
+    "/o/<org>/settings/sign-in/password": [f"{SIGN_IN}/password"],
+    "/o/<org>/settings/sign-in/two-factor/turn-off": [f"{SIGN_IN}/two-factor/turn-off"],
+    "/o/<org>/settings/sign-in/two-factor/recovery-codes": [f"{SIGN_IN}/two-factor/recovery-codes"],
     "/profile": ["/profile"],
     "/help/audit-log": ["/help/audit-log"],
     "/healthz": ["/healthz"],
+    "/o/<org>/settings/general": [f"{SETTINGS}/general"],
+    "/o/<org>/settings/data": [f"{SETTINGS}/data"],
+    "/o/<org>/settings/data/shorter": [f"{SETTINGS}/data/shorter?months=12"],
+    "/o/<org>/settings/data/transfer": [f"{SETTINGS}/data/transfer"],
+    "/o/<org>/settings/data/delete": [f"{SETTINGS}/data/delete"],
+    "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/settings/audit-log": [
         LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else LOG
         for wanted in ["", *FILTERS]
@@ -119,7 +149,15 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/remove": [f"{TEAM}/members/3/remove"],
     "/invitations/<token>": ["/invitations/nothing"],
 }
-_LEAD_ELSEWHERE = {"/", "/sign-in", "/o/<org>/settings/audit-log/go", "/o/<org>/settings/audit-log/new"}
+_LEAD_ELSEWHERE = {
+    "/",
+    "/sign-in",
+    "/sign-in/code",
+    "/o/<org>/settings/sign-in/two-factor/turn-off",
+    "/o/<org>/settings/sign-in/two-factor/recovery-codes",
+    "/o/<org>/settings/audit-log/go",
+    "/o/<org>/settings/audit-log/new",
+}
 
 
 @dataclass
@@ -242,7 +280,8 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
     here = ""
     seen: set[tuple[str, str]] = set()
 
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        parameters = parameters[0] if many else parameters
         explained = statement.lstrip().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
         if explained and (statement, repr(parameters)) not in seen:
             seen.add((statement, repr(parameters)))
@@ -273,5 +312,31 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
     visitor = Reader(app.test_client())
     assert visitor.sign_in("m1@northgate.example", "wrong").status == 401
     assert visitor.sign_in("m1@northgate.example").location
+    _use_a_second_factor(app, visitor, "m1@northgate.example")
     assert reader.post("/sign-out").location
     sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def _use_a_second_factor(app: Flask, reader: Reader, email: str) -> None:
+    """Set one up, sign in with it, make new recovery codes and turn it off."""
+    with app.app_context():
+        person = find_person(email)
+        assert person is not None
+        reader.someone = Someone(person.id, email, person.name)
+    assert reader.post("/two-factor/set-up/begin").location
+    with app.app_context():
+        phone = Phone(two_factor.pending_secret(reader.someone.id) or "")
+    page = reader.post("/two-factor/set-up", {"code": phone.code(steps=-1)})
+    (recovery_code, *_) = [code.get_text() for code in page.select(".codes li")]
+    visitor = Reader(app.test_client())
+    assert visitor.sign_in(email).location == "/sign-in/code"
+    assert visitor.get("/sign-in/code").status == 200
+    assert visitor.post("/sign-in/code", {"code": phone.code()}).location == "/"
+    visitor.someone = reader.someone
+    assert visitor.get(SIGN_IN).status == 200
+    for path, code, status in (("recovery-codes", recovery_code, 200), ("turn-off", phone.code(steps=1), 303)):
+        assert visitor.get(f"{SIGN_IN}/two-factor/{path}").status == 200
+        done = visitor.post(f"{SIGN_IN}/two-factor/{path}", {"password": PASSWORD, "code": code})
+        assert done.status == status, done.words
+    assert visitor.post(f"{SIGN_IN}/devices/sign-out-others").location == SIGN_IN
+    assert visitor.post(f"{SIGN_IN}/password", {"password": PASSWORD, "new": "nobody guesses this"}).location == SIGN_IN

@@ -158,20 +158,38 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     """A new one is added here together with thought about who may use it."""
     changing = {rule.rule for rule in app.url_map.iter_rules() if set(rule.methods or ()) - SAFE}
 
-    team = "/o/<org>/settings/team"
-    member, invitation = (
-        f"{team}/members/<int(max=2147483647):person_id>",
-        f"{team}/invitations/<int(max=2147483647):invitation_id>",
-    )
+    settings = "/o/<org>/settings"
+    member = f"{settings}/team/members/<int(max=2147483647):person_id>"
+    invitation = f"{settings}/team/invitations/<int(max=2147483647):invitation_id>"
     assert changing == {
         "/sign-in",
+        "/sign-in/code",
         "/sign-out",
+        "/forgotten-password",
+        "/reset-password/<token>",
+        "/two-factor/set-up",
+        "/two-factor/set-up/begin",
         "/profile",
         "/theme",
+        f"{settings}/general",
+        f"{settings}/data",
+        f"{settings}/data/shorter",
+        f"{settings}/data/shorter/call-off",
+        f"{settings}/data/transfer",
+        f"{settings}/data/transfer/withdraw",
+        f"{settings}/data/delete",
+        f"{settings}/data/delete/call-off",
+        f"{settings}/ownership/accept",
+        f"{settings}/ownership/decline",
+        f"{settings}/sign-in/password",
+        f"{settings}/sign-in/two-factor/turn-off",
+        f"{settings}/sign-in/two-factor/recovery-codes",
+        f"{settings}/sign-in/devices/sign-out",
+        f"{settings}/sign-in/devices/sign-out-others",
         "/invitations/<token>",
         "/invitations/<token>/sign-out",
-        f"{team}/invite",
-        f"{team}/leave",
+        f"{settings}/team/invite",
+        f"{settings}/team/leave",
         f"{invitation}/resend",
         f"{invitation}/withdraw",
         f"{member}/role",

@@ -95,6 +95,8 @@ def test_variables_of_the_tests_are_none_of_the_server(settings_of: Callable[...
         ({"host": "::"}, "PUBLIC_URL", "must be set"),
         ({"host": "10.0.0.5", "public_url": "https://audit.example.org"}, "PROXY_HOPS", "TLS in front"),
         ({"host": "10.0.0.5", "public_url": "http://localhost", "proxy_hops": "1"}, "PUBLIC_URL", "TLS in front"),
+        ({"places_file": "/nonexistent/places.mmdb"}, "PLACES_FILE", "cannot be read (No such file or directory)"),
+        ({"places_file": "/dev/null"}, "PLACES_FILE", "is not a file of places"),
         ({"databse_url": "sqlite:///x"}, "DATABSE_URL", "not a setting"),
         ({"demo": "1"}, "DEMO", "not a setting"),
     ],

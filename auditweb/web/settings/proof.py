@@ -6,16 +6,16 @@ from wtforms.validators import InputRequired, Length
 
 from auditweb.accounts import proof
 from auditweb.accounts.sessions import SignedIn
-from auditweb.web.sign_in import LONGEST_PASSWORD, duration
+from auditweb.web.sign_in import LONGEST_CODE, LONGEST_PASSWORD, duration
 
 WRONG = {
     "password": "This is not your password.",
-    "code": "This code is not right, or was used already. Wait for the next one.",
+    "code": "This code is not right, or was used already. Wait for the app’s next one.",
 }
 
 
 class ProofForm(FlaskForm):  # type: ignore[misc]
-    """Asks for the password and, of someone with a second factor, for a code."""
+    """Asks for the password and, of someone with a second factor, for a code or a recovery code."""
 
     password = PasswordField(
         "Your password",
@@ -23,7 +23,7 @@ class ProofForm(FlaskForm):  # type: ignore[misc]
     )
     code = StringField(
         "Authentication code",
-        validators=[InputRequired("Enter the code."), Length(max=20, message="This is too long.")],
+        validators=[InputRequired("Enter the code."), Length(max=LONGEST_CODE, message="This is too long.")],
     )
 
     def __init__(self, person: SignedIn, **values: object) -> None:
@@ -31,6 +31,11 @@ class ProofForm(FlaskForm):  # type: ignore[misc]
         self._person = person
         if not person.has_two_factor:
             del self.code
+
+    @property
+    def username(self) -> str:
+        """The address that goes with the password."""
+        return self._person.email
 
     def proves(self) -> bool:
         """
