@@ -28,7 +28,8 @@ from auditweb.web import (
     two_factor,
 )
 from auditweb.web.help import bp as help_pages
-from auditweb.web.settings import data, deletion, general, ownership
+from auditweb.web.invitations import bp as invitations
+from auditweb.web.settings import data, deletion, general, ownership, team
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     sign_in.bp,
     password_reset.bp,
     two_factor.bp,
+    invitations,
     profile.bp,
     help_pages,
     health.bp,
@@ -73,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
+    app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
 
     with app.app_context():
         database.install(db.engine)

@@ -44,6 +44,7 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
         "Organisation",
         (
             SettingsPage("General", "building-2", "general.index", Right.MANAGE_SETTINGS),
+            SettingsPage("Team", "users", "team.index", Right.MANAGE_TEAM),
             SettingsPage("Data management", "database", "data.index", Right.MANAGE_SETTINGS),
         ),
     ),

@@ -12,6 +12,7 @@ from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
 from tests.integration.test_access import without_tokens
 from tests.readers import Place, Reader, Someone, add_key, add_organisation, add_person, join
+from tests.teams import team
 
 CANARY = "KANARI"
 MADE_UP = to_text(123456789 << 22)
@@ -64,6 +65,21 @@ def test_every_address_in_another_organisation_is_the_same_404(
         assert CANARY not in page.text
         if not htmx:
             assert without_tokens(page.text) == missing, rest
+
+
+def test_another_organisations_team_is_the_same_404_and_cannot_be_looked_up(
+    reader: Reader, organisation: Place, osaka: Place, kenji: Someone
+) -> None:
+    missing = without_tokens(reader.get("/o/nobody/settings/team").text)
+    for rest in ("", "/former", "/invitations", "/invite", "/roles", "/leave", f"/members/{kenji.id}", "/members/1"):
+        page = reader.get(team(osaka, rest))
+        assert (page.status, without_tokens(page.text)) == (404, missing), rest
+    forms = {"/invite": {"addresses": "x@x.example", "role": "member"}, "/leave": {}, "/members/1/remove": {}}
+    for rest, form in forms.items():
+        page = reader.post(team(osaka, rest), form)
+        assert (page.status, without_tokens(page.text)) == (404, missing), rest
+    for rest in ("?q=osaka-bay", "/former?q=osaka-bay", "?q=Kenji", "/invitations"):
+        assert CANARY not in reader.get(team(organisation, rest)).text
 
 
 def test_another_organisations_entry_is_not_there(reader: Reader, organisation: Place, theirs: Event) -> None:

@@ -33,8 +33,19 @@ from auditweb.recorder import record
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
-from tests.readers import PASSWORD, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
+from tests.readers import (
+    PASSWORD,
+    Reader,
+    Someone,
+    add_organisation,
+    add_person,
+    hash_cheaply,
+    join,
+    leave,
+    open_session,
+)
 from tests.second_factors import Phone
+from tests.teams import accept, links
 
 ENTRIES = {1: 40_000, 2: 10_000, 3: 10_000}
 BEHIND = 20  # more entries, of the first organisation, that wait for the sealer
@@ -44,6 +55,7 @@ MODES_OF = {"sqlite": list(MODES)[:1], "postgresql": list(MODES), "partitioned":
 SETTINGS = "/o/northgate/settings"
 LOG = f"{SETTINGS}/audit-log"
 SIGN_IN = f"{SETTINGS}/sign-in"
+TEAM = f"{SETTINGS}/team"
 
 # What no index answers alone, so that more is looked at than shown.
 MIXED = "category=team&actor=member:m7&action=member.joined&outcome=failure"
@@ -127,6 +139,15 @@ ADDRESSES: dict[str, list[str]] = {
     ],
     "/o/<org>/settings/audit-log/entries/<spelled>": [f"{LOG}/entries/{{id}}", f"{LOG}/entries/7ZZZZZZZZZZZZ"],
     "/o/<org>/settings/audit-log/entries/<spelled>.json": [f"{LOG}/entries/{{id}}.json"],
+    "/o/<org>/settings/team": [TEAM, f"{TEAM}?q=member", f"{TEAM}?q=member&after=3"],
+    "/o/<org>/settings/team/former": [f"{TEAM}/former", f"{TEAM}/former?q=member&after=21"],
+    "/o/<org>/settings/team/invitations": [f"{TEAM}/invitations", f"{TEAM}/invitations?after=9"],
+    "/o/<org>/settings/team/invite": [f"{TEAM}/invite"],
+    "/o/<org>/settings/team/roles": [f"{TEAM}/roles"],
+    "/o/<org>/settings/team/leave": [f"{TEAM}/leave"],
+    "/o/<org>/settings/team/members/<int(max=2147483647):person_id>": [f"{TEAM}/members/3"],
+    "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/remove": [f"{TEAM}/members/3/remove"],
+    "/invitations/<token>": ["/invitations/nothing"],
 }
 _LEAD_ELSEWHERE = {
     "/",
@@ -204,7 +225,9 @@ def _settle(app: Flask) -> Reader:
     ines = add_person(app, "Ines Ferreira")
     join(app, places[0], ines, "owner")
     for number in range(20):
-        join(app, places[0], add_person(app, f"Member {number}", f"m{number}@northgate.example"))
+        member = add_person(app, f"Member {number}", f"m{number}@northgate.example")
+        join(app, places[0], member)
+    leave(app, places[0], member)
     return open_session(app, app.test_client(), ines)
 
 
@@ -279,6 +302,12 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
             record(org_id=1, **_event(RARE * 7))
             record_many([_event(RARE * 9)], org_id=1)
         db.session.rollback()
+    here = "the team"
+    (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
+    assert accept(Reader(app.test_client()), link).status == 303
+    assert reader.post(f"{TEAM}/members/4/role", {"role": "auditor"}).status == 303
+    assert reader.post(f"{TEAM}/members/5/two-factor").status == 409
+    assert reader.post(f"{TEAM}/members/6/remove").status == 303
     here = "signing in and out"
     visitor = Reader(app.test_client())
     assert visitor.sign_in("m1@northgate.example", "wrong").status == 401
