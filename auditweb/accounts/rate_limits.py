@@ -6,6 +6,7 @@ them each has to wait longer than the one before. Nobody is locked out for good,
 kept.
 """
 
+import ipaddress
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, delete, update
@@ -62,6 +63,17 @@ def give_back(key: str) -> None:
 def rewrite(key: str) -> None:
     """Store the count of *key* once more as it is: a write that costs what another would."""
     db.session.execute(update(Rate).where(Rate.key == key).values(hits=Rate.hits))
+
+
+def network(ip: str | None) -> str:
+    """Return the address to count by: of IPv6 the half that a provider gives to one customer."""
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def delay_before(tries: int, free: int) -> int:

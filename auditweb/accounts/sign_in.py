@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 from dataclasses import dataclass
 
 from sqlalchemy import Row, select, update
@@ -56,7 +55,7 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     """
     email = normalise_email(email)
     account = Limit(f"account:{_keyed(email, secret)}", FREE_TRIES_OF_AN_ACCOUNT)
-    address = Limit(f"address:{_network(origin.ip)}", FREE_TRIES_FROM_AN_ADDRESS)
+    address = Limit(f"address:{rate_limits.network(origin.ip)}", FREE_TRIES_FROM_AN_ADDRESS)
     verdict = rate_limits.count(address)
     if not verdict.refused:  # who may not try at all must not use up the tries of somebody's account
         verdict = rate_limits.count(account)
@@ -121,14 +120,3 @@ def _record_refusal(
 
 def _keyed(email: str, secret: str) -> str:
     return hmac.new(secret.encode(), email.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-
-
-def _network(ip: str | None) -> str:
-    """Return the address to count by: of IPv6 the half that a provider gives to one customer."""
-    try:
-        address = ipaddress.ip_address(ip or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

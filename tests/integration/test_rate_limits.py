@@ -9,8 +9,7 @@ from sqlalchemy import select
 
 from auditweb import clock
 from auditweb.accounts import passwords, rate_limits
-from auditweb.accounts.rate_limits import Limit
-from auditweb.accounts.sign_in import _network
+from auditweb.accounts.rate_limits import Limit, network
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Event, Rate
@@ -159,9 +158,9 @@ def test_windows_that_are_over_are_cleared_away(app: Flask, visitor: Reader) -> 
 
 
 def test_addresses_of_one_ipv6_customer_count_as_one(app: Flask) -> None:
-    assert _network("2001:db8:1:2::1") == _network("2001:db8:1:2:ffff::9") != _network("2001:db8:1:3::1")
-    assert _network("::ffff:192.0.2.1") == _network("192.0.2.1") == "192.0.2.1"
-    assert _network(None) == _network("nonsense") == "unknown"
+    assert network("2001:db8:1:2::1") == network("2001:db8:1:2:ffff::9") != network("2001:db8:1:3::1")
+    assert network("::ffff:192.0.2.1") == network("192.0.2.1") == "192.0.2.1"
+    assert network(None) == network("nonsense") == "unknown"
 
 
 def test_an_address_that_is_refused_uses_up_nobodys_tries(member: Someone, visitor: Reader) -> None:
