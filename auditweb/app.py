@@ -11,10 +11,23 @@ from auditweb import database, demo, logs
 from auditweb.accounts import passwords
 from auditweb.config import ROOT, Settings
 from auditweb.extensions import csrf, db, migrate
-from auditweb.web import assets, audit_log, errors, gate, health, home, mailing, profile, security, shell, sign_in
+from auditweb.web import (
+    assets,
+    audit_log,
+    errors,
+    first_start,
+    gate,
+    health,
+    home,
+    mailing,
+    profile,
+    security,
+    shell,
+    sign_in,
+)
 from auditweb.web.help import bp as help_pages
 
-BLUEPRINTS = (home.bp, sign_in.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (home.bp, first_start.bp, sign_in.bp, profile.bp, help_pages, health.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(database.MIGRATIONS))
     csrf.init_app(app)
     mailing.init_app(app, settings)
-    for part in (assets, gate, shell, errors):
+    for part in (assets, gate, shell, errors, first_start):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -26,11 +26,18 @@ def create_person(
     email: str, name: str, password: str, zone: str = "", *, created_at: datetime | None = None
 ) -> Person:
     """Add someone who can sign in, a member of nothing yet, and return them."""
+    return add_person(email, name, passwords.hash_password(password), zone, created_at=created_at)
+
+
+def add_person(
+    email: str, name: str, password_hash: str, zone: str = "", *, created_at: datetime | None = None
+) -> Person:
+    """Add the same with a password that is hashed already: argon2 takes its time, and a lock may be held."""
     return _added(
         Person(
             email=normalise_email(email),
             name=name,
-            password_hash=passwords.hash_password(password),
+            password_hash=password_hash,
             zone=zone,
             created_at=created_at or clock.now(),
         )

@@ -76,6 +76,8 @@ PLACES = ("", "before={id}", "after={id}", "oldest=1")
 ADDRESSES: dict[str, list[str]] = {
     "/static/<path:filename>": [],
     "/": ["/"],
+    "/setup": ["/setup"],
+    "/setup/organisation": ["/setup/organisation"],
     "/sign-in": ["/sign-in"],
     "/profile": ["/profile"],
     "/help/audit-log": ["/help/audit-log"],

@@ -149,7 +149,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     """A new one is added here together with thought about who may use it."""
     changing = {rule.rule for rule in app.url_map.iter_rules() if set(rule.methods or ()) - SAFE}
 
-    assert changing == {"/sign-in", "/sign-out", "/profile", "/theme"}
+    assert changing == {"/setup", "/setup/organisation", "/sign-in", "/sign-out", "/profile", "/theme"}
 
 
 # Headers
