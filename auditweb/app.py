@@ -20,6 +20,7 @@ from auditweb.web import (
     health,
     home,
     mailing,
+    my_log,
     profile,
     security,
     shell,
@@ -27,7 +28,7 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 
-BLUEPRINTS = (home.bp, first_start.bp, sign_in.bp, profile.bp, help_pages, health.bp)
+BLUEPRINTS = (home.bp, first_start.bp, sign_in.bp, profile.bp, my_log.bp, help_pages, health.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
