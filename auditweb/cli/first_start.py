@@ -48,7 +48,7 @@ def setup(
     with opening.application(settings):
         if not first_start.is_due():
             raise RefusedError(
-                f"{first_start.OVER}"
+                f"{first_start.OVER} More of them: auditweb org create. More people: auditweb user create."
             )
         new = asking.for_organisation(organisation, slug, zone, option="--organisation")
         email = asking.for_email(email, option="--email")
