@@ -110,7 +110,8 @@ def lock_organisation(org_id: int) -> Organisation:
     What must hold for all members together (an owner is left) is checked and changed under it. On SQLite a writing
     transaction has the whole database to itself anyway.
     """
-    locked = select(Organisation).where(Organisation.id == org_id).with_for_update()
+    # Not so that new rows could not refer to it: noting who was there does, and holds what is waited for here.
+    locked = select(Organisation).where(Organisation.id == org_id).with_for_update(key_share=True)
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
@@ -121,7 +122,7 @@ def lock_person(person_id: int, *, shared: bool = False) -> Person:
     Whoever opens a session locks them together with others who do (*shared*), and whoever changes how they sign in
     locks them alone: so no session that the change ends is opened behind its back.
     """
-    locked = select(Person).where(Person.id == person_id).with_for_update(read=shared)
+    locked = select(Person).where(Person.id == person_id).with_for_update(read=shared, key_share=not shared)
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 
 

@@ -15,7 +15,7 @@ from auditweb import clock
 from auditweb.accounts import sessions, two_factor
 from auditweb.accounts.directory import contains
 from auditweb.accounts.entries import as_target, record_in_each_organisation
-from auditweb.accounts.people import lock_organisation
+from auditweb.accounts.people import lock_organisation, lock_person
 from auditweb.accounts.permissions import CAN_GRANT, Right, Role, may, may_manage
 from auditweb.accounts.sessions import SignedIn
 from auditweb.catalogue import (
@@ -184,6 +184,7 @@ def remove(org_id: int, by: SignedIn, person_id: int, *, origin: Origin) -> None
         raise RefusedError("Nobody removes themselves. You can leave the organisation instead.")
     if not may_manage(mine, member.role):
         raise RightsError(OWNERS_ONLY)
+    lock_person(person_id)  # no session is being opened that would be missed
     _end_membership(org_id, person_id)
     sessions.end_all(person_id)
     target = as_target(person_id, member.name)
@@ -219,6 +220,7 @@ def reset_two_factor(org_id: int, by: SignedIn, person_id: int, *, origin: Origi
             f"{member.name} is an owner or admin of another organisation too, where you may not do this. "
             "Only someone who may do it there as well can reset their two-factor authentication."
         )
+    lock_person(person_id)  # no session is being opened that would be missed, and no factor set up
     if not two_factor.remove(person_id):
         raise RefusedError(f"{member.name} has no two-factor authentication that could be reset.")
     db.session.execute(update(Person).where(Person.id == person_id).values(must_enrol=True))

@@ -76,7 +76,7 @@ def sign_out(token: str) -> ResponseReturnValue:
     """End the session of somebody else, so that the invited person can go on."""
     if person := gate.signed_in():
         sign_in.sign_out(person, origin=gate.origin())
-    session.clear()
+    gate.forget()
     return redirect(url_for(".show", token=token), 303)
 
 
