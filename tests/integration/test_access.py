@@ -81,7 +81,10 @@ def test_a_member_is_led_to_what_they_may_see(organisation: Place, signed_in_as:
 
     assert reader.get("/").location == own
     links = reader.get(own).select("nav[aria-label=Settings] a")
-    assert [(link["href"], link.get("aria-current")) for link in links] == [(own, "page")]
+    assert [(link.get_text(strip=True), link.get("aria-current")) for link in links] == [
+        ("My log", "page"),
+        ("Sign-in", None),
+    ]
     refused = reader.get(organisation.log)
     assert [link["href"] for link in refused.select("main a.btn.primary")] == [own]
     damaged = reader.get(f"{own}?actor=member:1")
