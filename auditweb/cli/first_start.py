@@ -56,7 +56,7 @@ def setup(
         first_start.by_operator(new, owner)
     click.echo(f"{new.name} is set up, and {owner.name} is its owner.")
     if database.normalise_url(settings.database_url).get_backend_name() == "postgresql":
-        click.echo(database.grants_script(server_role))
+        click.echo(_grants(server_role))
     click.echo(f"Next: auditweb serve, and sign in at {_site(settings)}/o/{new.slug}/settings/audit-log")
 
 
@@ -70,3 +70,11 @@ def invitation(settings: Settings) -> str:
 
 def _site(settings: Settings) -> str:
     return settings.public_url or f"http://localhost:{settings.port}"
+
+
+def _grants(role: str) -> str:
+    return (
+        "\nLet the server connect as a role of its own, which may add entries and never change or remove them. "
+        f"For the role {role} the owner of the tables executes, now and after each upgrade:\n\n"
+        f"{database.grants_script(role)}\n"
+    )
