@@ -60,6 +60,7 @@ ICONS = (
     "sun-moon",
     "triangle-alert",
     "user",
+    "user-plus",
     "users",
     "x",
 )

@@ -15,10 +15,12 @@ from auditweb.web import (
     assets,
     audit_log,
     errors,
+    first_start,
     gate,
     health,
     home,
     mailing,
+    my_log,
     password_reset,
     placing,
     profile,
@@ -28,15 +30,19 @@ from auditweb.web import (
     two_factor,
 )
 from auditweb.web.help import bp as help_pages
-from auditweb.web.settings import data, deletion, general, ownership
+from auditweb.web.invitations import bp as invitations
+from auditweb.web.settings import data, deletion, general, ownership, team
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
     home.bp,
+    first_start.bp,
     sign_in.bp,
     password_reset.bp,
     two_factor.bp,
+    invitations,
     profile.bp,
+    my_log.bp,
     help_pages,
     health.bp,
     general.bp,
@@ -68,11 +74,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.init_app(app)
     mailing.init_app(app, settings)
     placing.init_app(app, settings)
-    for part in (assets, gate, shell, errors):
+    for part in (assets, gate, shell, errors, first_start):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
+    app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
 
     with app.app_context():
         database.install(db.engine)

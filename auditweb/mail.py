@@ -5,6 +5,7 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -112,5 +113,11 @@ class Mailer:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether *text* can be an e-mail address: one @ between two parts without blanks or brackets."""
-    return bool(_ADDRESS.fullmatch(text)) and text.isprintable() and "." in text.rpartition("@")[2].strip(".")
+    """Tell whether *text* can be an e-mail address that every mail server takes."""
+    if not text.isascii() or not _ADDRESS.fullmatch(text) or "." not in text.rpartition("@")[2].strip("."):
+        return False
+    try:
+        Address(addr_spec=text)  # what no message could be written to, such as a..b@example.org
+    except (MessageError, ValueError):
+        return False
+    return True

@@ -62,13 +62,20 @@ def find_profiles(org_id: int, stamps: _Stamps, refs: Collection[ActorRef]) -> M
 
 def search_profiles(org_id: int, text: str, *, limit: int) -> Sequence[ActorProfile]:
     """Return members, former members and API keys whose name or address contains *text*, current ones first."""
-    text = _storable(text)
     found = union_all(
-        _members(org_id).where(_contains(text, _person.name, _person.email)),
-        _api_keys(org_id).where(_contains(text, _api_key.name, _api_key.id)),
+        _members(org_id).where(contains(text, _person.name, _person.email)),
+        _api_keys(org_id).where(contains(text, _api_key.name, _api_key.id)),
     ).subquery()
     ordered = select(found).order_by(found.c.gone, found.c.name, found.c.id).limit(limit)
     return [_profile(row) for row in db.session.connection().execute(ordered)]
+
+
+def contains(text: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that one of *columns* has *text* in it, in capital or small letters."""
+    text = _storable(text)
+    # SQLite compares only A to Z without regard to case, so other letters are tried as names have them.
+    spellings = dict.fromkeys((text, text.lower(), text.title()))
+    return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in spellings))
 
 
 def _look_up(org_id: int, refs: Collection[ActorRef]) -> list[ActorProfile]:
@@ -113,12 +120,6 @@ def _api_keys(org_id: int) -> Select[str, str, str, str, int]:
 def _profile(row: _Found) -> ActorProfile:
     type_, id_, name, note, gone = row
     return ActorProfile(ActorRef(type_, id_), name, Standing.FORMER if gone else Standing.CURRENT, note)
-
-
-def _contains(text: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
-    # SQLite compares only A to Z without regard to case, so other letters are tried as names have them.
-    spellings = dict.fromkeys((text, text.lower(), text.title()))
-    return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in spellings))
 
 
 def _is_person_id(text: str) -> bool:

@@ -26,11 +26,18 @@ def create_person(
     email: str, name: str, password: str, zone: str = "", *, created_at: datetime | None = None
 ) -> Person:
     """Add someone who can sign in, a member of nothing yet, and return them."""
+    return add_person(email, name, passwords.hash_password(password), zone, created_at=created_at)
+
+
+def add_person(
+    email: str, name: str, password_hash: str, zone: str = "", *, created_at: datetime | None = None
+) -> Person:
+    """Add the same with a password that is hashed already: argon2 takes its time, and a lock may be held."""
     return _added(
         Person(
             email=normalise_email(email),
             name=name,
-            password_hash=passwords.hash_password(password),
+            password_hash=password_hash,
             zone=zone,
             created_at=created_at or clock.now(),
         )
@@ -85,6 +92,17 @@ def find_by_former_slug(slug: str) -> int | None:
     return db.session.scalar(select(FormerSlug.org_id).where(FormerSlug.slug == slug.replace("\0", "\ufffd")))
 
 
+def find_switched_off(person_id: int) -> Sequence[Organisation]:
+    """Return the organisations of a person that nobody can open at present, by name."""
+    return db.session.scalars(
+        select(Organisation)
+        .join(Membership, Membership.org_id == Organisation.id)
+        .where(Membership.person_id == person_id, Membership.removed_at.is_(None))
+        .where(Organisation.disabled_at.is_not(None))
+        .order_by(Organisation.name, Organisation.id)
+    ).all()
+
+
 def lock_organisation(org_id: int) -> Organisation:
     """
     Return the organisation, whose row nobody else changes or locks until this transaction is over.
@@ -92,7 +110,8 @@ def lock_organisation(org_id: int) -> Organisation:
     What must hold for all members together (an owner is left) is checked and changed under it. On SQLite a writing
     transaction has the whole database to itself anyway.
     """
-    locked = select(Organisation).where(Organisation.id == org_id).with_for_update()
+    # Not so that new rows could not refer to it: noting who was there does, and holds what is waited for here.
+    locked = select(Organisation).where(Organisation.id == org_id).with_for_update(key_share=True)
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
@@ -103,7 +122,7 @@ def lock_person(person_id: int, *, shared: bool = False) -> Person:
     Whoever opens a session locks them together with others who do (*shared*), and whoever changes how they sign in
     locks them alone: so no session that the change ends is opened behind its back.
     """
-    locked = select(Person).where(Person.id == person_id).with_for_update(read=shared)
+    locked = select(Person).where(Person.id == person_id).with_for_update(read=shared, key_share=not shared)
     return db.session.scalars(locked.execution_options(populate_existing=True)).one()
 
 

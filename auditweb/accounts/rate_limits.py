@@ -3,7 +3,7 @@ How often something may be tried, counted in the database so that all workers ag
 
 A window opens at the first try and closes by itself after a quarter of an hour. Within it some tries are free; after
 them each has to wait longer than the one before. Nobody is locked out for good, and nothing but the key and a count is
-kept.
+kept. What costs somebody else something has an allowance instead: so much of it in a longer window, and no more.
 """
 
 import hashlib
@@ -43,6 +43,15 @@ class Verdict:
         return self.seconds > 0
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """So *much* of *key* in a window of so many *seconds*, a quarter of an hour at least."""
+
+    key: str
+    much: int
+    seconds: int
+
+
 def count(limit: Limit) -> Verdict:
     """Count one more try, in one statement, and judge it."""
     now = int(clock.now().timestamp())
@@ -52,6 +61,20 @@ def count(limit: Limit) -> Verdict:
         # Rows that others count in at this moment stay: waiting for each other, two who clear away would both fail.
         db.session.execute(delete(Rate).where(Rate.key.in_(over.with_for_update(skip_locked=True))))
     return Verdict(_seconds_to_wait(limit, window, hits, now), hits)
+
+
+def spend(allowance: Allowance, how_much: int = 1) -> int:
+    """
+    Take so much of an allowance; return 0, or the seconds until the next one where not so much is left.
+
+    It is counted either way, so that the caller's transaction is rolled back where nothing comes of it.
+    """
+    now = int(clock.now().timestamp())
+    # A row is kept for as long as any try would be, so a longer window is written down by its last quarter of an hour.
+    last_part, hits = db.session.execute(
+        _counted(allowance.key, now, begins=now + allowance.seconds - WINDOW, hits=how_much)
+    ).one()
+    return max(1, last_part + WINDOW - now) if hits > allowance.much else 0
 
 
 def forget(key: str) -> None:
@@ -96,15 +119,19 @@ def _seconds_to_wait(limit: Limit, window: int, hits: int, now: int) -> int:
     return max(1, window + delay_before(hits + 1, limit.free) - now)
 
 
-def _counted(key: str, now: int) -> ReturningInsert[int, int]:
+def _counted(key: str, now: int, *, begins: int | None = None, hits: int = 1) -> ReturningInsert[int, int]:
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     over: ColumnElement[bool] = Rate.window <= now - WINDOW
+    begins = now if begins is None else begins
     return (
         insert(Rate)
-        .values(key=key, window=now, hits=1)
+        .values(key=key, window=begins, hits=hits)
         .on_conflict_do_update(
             index_elements=[Rate.key],
-            set_={"window": case((over, now), else_=Rate.window), "hits": case((over, 1), else_=Rate.hits + 1)},
+            set_={
+                "window": case((over, begins), else_=Rate.window),
+                "hits": case((over, hits), else_=Rate.hits + hits),
+            },
         )
         .returning(Rate.window, Rate.hits)
     )

@@ -10,6 +10,15 @@ from auditweb.demo.trade import EUROPE_TO_JAPAN, JAPAN_TO_BRITAIN, Trade
 from auditweb.parties import Actor, ActorType
 
 PASSWORD = "importops-demo"
+SIGN_INS = (
+    ("maya@northgate.example", "owner of Northgate Imports"),
+    ("ines@northgate.example", "admin"),
+    ("olu@northgate.example", "auditor"),
+    ("tom@northgate.example", "member, who sees their own entries only"),
+    ("kenji@osaka-bay.example", "owner of Osaka Bay Motors"),
+)
+"""Whom the sign-in page offers to be: address, and what they are."""
+
 YEARS_TOLD = timedelta(days=730)
 
 _LONDON = "Europe/London"
@@ -130,6 +139,9 @@ _YUTO = Colleague(
     joined=540,
     zone=_TOKYO,
 )
+
+OPEN_TO_ANYONE = frozenset({email for email, _ in SIGN_INS} | {_YUTO.email})
+"""Who signs in with the password alone; everyone else has a second factor."""
 
 NORTHGATE = Company(
     slug="northgate",

@@ -48,6 +48,7 @@ def all_of(world: World) -> Iterator[Beginning]:
         (16, _offline_tablet),
         (9, _support_case),
         (7, _data_export),
+        (7, _open_invitations),
         (1, _last_hours),
     ):
         yield world.ago(days=days), partial(_told, world, story)
@@ -279,6 +280,20 @@ def _data_export(world: World) -> Story:
     done = maya.hours.at(day, time(10, 17))
     yield world.by_itself(NIGHTLY_JOBS, done, c.EXPORT_COMPLETED, records="48211", size="1.3 GB", **what)
     yield world.by(maya, maya.hours.at(day, time(10, 52)), c.EXPORT_DOWNLOADED, size="1.3 GB", **what)
+
+
+def _open_invitations(world: World) -> Story:
+    """Three people were invited this week and have not come yet: one was sent a second link."""
+    rng, maya, ines = world.dice("open invitations"), world.colleague(MAYA), world.colleague(INES)
+    leila = {"email": "leila.haddad@northgate.example"}
+    at = ines.hours.soon(rng, world.ago(days=6.5))
+    yield world.by(ines, at, c.MEMBER_INVITED, role="member", **leila)
+    yield world.by(ines, ines.hours.later(rng, at, days=(2, 3)), c.INVITATION_RESENT, **leila)
+    for who, days, email, role in (
+        (ines, 4.5, "oscar.nilsson@northgate.example", "member"),
+        (maya, 4, "reviews@brightwater-audit.example", "auditor"),
+    ):
+        yield world.by(who, who.hours.soon(rng, world.ago(days=days)), c.MEMBER_INVITED, email=email, role=role)
 
 
 def _last_hours(world: World) -> Story:

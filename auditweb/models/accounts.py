@@ -234,7 +234,8 @@ class Rate(Base):
     """
     How often *key* was hit in its present window, which began at *window* (seconds since 1970).
 
-    All workers count in the same row, so they agree; it starts anew once the window is over.
+    All workers count in the same row, so they agree; it starts anew once the window is over. Of a window longer than a
+    quarter of an hour, *window* is when its last quarter begins.
     """
 
     __tablename__ = "rate"

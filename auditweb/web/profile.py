@@ -21,6 +21,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from auditweb.accounts.people import save_profile, save_theme
+from auditweb.accounts.sessions import SignedIn
 from auditweb.extensions import db
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.gate import came_from, safe_path, signed_in, to_sign_in
@@ -39,20 +40,30 @@ def _choices(**labels: str) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in labels.items()]
 
 
-class ProfileForm(FlaskForm):  # type: ignore[misc]
-    name = StringField(
-        "Name",
+def _hides_nothing(_form: FlaskForm, field: StringField) -> None:
+    if visible_text(field.data) != field.data:
+        raise ValidationError("Leave out characters that cannot be seen.")
+
+
+def name_field(label: str) -> StringField:
+    """Return a field for what somebody is called."""
+    return StringField(
+        label,
         filters=[lambda text: " ".join(text.split()) if text else text],
-        validators=[DataRequired("Enter your name."), Length(max=LONGEST_NAME, message="This is too long.")],
+        validators=[
+            DataRequired("Enter your name."),
+            Length(max=LONGEST_NAME, message="This is too long."),
+            _hides_nothing,
+        ],
     )
+
+
+class ProfileForm(FlaskForm):  # type: ignore[misc]
+    name = name_field("Name")
     zone = SelectField("Time zone", choices=[SelectChoice("", "The organisation’s"), *map(SelectChoice, ZONES)])
     times = RadioField("Times", choices=_choices(relative="Relative (4 min ago)", absolute="Absolute (14:05)"))
     shortcuts = BooleanField("Keyboard shortcuts", id="use-shortcuts")
     theme = RadioField("Theme", choices=_choices(system="Follow the system", light="Light", dark="Dark"))
-
-    def validate_name(self, field: StringField) -> None:
-        if visible_text(field.data) != field.data:
-            raise ValidationError("Leave out characters that cannot be seen.")
 
 
 @bp.route("/profile", methods=["GET", "POST"])
@@ -71,9 +82,9 @@ def index() -> ResponseReturnValue:
         }
     )
     if not form.is_submitted():
-        return render_template("profile/index.html", form=form, email=person.email)
+        return _page(form, person)
     if not form.validate():
-        return make_response(render_template("profile/index.html", form=form, email=person.email), 422)
+        return _page(form, person, 422)
     save_profile(
         person.person_id,
         name=form.name.data,
@@ -99,6 +110,11 @@ def theme() -> ResponseReturnValue:
     return _with_theme(
         redirect(safe_path(request.form.get("next")) or came_from() or url_for("home.index"), 303), chosen
     )
+
+
+def _page(form: ProfileForm, person: SignedIn, status: int = 200) -> ResponseReturnValue:
+    page = render_template("profile/index.html", form=form, organisations=person.places)
+    return make_response(page, status)
 
 
 def _with_theme(response: Response, theme: str) -> Response:

@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.browser.world import PASSWORD
 
 LOG = "/o/northgate/settings/audit-log"
+TEAM = "/o/northgate/settings/team"
 PEOPLE = {
     "maya": "northgate",
     "ines": "northgate",
@@ -14,6 +15,7 @@ PEOPLE = {
     "kenji": "osaka-bay",
     "lena": "osaka-bay",
     "rin": "osaka-bay",
+    "vera": "workshop",
 }
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import time_ns
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Response, expect
 
-from tests.browser.site import LOG, Site, fill_in_and_send, wait_until_ready
+from tests.browser.site import LOG, TEAM, Site, fill_in_and_send, wait_until_ready
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
@@ -60,6 +61,12 @@ def _fail(page: Page) -> None:
 def _send_nothing(page: Page) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator(".fielderror").first).to_be_visible()
+
+
+def _invite(page: Page, *addresses: str) -> None:
+    page.get_by_label("E-mail addresses").fill(", ".join(addresses))
+    page.get_by_role("button", name="Make invitations").click()
+    expect(page.locator(".fielderror, .handout").first).to_be_visible()
 
 
 def _give_password(page: Page, code: str = "") -> None:
@@ -140,6 +147,12 @@ SIGHTS = {
     "damaged link": Sight(f"{LOG}?category=boats"),
     "actors": Sight(f"{LOG}/actors"),
     "entry": Sight(LOG, do=lambda page: _follow(page, ".row .x")),
+    "my log": Sight("/o/northgate/my-log"),
+    "my log, of a member": Sight("/o/northgate/my-log", who="tom"),
+    "my log, nothing": Sight("/o/northgate/my-log?category=customers", who="tom"),
+    "my log, refused": Sight("/o/northgate/my-log?actor=member:1", who="tom"),
+    "my own details": Sight("/o/northgate/my-log", who="tom", do=_open(".row .x", ".detail")),
+    "my own entry": Sight("/o/northgate/my-log", who="tom", do=lambda page: _follow(page, ".row .x")),
     "not allowed": Sight(LOG, who="tom"),
     "not found": Sight("/o/elsewhere/settings/audit-log"),
     "not found, signed out": Sight("/nowhere", who=""),
@@ -160,6 +173,21 @@ SIGHTS = {
     "new password": Sight(f"{SIGN_IN}/password"),
     "new password, refused": Sight(f"{SIGN_IN}/password", do=lambda page: _refuse_password(page), refused=True),
     "choose an organisation": Sight("/", who="noor"),
+    "team": Sight(TEAM),
+    "team, nobody found": Sight(f"{TEAM}?q=zzz"),
+    "former members": Sight(f"{TEAM}/former"),
+    "invitations": Sight(f"{TEAM}/invitations"),
+    "invite, refused": Sight(f"{TEAM}/invite", do=lambda page: _invite(page, "maya@northgate.example", "nonsense")),
+    "links to pass on": Sight(
+        "/o/hostile/settings/team/invite", do=lambda page: _invite(page, *(f"{i}.{time_ns()}@x.example" for i in "ab"))
+    ),
+    "a member": Sight(f"{TEAM}/members/2"),
+    "remove": Sight(f"{TEAM}/members/2/remove"),
+    "roles": Sight(f"{TEAM}/roles"),
+    "invitation": Sight("/invitations/the link of sofia@northgate.example", who=""),
+    "invitation for another": Sight("/invitations/the link of sofia@northgate.example"),
+    "invitation, expired": Sight("/invitations/the link of lost@northgate.example", who=""),
+    "hostile team": Sight("/o/hostile/settings/team"),
     "hostile names": Sight(HOSTILE),
     "hostile details": Sight(f"{HOSTILE}?oldest=1", do=_open(".row .x", ".detail")),
     "hostile actors": Sight(f"{HOSTILE}/actors"),

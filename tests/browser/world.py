@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import cycle
 
 from auditweb import catalogue, clock
 from auditweb.accounts.people import add_member, create_api_key, create_organisation, create_person, remove_member
 from auditweb.catalogue import Action
 from auditweb.extensions import db
-from auditweb.models import Event, Organisation, Person, TwoFactor
+from auditweb.models import Event, Invitation, Organisation, Person, TwoFactor
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.recorder import record
 
@@ -75,6 +76,10 @@ def make_world() -> None:
     priya = _someone("priya", "Priya Raman", northgate, "member", joined)
     remove_member(northgate, priya, now - timedelta(days=1))
     create_api_key(northgate, FEED.id, FEED.name, maya, joined)
+    workshop = create_organisation("workshop", "The Workshop", "Europe/London", created_at=joined)
+    _someone("vera", "Vera Lund", workshop, "owner", joined)
+    db.session.add(_invitation(northgate, maya, "sofia@northgate.example", now, mail="sent"))
+    db.session.add(_invitation(northgate, maya, "lost@northgate.example", now - timedelta(days=9), mail="failed"))
 
     people = {"maya": _member(maya), "hana": _member(hana), "priya": _member(priya)}
     _record_all(northgate, _northgate(people), ROUNDS * 14, now)
@@ -88,6 +93,20 @@ def _someone(who: str, name: str, organisation: Organisation, role: str, joined:
     person = create_person(f"{who}@{organisation.slug}.example", name, PASSWORD, created_at=joined)
     add_member(organisation, person, role, joined)
     return person
+
+
+def _invitation(organisation: Organisation, inviter: Person, email: str, at: datetime, *, mail: str) -> Invitation:
+    return Invitation(
+        org_id=organisation.id,
+        email=email,
+        role="admin",
+        token_hash=sha256(f"the link of {email}".encode()).hexdigest(),
+        inviter_id=inviter.id,
+        created_at=at,
+        sent_at=at,
+        expires_at=at + timedelta(days=7),
+        mail=mail,
+    )
 
 
 def _member(person: Person) -> Actor:

@@ -15,10 +15,10 @@ from auditweb.accounts import people
 from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.demo import loading, stories
-from auditweb.demo.cast import NORTHGATE, PASSWORD
+from auditweb.demo.cast import NORTHGATE, OPEN_TO_ANYONE, PASSWORD
 from auditweb.demo.happenings import Happening
 from auditweb.extensions import db
-from auditweb.models import Event, Membership, Organisation, Person
+from auditweb.models import Event, Invitation, Membership, Organisation, Person, Presence, TwoFactor
 from tests.databases import fresh_database
 from tests.readers import Page, Place, Reader, Someone, hash_cheaply, open_session
 
@@ -179,6 +179,32 @@ def test_roles_are_those_the_readme_tells(loaded: Demo) -> None:
     assert both == {"yuto@reiwa-audit.example"}
 
 
+def test_who_is_invited_and_was_last_seen_follows_from_what_was_told(loaded: Demo) -> None:
+    last: dict[tuple[int, str], str] = {}
+    seen: dict[tuple[int, int], datetime] = {}
+    for event in loaded.events() + loaded.events("osaka-bay"):
+        if event.category == "team" and "email" in event.facts:
+            last[event.org_id, event.facts["email"]] = event.action
+        if event.actor_type == "member":
+            seen[event.org_id, int(event.actor_id)] = event.occurred_at
+    with loaded.app.app_context():
+        joined = set(db.session.execute(select(Membership.org_id, Person.email).join(Person)))
+        invited = {(row.org_id, row.email): row for row in db.session.scalars(select(Invitation))}
+        present = {(row.org_id, row.person_id): row.seen_at for row in db.session.scalars(select(Presence))}
+        factors = set(db.session.scalars(select(Person.email).join(TwoFactor)))
+
+    still = {"member.invited", "invitation.resent"}
+    assert set(invited) == {who for who, action in last.items() if action in still} - joined
+    assert {
+        "leila.haddad@northgate.example": "member",
+        "oscar.nilsson@northgate.example": "member",
+        "reviews@brightwater-audit.example": "auditor",
+    }.items() <= {row.email: row.role for row in invited.values() if row.expires_at > loaded.until}.items()
+    assert present == seen
+    assert not factors & OPEN_TO_ANYONE, "their password alone lets anyone be them"
+    assert {"hana@northgate.example", "declan@northgate.example"} <= factors
+
+
 def test_a_second_call_keeps_the_data(loaded: Demo) -> None:
     with loaded.app.app_context():
         before = db.session.scalar(select(func.count()).select_from(Event))
@@ -241,6 +267,10 @@ def test_an_interrupted_loading_goes_on_where_it_stopped(app: Flask) -> None:
         told = sum(1 for _ in loading.tell_all(loading.worlds_of(mark), 2_500))
         assert mark.finished_at is not None
         assert mark.loaded == told == db.session.scalar(select(func.count()).select_from(Event))
+        present, belong = (
+            db.session.scalar(select(func.count()).select_from(table)) for table in (Presence, Membership)
+        )
+        assert present == belong, "also of those whose entries came in before the interruption"
 
 
 def _of_event(event: Event) -> tuple[object, ...]:

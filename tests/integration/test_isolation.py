@@ -12,6 +12,7 @@ from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
 from tests.integration.test_access import without_tokens
 from tests.readers import Place, Reader, Someone, add_key, add_organisation, add_person, join
+from tests.teams import team
 
 CANARY = "KANARI"
 MADE_UP = to_text(123456789 << 22)
@@ -58,18 +59,37 @@ def test_every_address_in_another_organisation_is_the_same_404(
     rests = ["", "?category=vehicles", "?oldest=1", "?category=none", "/actors", "/actors?name=Kenji"]
     rests += [f"/entries/{to_text(event.id)}{kind}" for event, kind in product((theirs, ours), ("", ".json"))]
 
-    for rest, htmx in product(rests, (False, True)):
-        page = reader.get(osaka.log + rest, htmx=htmx)
+    addresses = [osaka.log + rest for rest in rests]
+    addresses += [f"/o/{osaka.slug}/my-log{rest}" for rest in ("", "?category=none", f"/entries/{to_text(theirs.id)}")]
+
+    for rest, htmx in product(addresses, (False, True)):
+        page = reader.get(rest, htmx=htmx)
         assert page.status == 404, rest
         assert CANARY not in page.text
         if not htmx:
             assert without_tokens(page.text) == missing, rest
 
 
+def test_another_organisations_team_is_the_same_404_and_cannot_be_looked_up(
+    reader: Reader, organisation: Place, osaka: Place, kenji: Someone
+) -> None:
+    missing = without_tokens(reader.get("/o/nobody/settings/team").text)
+    for rest in ("", "/former", "/invitations", "/invite", "/roles", "/leave", f"/members/{kenji.id}", "/members/1"):
+        page = reader.get(team(osaka, rest))
+        assert (page.status, without_tokens(page.text)) == (404, missing), rest
+    forms = {"/invite": {"addresses": "x@x.example", "role": "member"}, "/leave": {}, "/members/1/remove": {}}
+    for rest, form in forms.items():
+        page = reader.post(team(osaka, rest), form)
+        assert (page.status, without_tokens(page.text)) == (404, missing), rest
+    for rest in ("?q=osaka-bay", "/former?q=osaka-bay", "?q=Kenji", "/invitations"):
+        assert CANARY not in reader.get(team(organisation, rest)).text
+
+
 def test_another_organisations_entry_is_not_there(reader: Reader, organisation: Place, theirs: Event) -> None:
-    for kind in ("", ".json"):
-        page = reader.get(f"{organisation.log}/entries/{to_text(theirs.id)}{kind}")
-        missing = reader.get(f"{organisation.log}/entries/{MADE_UP}{kind}")
+    log, my_log = f"{organisation.log}/entries/{{}}", f"/o/{organisation.slug}/my-log/entries/{{}}"
+    for address in (log, f"{log}.json", my_log):
+        page = reader.get(address.format(to_text(theirs.id)))
+        missing = reader.get(address.format(MADE_UP))
         assert page.status == missing.status == 404
         assert without_tokens(page.text) == without_tokens(missing.text)
 

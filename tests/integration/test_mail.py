@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from auditweb.mail import Mailer, Message, Server
+from auditweb.mail import Mailer, Message, Server, is_address
 from tests.mail_servers import SENDER, MailServer, mail_server
 from tests.servers import free_port
 
@@ -40,3 +40,24 @@ def test_without_the_server_no_message_is_taken() -> None:
     nowhere = Server.parse(f"smtp://127.0.0.1:{free_port()}")
 
     assert Mailer(nowhere, SENDER).send([ADA]) == {ADA.to}
+
+
+@pytest.mark.parametrize(
+    "text", ["ada@x.example", "a.b+c=d@x.example", "o'brien@x-y.example", "a|b@x.example", "x" * 64 + "@x.example"]
+)
+def test_mail_can_be_sent_to_whatever_passes_for_an_address(mail: MailServer, text: str) -> None:
+    assert is_address(text)
+    assert Mailer(Server.parse(mail.url), SENDER).send([Message(text, "Your link", "Here it is.")]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "ada", "ada@", "@x.example", "ada@example", "ada@x.example.", "ada@.example", "ada@x..example",
+        "a..b@x.example", ".a@x.example", "a.@x.example", "a b@x.example", "a@x.example\n", "<a@x.example>",
+        "a,b@x.example", "a@b@x.example", "zoë@x.example", "a\u202eb@x.example", "a\x7fb@x.example", "a\0@x.example",
+        "x" * 65 + "@x.example",
+    ],
+)  # fmt: skip
+def test_what_no_message_can_be_written_to_is_no_address(text: str) -> None:
+    assert not is_address(text)

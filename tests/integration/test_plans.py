@@ -28,13 +28,24 @@ from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
-from auditweb.parties import Actor, ActorType, Outcome, Target
+from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
-from tests.readers import PASSWORD, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
+from tests.readers import (
+    PASSWORD,
+    Reader,
+    Someone,
+    add_organisation,
+    add_person,
+    hash_cheaply,
+    join,
+    leave,
+    open_session,
+)
 from tests.second_factors import Phone
+from tests.teams import accept, links
 
 ENTRIES = {1: 40_000, 2: 10_000, 3: 10_000}
 BEHIND = 20  # more entries, of the first organisation, that wait for the sealer
@@ -44,6 +55,9 @@ MODES_OF = {"sqlite": list(MODES)[:1], "postgresql": list(MODES), "partitioned":
 SETTINGS = "/o/northgate/settings"
 LOG = f"{SETTINGS}/audit-log"
 SIGN_IN = f"{SETTINGS}/sign-in"
+TEAM = f"{SETTINGS}/team"
+MY_LOG = "/o/northgate/my-log"
+READER = "1"  # the id of the person who opens all addresses
 
 # What no index answers alone, so that more is looked at than shown.
 MIXED = "category=team&actor=member:m7&action=member.joined&outcome=failure"
@@ -82,6 +96,8 @@ PLACES = ("", "before={id}", "after={id}", "oldest=1")
 ADDRESSES: dict[str, list[str]] = {
     "/static/<path:filename>": [],
     "/": ["/"],
+    "/setup": ["/setup"],
+    "/setup/organisation": ["/setup/organisation"],
     "/sign-in": ["/sign-in"],
     "/sign-in/code": ["/sign-in/code"],
     "/forgotten-password": ["/forgotten-password"],
@@ -101,6 +117,12 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/data/transfer": [f"{SETTINGS}/data/transfer"],
     "/o/<org>/settings/data/delete": [f"{SETTINGS}/data/delete"],
     "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
+    "/o/<org>/my-log": [
+        MY_LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else MY_LOG
+        for wanted in ("", "category=authentication", "category=vehicles", "category=suppliers")
+        for place in PLACES
+    ],
+    "/o/<org>/my-log/entries/<spelled>": [f"{MY_LOG}/entries/{{id}}"],
     "/o/<org>/settings/audit-log": [
         LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else LOG
         for wanted in ["", *FILTERS]
@@ -127,6 +149,15 @@ ADDRESSES: dict[str, list[str]] = {
     ],
     "/o/<org>/settings/audit-log/entries/<spelled>": [f"{LOG}/entries/{{id}}", f"{LOG}/entries/7ZZZZZZZZZZZZ"],
     "/o/<org>/settings/audit-log/entries/<spelled>.json": [f"{LOG}/entries/{{id}}.json"],
+    "/o/<org>/settings/team": [TEAM, f"{TEAM}?q=member", f"{TEAM}?q=member&after=3"],
+    "/o/<org>/settings/team/former": [f"{TEAM}/former", f"{TEAM}/former?q=member&after=21"],
+    "/o/<org>/settings/team/invitations": [f"{TEAM}/invitations", f"{TEAM}/invitations?after=9"],
+    "/o/<org>/settings/team/invite": [f"{TEAM}/invite"],
+    "/o/<org>/settings/team/roles": [f"{TEAM}/roles"],
+    "/o/<org>/settings/team/leave": [f"{TEAM}/leave"],
+    "/o/<org>/settings/team/members/<int(max=2147483647):person_id>": [f"{TEAM}/members/3"],
+    "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/remove": [f"{TEAM}/members/3/remove"],
+    "/invitations/<token>": ["/invitations/nothing"],
 }
 _LEAD_ELSEWHERE = {
     "/",
@@ -202,9 +233,12 @@ def _settle(app: Flask) -> Reader:
     places = [add_organisation(app, slug, slug.title()) for slug in ("northgate", "osaka-bay", "leith")]
     assert [place.id for place in places] == list(ENTRIES)
     ines = add_person(app, "Ines Ferreira")
+    assert str(ines.id) == READER
     join(app, places[0], ines, "owner")
     for number in range(20):
-        join(app, places[0], add_person(app, f"Member {number}", f"m{number}@northgate.example"))
+        member = add_person(app, f"Member {number}", f"m{number}@northgate.example")
+        join(app, places[0], member)
+    leave(app, places[0], member)
     return open_session(app, app.test_client(), ines)
 
 
@@ -241,6 +275,15 @@ def _event(number: int) -> dict[str, Any]:
     }
     if number % 3 == 0:
         given["actor"] = Actor(ActorType.SYSTEM, "nightly", "Nightly import")
+    if number % 50 in (1, 2):  # what the reader did, and what happened to their account
+        given["actor"] = Actor(ActorType.MEMBER, READER, "Ines Ferreira")
+    elif number % 50 == 3:
+        given |= {
+            "actor": UNKNOWN_PERSON,
+            "action": catalogue.SIGN_IN_REFUSED,
+            "target": Target("member", READER, "Ines Ferreira"),
+            "facts": {"email": "ines@northgate.example", "reason": "wrong password"},
+        }
     if number % RARE == 0:
         given |= {
             "actor": Actor(ActorType.MEMBER, "m7", "Member 7"),
@@ -279,6 +322,12 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
             record(org_id=1, **_event(RARE * 7))
             record_many([_event(RARE * 9)], org_id=1)
         db.session.rollback()
+    here = "the team"
+    (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
+    assert accept(Reader(app.test_client()), link).status == 303
+    assert reader.post(f"{TEAM}/members/4/role", {"role": "auditor"}).status == 303
+    assert reader.post(f"{TEAM}/members/5/two-factor").status == 409
+    assert reader.post(f"{TEAM}/members/6/remove").status == 303
     here = "signing in and out"
     visitor = Reader(app.test_client())
     assert visitor.sign_in("m1@northgate.example", "wrong").status == 401

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from auditweb import clock
 from auditweb.accounts import passwords, rate_limits
-from auditweb.accounts.rate_limits import Limit
+from auditweb.accounts.rate_limits import Allowance, Limit
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Event, Rate
@@ -198,3 +198,21 @@ def test_tries_are_counted_one_by_one(app: Flask, app_context: None) -> None:
         assert verdict.tries == tries
     assert verdict.refused
     db.session.rollback()
+
+
+def test_an_allowance_is_there_again_when_its_window_is_over(app: Flask, app_context: None) -> None:
+    a_day = Allowance("invitations", 5, 24 * 3600)
+
+    def spend(how_much: int, *, after: int) -> int:
+        with clock.set_to(START + timedelta(seconds=after)):
+            rate_limits.count(Limit(f"other-{after}", 9))  # the first try of something clears away what is over
+            left = rate_limits.spend(a_day, how_much)
+        db.session.rollback() if left else db.session.commit()
+        return left
+
+    assert [spend(3, after=0), spend(1, after=3600)] == [0, 0]
+    assert spend(2, after=7200) == 22 * 3600, "only one is left"
+    assert spend(1, after=7300) == 0
+    assert spend(1, after=24 * 3600 - 1) == 1
+    assert spend(5, after=24 * 3600) == 0
+    assert spend(1, after=25 * 3600) == 23 * 3600

@@ -16,6 +16,7 @@ from auditweb.parties import Actor, ActorType
 from auditweb.recorder import record
 from auditweb.web.assets import asset_url
 from tests.readers import PASSWORD, Place, Reader, Someone, add_organisation, add_person, check, join, open_session
+from tests.teams import invite, links
 
 PUBLIC = "https://audit.example.org"
 POLICY = (
@@ -39,13 +40,21 @@ def owner(app: Flask, organisation: Place, somebody: Someone) -> Reader:
 
 
 @pytest.fixture
-def addresses(app: Flask, organisation: Place) -> list[tuple[str, set[str]]]:
+def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str, set[str]]]:
     """Every rule of the app as an address that exists, with its methods."""
+    (link,) = links(invite(owner, organisation, "nadia@northgate.example"))
     with app.app_context():
         event = record(catalogue.SIGNED_OUT, org_id=organisation.id, actor=Actor(ActorType.MEMBER, "7", "Ada"))
         spelled = to_text(event.id)
         db.session.commit()
-    filled = {"org": organisation.slug, "spelled": spelled, "filename": "css/base.css", "token": "x" * 43}
+    filled = {
+        "org": organisation.slug,
+        "spelled": spelled,
+        "filename": "css/base.css",
+        "token": link.rpartition("/")[2],
+        "person_id": owner.someone.id if owner.someone else 0,
+        "invitation_id": 1,
+    }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
         return [
@@ -150,7 +159,11 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     changing = {rule.rule for rule in app.url_map.iter_rules() if set(rule.methods or ()) - SAFE}
 
     settings = "/o/<org>/settings"
+    member = f"{settings}/team/members/<int(max=2147483647):person_id>"
+    invitation = f"{settings}/team/invitations/<int(max=2147483647):invitation_id>"
     assert changing == {
+        "/setup",
+        "/setup/organisation",
         "/sign-in",
         "/sign-in/code",
         "/sign-out",
@@ -175,6 +188,15 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{settings}/sign-in/two-factor/recovery-codes",
         f"{settings}/sign-in/devices/sign-out",
         f"{settings}/sign-in/devices/sign-out-others",
+        "/invitations/<token>",
+        "/invitations/<token>/sign-out",
+        f"{settings}/team/invite",
+        f"{settings}/team/leave",
+        f"{invitation}/resend",
+        f"{invitation}/withdraw",
+        f"{member}/role",
+        f"{member}/two-factor",
+        f"{member}/remove",
     }
 
 
