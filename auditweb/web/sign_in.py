@@ -14,6 +14,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -145,7 +146,7 @@ def sign_out() -> ResponseReturnValue:
     """End the session here and in the database, and return to the sign-in page."""
     if person := gate.signed_in():
         rules.sign_out(person, origin=gate.origin())
-    gate.forget()
+    session.clear()
     return redirect(url_for("sign_in.index"), 303)
 
 
@@ -181,7 +182,7 @@ def _code_page(form: CodeForm, problem: str = "", *, status: int = 200, retry_af
 
 
 def _back_to_password(reason: str) -> ResponseReturnValue:
-    gate.forget()
+    session.clear()
     flash(reason, "warn")
     return redirect(url_for("sign_in.index", next=next_page()), 303)
 
