@@ -70,7 +70,7 @@ def signed_in() -> SignedIn | None:
 
 def let_in(session_id: str) -> None:
     """Give the browser a new cookie for a session just opened; nothing planted in the old one survives."""
-    session.clear()
+    forget()
     person = sessions.find(session_id)
     if person is None:
         raise RuntimeError("a session just opened is not there")
@@ -87,7 +87,7 @@ def keep_in(session_id: str) -> None:
 
 def let_wait(session_id: str) -> None:
     """Give the browser a cookie that opens nothing but the page that asks for a code."""
-    session.clear()
+    forget()
     session[_WAITING] = session_id
 
 
@@ -95,6 +95,12 @@ def waiting() -> str | None:
     """Return the id of the session that awaits a code from this browser."""
     found = session.get(_WAITING)
     return found if isinstance(found, str) else None
+
+
+def forget() -> None:
+    """Empty the cookie. Forms on a page shown after it need a token of their own."""
+    session.clear()
+    g.pop("csrf_token", None)  # where Flask-WTF keeps it for the length of a request
 
 
 def require_person() -> SignedIn:
@@ -167,7 +173,7 @@ def to_sign_in() -> ResponseReturnValue:
 
 def _sign_in_anew(_error: sessions.SessionEndedError) -> ResponseReturnValue:
     db.session.rollback()
-    session.clear()
+    forget()
     return to_sign_in()
 
 

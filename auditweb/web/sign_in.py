@@ -14,7 +14,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -146,7 +145,7 @@ def sign_out() -> ResponseReturnValue:
     """End the session here and in the database, and return to the sign-in page."""
     if person := gate.signed_in():
         rules.sign_out(person, origin=gate.origin())
-    session.clear()
+    gate.forget()
     return redirect(url_for("sign_in.index"), 303)
 
 
@@ -182,7 +181,7 @@ def _code_page(form: CodeForm, problem: str = "", *, status: int = 200, retry_af
 
 
 def _back_to_password(reason: str) -> ResponseReturnValue:
-    session.clear()
+    gate.forget()
     flash(reason, "warn")
     return redirect(url_for("sign_in.index", next=next_page()), 303)
 
