@@ -20,7 +20,7 @@ from auditweb import transactions
 from auditweb.ledger import index, marks
 from auditweb.ledger.locks import only_one
 from auditweb.ledger.safety import find_dangers
-from auditweb.ledger.sealer import lock_head
+from auditweb.ledger.turns import change_head, lock_head
 from auditweb.models import Event, Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
@@ -110,8 +110,7 @@ class Doctor:
 
     def _set_head(self, org_id: int, **values: int) -> None:
         with self._engine.begin() as connection:
-            changed = {"revision": lock_head(connection, org_id).revision + 1, **values}
-            connection.execute(sa.update(_head).where(_head.c.org_id == org_id).values(changed))
+            change_head(connection, lock_head(connection, org_id), **values)
 
     def _clear(self, table: Table, org_id: int) -> None:
         """Delete an organisation's rows, some thousand at a time."""
