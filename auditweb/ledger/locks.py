@@ -22,7 +22,10 @@ def only_one(engine: Engine, work: Work) -> Iterator[Callable[[], bool]]:
             yield lambda: _take(file)
     else:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield lambda: _take_advisory(connection, _KEYS[work])
+            try:
+                yield lambda: _take_advisory(connection, _KEYS[work])
+            finally:
+                connection.invalidate()  # in the pool it would keep the lock, which nobody could take any more
 
 
 def _take(file: TextIO) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from auditweb import transactions
 from auditweb.ledger import sealer
 from auditweb.ledger.doctor import Doctor
+from auditweb.ledger.locks import only_one
 from auditweb.ledger.sealer import Sealer
 from auditweb.ledger.watch import SealingThread, watch
 from auditweb.models import Event, Leaf, LogHead, SealQueue
@@ -41,13 +42,14 @@ def test_every_committed_event_gets_the_next_place(engine: Engine, session: Sess
     first = [a_bid(session).id for _ in range(3)]
     session.commit()
     assert Sealer(engine).run() == 3
+    revision = session.scalar(sa.select(LogHead.revision)) or 0
     second = [a_bid(session, occurred_at=NOON - timedelta(days=days)).id for days in range(3)]
     session.commit()
     assert Sealer(engine).run() == 3
 
     assert leaves(session) == list(enumerate([*first, *second]))
     assert waiting(session) == set()
-    assert session.execute(sa.select(LogHead.size, LogHead.revision)).one() == (6, 2)
+    assert session.execute(sa.select(LogHead.size, LogHead.revision)).one() == (6, revision + 1)
     assert Sealer(engine).run() == 0
 
 
@@ -208,6 +210,18 @@ def test_one_of_two_watching_threads_does_the_work(fresh: Database, engine: Engi
         for thread in threads:
             thread.stop(within=10)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_what_one_at_a_time_may_do_another_can_once_it_is_over(engine: Engine) -> None:
+    """Also when it ended in a failure, and the connection that it was done by is open still."""
+    with pytest.raises(RuntimeError), only_one(engine, "sealer") as leads:  # noqa: PT012
+        assert leads()
+        with only_one(engine, "sealer") as leads_too:
+            assert not leads_too()
+        raise RuntimeError("no room on disk")
+
+    with only_one(engine, "sealer") as leads:
+        assert leads()
 
 
 def test_a_failing_sealer_tries_again(engine: Engine, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
