@@ -14,6 +14,10 @@ Work = Literal["sealer", "repair"]
 _KEYS: dict[Work, int] = {"sealer": 0x61756469_74736C72, "repair": 0x61756469_74727072}  # PostgreSQL's names for locks
 
 
+class UnderRepairError(Exception):
+    """A repair of the same ledger is at work, or was cut short and has to be finished first."""
+
+
 @contextmanager
 def only_one(engine: Engine, work: Work) -> Iterator[Callable[[], bool]]:
     """Try to become the one that does *work*; what is given tells whether that succeeded and still holds."""

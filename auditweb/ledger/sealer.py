@@ -43,7 +43,7 @@ class _Batch:
         rows.add(connection, _leaf, leaves)
         self.counts.write(connection)
         index.write(connection, self.words)
-        gone = rows.remove(connection, _queue, [(self.org_id, event_id) for event_id in self.taken])
+        gone = rows.remove(connection, _queue, self.org_id, [(event_id,) for event_id in self.taken])
         if gone != len(self.taken):
             raise RuntimeError(f"organisation {self.org_id}: the queue changed under the lock of its head")
         change_head(connection, head, size=head.size + len(leaves))
