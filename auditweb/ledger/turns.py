@@ -24,11 +24,15 @@ _head = cast(Table, LogHead.__table__)
 Head = Row[Any]
 
 
+class OutrunError(Exception):
+    """What was worked out beforehand is not so any more, though the head is the same."""
+
+
 class Batch(Sized, Protocol):
     """What is to be done to some events; nothing is if there are none."""
 
     def write(self, connection: Connection, head: Head) -> None:
-        """Do it, under the lock of the organisation's *head*, whose revision this changes."""
+        """Do it, under the lock of the organisation's *head*, whose revision this changes; it may be outrun."""
 
 
 _B = TypeVar("_B", bound=Batch)
@@ -59,11 +63,14 @@ class Turns:
         if not len(batch) or head is None:
             return None if len(batch) else batch
         began = perf_counter()
-        with self._engine.begin() as connection:
-            locked = lock_head(connection, org_id)
-            if locked.revision != head.revision:
-                return None
-            batch.write(connection, locked)
+        try:
+            with self._engine.begin() as connection:
+                locked = lock_head(connection, org_id)
+                if locked.revision != head.revision:
+                    return None
+                batch.write(connection, locked)
+        except OutrunError:
+            return None
         self._fit(perf_counter() - began, len(batch))
         return batch
 
@@ -78,7 +85,7 @@ class Turns:
         return batch
 
     def _fit(self, seconds: float, events: int) -> None:
-        if events == self._size:
+        if events > self._size // 2:
             wanted = int(events * _TURN[self._engine.dialect.name] / max(seconds, 0.001))
             self._size = min(max(wanted, SMALLEST, self._size // 2), self._size * 2, LARGEST)
 
