@@ -1,9 +1,10 @@
 """
-Purging: the oldest entries of a log go, and with them what the ledger tells of them.
+Purging: the oldest entries of a log go, and with them what the ledger tells of them; or all of it does.
 
 It takes turns (`turns`). After each batch, the last one of a purge that was killed included, the log is what it would
 be had the purge been meant to end there: what readers count, find and leaf through is exact. The leaves of entries
-that are gone stay, since the order is there to prove that nothing was taken out of the middle.
+that are gone stay, since the order is there to prove that nothing was taken out of the middle; only erasing a whole
+log takes them, from the newest back.
 
 The engine is the operator's (`database.operator_engine`): the server may not delete.
 """
@@ -17,19 +18,22 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
 
-from auditweb import clock, rows, transactions
+from auditweb import clock, ids, rows, transactions
 from auditweb.ledger import index, marks
 from auditweb.ledger.locks import UnderRepairError
-from auditweb.ledger.turns import Head, OutrunError, Turns, change_head
-from auditweb.models import Event, Leaf, Posting, Purge, SealQueue
+from auditweb.ledger.turns import Head, OutrunError, Turns, change_head, lock_head
+from auditweb.models import Event, Leaf, LogHead, Mark, Posting, Purge, SealQueue, Segment, Tally
 from auditweb.reading import postings
 from auditweb.reading.postings import Entry
 
 Progress = Callable[[int], object]
 
+_AT_ONCE = 5_000  # rows of an erased log in a transaction
+
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
-_leaf, _purge = cast(Table, Leaf.__table__), cast(Table, Purge.__table__)
+_head, _leaf, _purge = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__), cast(Table, Purge.__table__)
 _posting = cast(Table, Posting.__table__)
+_DERIVED = [cast(Table, model.__table__) for model in (Mark, Tally, Posting, Segment, SealQueue)]
 
 
 def purge(
@@ -59,6 +63,27 @@ def count_up_to(engine: Engine, org_id: int, up_to_id: int) -> int:
     """Return how many entries `purge` would remove now: as often its *progress* is told of one."""
     with transactions.reading(), engine.connect() as connection:
         return connection.scalar(sa.select(sa.func.count()).where(*_span(org_id, -1, up_to_id))) or 0
+
+
+def erase(engine: Engine, org_id: int, *, who: str, why: str, progress: Progress = lambda _: None) -> int:
+    """
+    Remove an organisation's whole log, its order included, and return how many entries that were.
+
+    Rows in the table of purges are what remains. Killed at any moment, it leaves a sound log, empty or shorter: do it
+    again. It ends once nothing is recorded any more. It raises what `purge` does.
+    """
+    deed, total = _Deed(org_id, ids.LAST_ID, who, why), 0
+    while True:
+        total += purge(engine, org_id, ids.LAST_ID, who=who, why=why, progress=progress)
+        if _dismantle(engine, deed, progress):
+            return total
+
+
+def count_to_erase(engine: Engine, org_id: int) -> int:
+    """Return how often *progress* of `erase` would be told of something: of each entry, and each place in the order."""
+    with transactions.reading(), engine.connect() as connection:
+        leaves = connection.scalar(sa.select(_head.c.size).where(_head.c.org_id == org_id)) or 0
+    return leaves + count_up_to(engine, org_id, ids.LAST_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +226,34 @@ def _leave(connection: Connection, deed: _Deed, up_to_id: int) -> Iterator[None]
     number = connection.execute(begun).scalar_one()
     yield
     connection.execute(sa.update(_purge).where(_purge.c.id == number).values(finished_at=clock.now()))
+
+
+def _dismantle(engine: Engine, deed: _Deed, progress: Progress) -> bool:
+    """Delete what is kept of a log without entries, its head last; False if one was recorded meanwhile."""
+    org_id = deed.org_id
+    while True:
+        with engine.begin() as connection:
+            head = lock_head(connection, org_id)
+            _refuse_repair(head)
+            if connection.execute(sa.select(_event.c.id).where(_event.c.org_id == org_id).limit(1)).first():
+                return False
+            leaves = _take_leaves(connection, deed, head)
+            # Of a sound ledger nothing else is left.
+            if not leaves and not any(rows.remove_some(connection, table, org_id, _AT_ONCE) for table in _DERIVED):
+                connection.execute(sa.delete(_head).where(_head.c.org_id == org_id))
+                return True
+        progress(leaves)
+
+
+def _take_leaves(connection: Connection, deed: _Deed, head: Head) -> int:
+    """Delete the last leaves of an order, and return how many."""
+    mine = sa.select(_leaf).where(_leaf.c.org_id == deed.org_id)
+    last = mine.order_by(_leaf.c.leaf_index.desc()).limit(_AT_ONCE).subquery().c
+    first, newest = connection.execute(sa.select(sa.func.min(last.leaf_index), sa.func.max(last.event_id))).one()
+    if first is None:
+        return 0
+    with _leave(connection, deed, newest):
+        gone = sa.delete(_leaf).where(_leaf.c.org_id == deed.org_id, _leaf.c.leaf_index >= first)
+        number = connection.execute(gone).rowcount
+        change_head(connection, head, size=first)
+    return number

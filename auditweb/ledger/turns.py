@@ -7,7 +7,7 @@ long as writing it down does.
 """
 
 from collections.abc import Callable, Sized
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
@@ -95,7 +95,8 @@ def lock_head(connection: Connection, org_id: int) -> Head:
     query = _head_of(org_id).with_for_update()
     if (head := connection.execute(query).first()) is not None:
         return head
-    new = {"org_id": org_id, "size": 0, "revision": 0, "mending": 0}
+    # What was counted is remembered by revision: of a log that was erased and begins anew none may come again.
+    new = {"org_id": org_id, "size": 0, "revision": time_ns() // 1_000_000, "mending": 0}
     connection.execute(sa.text(_NEW_HEAD), new)
     return connection.execute(query).one()
 

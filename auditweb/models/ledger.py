@@ -41,7 +41,7 @@ class Leaf(Base):
     The place of an event in the order of sealing: dense from 0, in the order of commits, never altered.
 
     Collectors read by it: ids and times of transactions that were open for long appear late. A purged event keeps its
-    place, so that nothing can be taken out unseen.
+    place, so that nothing can be taken out unseen; only with the whole log does the order go.
     """
 
     __tablename__ = "leaf"

@@ -48,6 +48,7 @@ from tests.integration.test_purger import (
     entries,
     owner,
     test_entries_of_old_dates_that_come_meanwhile_go_too,
+    test_erasing_takes_the_log_and_nothing_else,
     test_every_statement_has_its_index,
     test_the_oldest_go_and_who_and_why_stay,
     test_the_order_keeps_the_places_of_what_is_gone,

@@ -1,4 +1,4 @@
-"""Purging takes the oldest entries and all that the ledger tells of them, and nothing else."""
+"""Purging takes the oldest entries and all that the ledger tells of them, and nothing else; erasing takes all."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from auditweb.extensions import db
 from auditweb.ledger import purger
 from auditweb.ledger.doctor import STEPS, Doctor
 from auditweb.ledger.locks import UnderRepairError
-from auditweb.ledger.purger import count_up_to
+from auditweb.ledger.purger import count_to_erase, count_up_to
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Leaf, LogHead, Posting, Purge, SealQueue
 from auditweb.reading.postings import GONE
@@ -32,6 +32,7 @@ from tests.readers import Page, Place, Reader
 OPERATOR = "Operator (command line)"
 
 purge = partial(purger.purge, who=OPERATOR, why="retention")
+erase = partial(purger.erase, who=OPERATOR, why="the organisation is gone")
 
 
 class CutShortError(Exception):
@@ -47,6 +48,7 @@ def owner(owner_url: str) -> Iterator[Engine]:
         patch("auditweb.ledger.marks.MOST", 8),
         patch("auditweb.ledger.turns.SMALLEST", 10),
         patch("auditweb.ledger.turns.LARGEST", 10),
+        patch("auditweb.ledger.purger._AT_ONCE", 8),
     ):
         yield engine
 
@@ -309,8 +311,9 @@ def test_a_ledger_under_repair_is_left_alone(owner: Engine, entries: list[int]) 
     with patch.object(Doctor, "_clear", side_effect=CutShortError), pytest.raises(CutShortError):
         Doctor(owner).put_back(1)
     before = everything(owner)
-    with pytest.raises(UnderRepairError, match="organisation 1"):
-        purge(owner, 1, entries[4])
+    for take in (partial(purge, up_to_id=entries[4]), erase):
+        with pytest.raises(UnderRepairError, match="organisation 1"):
+            take(owner, 1)
     assert everything(owner) == before
 
     Doctor(owner).put_back(1)
@@ -367,8 +370,90 @@ def test_two_purges_at_once_among_writers_and_sealers(fresh: Database, owner: En
     assert len(order(owner)) == 30 + 60
 
 
+# Erasing
+
+
+def test_erasing_takes_the_log_and_nothing_else(owner: Engine, session: Session, entries: list[int]) -> None:
+    a_bid(session)
+    session.commit()
+    theirs = everything(owner, 2)
+    told: list[int] = []
+    steps = count_to_erase(owner, 1)
+
+    assert erase(owner, 1, progress=told.append) == 31
+
+    gone = everything(owner, 1)
+    assert {table for table, found in gone.items() if found} == {"purge"}
+    assert everything(owner, 2) == theirs
+    assert Doctor(owner).organisations() == [2]
+    assert steps == 61  # the one that was not sealed got its place in the order on the way out
+    assert sum(told) == 62
+    assert erase(owner, 1) == 0
+    assert everything(owner, 1) == gone
+
+
+def test_erasing_may_be_cut_short_anywhere(owner: Engine, entries: list[int]) -> None:
+    """Each time it goes one step further; the doctor finds what is left sound."""
+    times = 0
+    while True:
+        try:
+            erase(owner, 1, progress=cut_short)
+            break
+        except CutShortError:
+            times += 1
+            assert Doctor(owner).examine(1) == Doctor(owner).examine(2) == []
+
+    assert times > 5
+    assert Doctor(owner).organisations() == [2]
+
+
 def cut_short(_number: int) -> None:
     raise CutShortError
+
+
+def test_entries_recorded_while_a_log_is_erased_go_too(owner: Engine, session: Session, entries: list[int]) -> None:
+    """Also one that is sealed when the order is half gone."""
+    heads: list[int] = []
+
+    def step(_number: int) -> None:
+        size = asked(owner, sa.select(LogHead.size).where(LogHead.org_id == 1))
+        if size == [14] and not heads:
+            heads.extend(size)
+            a_bid(session)
+            session.commit()
+            assert Sealer(owner).run() == 1
+
+    assert erase(owner, 1, progress=step) == 31
+
+    assert heads == [14]
+    assert Doctor(owner).organisations() == [2]
+
+
+def test_a_log_begun_anew_is_not_taken_for_the_old_one(
+    app: Flask, reader: Reader, organisation: Place, fill: FillLog, owner: Engine, at_now: None
+) -> None:
+    """Numbers are remembered by the revision of the head: that of a new one must not be one there was."""
+    fill(3)
+    with app.app_context():
+        Sealer(db.engine).run()
+    assert all_tab(reader.get(LOG)) == "3"
+    erase(owner, organisation.id)
+    fill(4)
+    with app.app_context():
+        Sealer(db.engine).run()
+
+    assert all_tab(reader.get(LOG)) == "4"
+
+
+def test_what_a_damaged_ledger_leaves_behind_goes_too(owner: Engine, entries: list[int]) -> None:
+    with owner.begin() as connection:
+        connection.exec_driver_sql("UPDATE tally SET n = n + 5 WHERE org_id = 1")
+        connection.exec_driver_sql("UPDATE posting SET word = 'hondas' WHERE org_id = 1 AND word = 'honda'")
+        connection.exec_driver_sql("UPDATE mark SET id = id + 1 WHERE org_id = 1")
+
+    assert erase(owner, 1) == 30
+
+    assert {table for table, found in everything(owner, 1).items() if found} == {"purge"}
 
 
 # What it asks of the database
@@ -389,9 +474,10 @@ def test_every_statement_has_its_index(owner: Engine, entries: list[int]) -> Non
     with pytest.raises(CutShortError):
         purge(owner, 1, entries[-1], progress=cut_short)
     purge(owner, 1, 0)
+    erase(owner, 1)
     sa.event.remove(owner, "before_cursor_execute", note)
 
-    assert len(seen) > 10
+    assert len(seen) > 20
     with owner.connect() as connection:
         if owner.dialect.name == "postgresql":
             connection.exec_driver_sql("SET enable_seqscan = off")

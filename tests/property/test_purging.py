@@ -31,6 +31,7 @@ from tests.log_pages import expected_page
 from tests.property.test_search import ADA, BEN, EVENTS, NOW, QUERIES, _small, a_search, add, matching, shown
 
 purge = partial(purger.purge, who="Operator (command line)", why="retention")
+erase = partial(purger.erase, who="Operator (command line)", why="the organisation is gone")
 LOTS = st.lists(st.tuples(EVENTS, st.integers(0, 40)), min_size=1, max_size=3)  # some events, and how many are sealed
 FILTERS: list[dict[str, Any]] = [
     {},
@@ -204,3 +205,27 @@ def test_after_each_batch_all_is_as_it_would_be_without_what_went(
     log.seal(data.draw(st.integers(0, 20)))
     log.check(owner, query, data)
     neighbour.check(owner, query, data)
+
+
+@settings(max_examples=settings.default.max_examples // 4)  # type: ignore[union-attr]
+@given(lots=LOTS, cut=st.integers(1, 9), query=QUERIES)
+def test_nothing_is_left_of_a_log_that_was_erased(
+    app: Flask, owner: Engine, lots: list[tuple[list[dict[str, Any]], int]], cut: int, query: str
+) -> None:
+    """Cut short after any step, it left a sound log."""
+    log = Model(app, lots)
+    steps = count(1)
+
+    def step(_number: int) -> None:
+        assert Doctor(owner).examine(log.org_id) == []
+        if next(steps) == cut:
+            raise CutShortError
+
+    with patch("auditweb.ledger.purger._AT_ONCE", 4):
+        try:
+            erase(owner, log.org_id, progress=step)
+        except CutShortError:
+            erase(owner, log.org_id)
+    assert log.org_id not in Doctor(owner).organisations()
+    log.there, log.recorded = [], set()
+    log.check(owner)
