@@ -7,7 +7,8 @@ import click
 
 from auditweb import database
 from auditweb.config import Settings
-from auditweb.ledger.doctor import BACK, STEPS, Doctor, UnderRepairError
+from auditweb.ledger.doctor import BACK, STEPS, Doctor
+from auditweb.ledger.locks import UnderRepairError
 from auditweb.ledger.sealer import Sealer
 from auditweb.ledger.watch import FINISH_IT, watch
 

@@ -16,11 +16,11 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
 
-from auditweb import transactions
+from auditweb import rows, transactions
 from auditweb.ledger import index, marks
-from auditweb.ledger.locks import only_one
+from auditweb.ledger.locks import UnderRepairError, only_one
 from auditweb.ledger.safety import find_dangers
-from auditweb.ledger.sealer import lock_head
+from auditweb.ledger.turns import change_head, lock_head
 from auditweb.models import Event, Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
@@ -30,10 +30,6 @@ BACK = 2  # and of putting it back: its leaf, and itself
 _AT_ONCE = 5_000  # rows in a transaction: on SQLite others wait for their turn meanwhile
 
 Progress = Callable[[int], object]
-
-
-class UnderRepairError(Exception):
-    """Another process is repairing a ledger of the same database."""
 
 
 class Doctor:
@@ -110,18 +106,14 @@ class Doctor:
 
     def _set_head(self, org_id: int, **values: int) -> None:
         with self._engine.begin() as connection:
-            changed = {"revision": lock_head(connection, org_id).revision + 1, **values}
-            connection.execute(sa.update(_head).where(_head.c.org_id == org_id).values(changed))
+            change_head(connection, lock_head(connection, org_id), **values)
 
     def _clear(self, table: Table, org_id: int) -> None:
         """Delete an organisation's rows, some thousand at a time."""
-        keys = ", ".join(column.name for column in table.primary_key)
-        some = f"SELECT {keys} FROM {table.name} WHERE org_id = :org_id LIMIT {_AT_ONCE}"
-        gone = sa.text(f"DELETE FROM {table.name} WHERE ({keys}) IN ({some})")
         deleted = _AT_ONCE
         while deleted == _AT_ONCE:
             with self._engine.begin() as connection:
-                deleted = connection.execute(gone, {"org_id": org_id}).rowcount
+                deleted = rows.remove_some(connection, table, org_id, _AT_ONCE)
 
 
 def _check_leaves(connection: Connection, org_id: int, size: int, progress: Progress) -> Iterator[str]:

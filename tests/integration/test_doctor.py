@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from auditweb.ledger.doctor import STEPS, Doctor, UnderRepairError
+from auditweb.ledger.doctor import STEPS, Doctor
+from auditweb.ledger.locks import UnderRepairError
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
 from tests.databases import Database
