@@ -8,7 +8,7 @@ of it exactly, whichever run comes to write it. The engine is the operator's, wi
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -45,7 +45,7 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What has been removed from a log, and was told of just now: so many entries, the newest of them from *last_day*."""
+    """What has been removed from a log, and was told of just now: *entries*, the newest of them from *last_day*."""
 
     entries: int
     last_day: date
@@ -76,7 +76,8 @@ def expire(engine: Engine, org_id: int, progress: Progress = lambda _: None) -> 
         _begin_shorter(session, organisation)
         if organisation.purged_months != organisation.retention_months:
             told += _tell(session, organisation)
-        months, up_to_id = organisation.retention_months, _up_to(organisation, clock.now())
+        months = organisation.retention_months
+        up_to_id = _up_to(months, organisation.zone, clock.now())
     if months is not None and up_to_id is not None:
         with suppress(_KeptLonger):
             purger.purge(
@@ -94,13 +95,12 @@ def expire(engine: Engine, org_id: int, progress: Progress = lambda _: None) -> 
 
 def _expiry(engine: Engine, organisation: Organisation, now: datetime) -> Expiry:
     begins = organisation.shorter_from is not None and organisation.shorter_from <= now
-    if begins:
-        organisation.retention_months = organisation.shorter_months  # of a row that nobody writes back
-    up_to_id = _up_to(organisation, now)
+    months = organisation.shorter_months if begins else organisation.retention_months
+    up_to_id = _up_to(months, organisation.zone, now)
     return Expiry(
         organisation.id,
         organisation.name,
-        organisation.retention_months,
+        months,
         begins,
         None if up_to_id is None else days.day_of(ids.moment_of(up_to_id), organisation.zone),
         0 if up_to_id is None else purger.count_up_to(engine, organisation.id, up_to_id),
@@ -108,12 +108,9 @@ def _expiry(engine: Engine, organisation: Organisation, now: datetime) -> Expiry
     )
 
 
-def _up_to(organisation: Organisation, now: datetime) -> int | None:
-    """Return the last id that an entry past its time can have: whole days of the organisation's zone go."""
-    if organisation.retention_months is None:
-        return None
-    first_kept = oldest_kept(now, organisation.retention_months, organisation.zone)
-    return ids.first_id_at(days.start_of(first_kept, organisation.zone)) - 1
+def _up_to(months: int | None, zone: str, now: datetime) -> int | None:
+    """Return the last id that an entry past its time can have: whole days go, as they are counted in *zone*."""
+    return None if months is None else ids.first_id_at(days.start_of(oldest_kept(now, months, zone), zone)) - 1
 
 
 def _locked(session: Session, org_id: int) -> Organisation:
@@ -135,9 +132,7 @@ def _count(org_id: int, months: int, connection: Connection, number: int, last_i
     counted = (
         sa.update(Organisation)
         .where(Organisation.id == org_id, Organisation.retention_months == months)
-        .values(
-            purged_entries=Organisation.purged_entries + number, purged_up_to=newest, purged_months=months
-        )
+        .values(purged_entries=Organisation.purged_entries + number, purged_up_to=newest, purged_months=months)
     )
     if connection.execute(counted).rowcount != 1:
         raise _KeptLonger

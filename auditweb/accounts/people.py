@@ -142,10 +142,12 @@ def normalise_email(email: str) -> str:
 
 
 def _never_given() -> int | None:
-    """Return the id that SQLite must not choose itself: it would give the one of the organisation deleted last again."""
+    """Return an id where SQLite must not choose it: it would give that of a deleted organisation once more."""
     if db.engine.dialect.name != "sqlite":
         return None
-    deleted, newest = (db.session.scalar(select(func.max(ids))) for ids in (DeletedOrganisation.org_id, Organisation.id))
+    deleted, newest = (
+        db.session.scalar(select(func.max(ids))) for ids in (DeletedOrganisation.org_id, Organisation.id)
+    )
     return max(deleted, newest or 0) + 1 if deleted else None
 
 

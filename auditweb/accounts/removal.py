@@ -9,7 +9,7 @@ operator's, without the server's guard.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Engine, Table
@@ -42,8 +42,11 @@ def find_removals(engine: Engine) -> Sequence[Removal]:
     with Session(engine) as session:
         begun = sa.select(*_RECORD).where(DeletedOrganisation.deleted_at.is_(None)).order_by(DeletedOrganisation.org_id)
         due = _asked(Organisation.deletion_due_at <= clock.now()).order_by(Organisation.id)
-        found = [*session.execute(begun), *session.execute(due)]
-    return [Removal(*row, purger.count_to_erase(engine, row[0])) for row in found]
+        found: list[Any] = [*session.execute(begun), *session.execute(due)]
+    return [
+        Removal(org_id, name, asked_by, asked_at, purger.count_to_erase(engine, org_id))
+        for org_id, name, asked_by, asked_at in found
+    ]
 
 
 def remove(engine: Engine, org_id: int, progress: Progress = lambda _: None) -> bool:

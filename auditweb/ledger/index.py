@@ -9,14 +9,15 @@ import json
 import struct
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BigInteger, Connection, Table, bindparam, select, text
 
-from auditweb.models import Event, Segment
+from auditweb import rows
+from auditweb.models import Event, Posting, Segment
 from auditweb.reading import postings
 from auditweb.reading.postings import ENTRY_COLUMNS, Entry
 
@@ -72,12 +73,40 @@ def write(connection: Connection, plan: Plan) -> None:
     """Write what `prepare` worked out."""
     # Past SQLAlchemy's statements: a row costs the driver a tenth of what it costs them.
     if connection.dialect.name == "sqlite":
-        for statement, rows in ((_WRITE_SEGMENT_ON_SQLITE, plan.segments), (_WRITE_ON_SQLITE, plan.postings)):
-            if rows:
-                connection.exec_driver_sql(statement, [(plan.org_id, *row) for row in rows])
-    elif plan.segments:
-        for statement, rows in ((_WRITE_SEGMENTS_ON_POSTGRESQL, plan.segments), (_WRITE_ON_POSTGRESQL, plan.postings)):
-            connection.exec_driver_sql(statement, (plan.org_id, *map(list, zip(*rows, strict=True))))
+        for statement, given in ((_WRITE_SEGMENT_ON_SQLITE, plan.segments), (_WRITE_ON_SQLITE, plan.postings)):
+            if given:
+                connection.exec_driver_sql(statement, [(plan.org_id, *row) for row in given])
+    else:
+        for statement, given in ((_WRITE_SEGMENTS_ON_POSTGRESQL, plan.segments), (_WRITE_ON_POSTGRESQL, plan.postings)):
+            if given:
+                connection.exec_driver_sql(statement, (plan.org_id, *map(list, zip(*given, strict=True))))
+
+
+@dataclass(slots=True)
+class Removal:
+    """What is to be done where events go: segments and postings to write anew, and the keys of those to delete."""
+
+    left: Plan
+    segments: list[tuple[int]] = field(default_factory=list)
+    postings: list[tuple[str, int]] = field(default_factory=list)
+
+    def write(self, connection: Connection) -> None:
+        write(connection, self.left)
+        rows.remove(connection, cast(Table, Segment.__table__), self.left.org_id, self.segments)
+        rows.remove(connection, cast(Table, Posting.__table__), self.left.org_id, self.postings)
+
+
+def prepare_removal(connection: Connection, org_id: int, events: Iterable[Entry]) -> Removal:
+    """Work out what is to be done to take sealed *events* out of the index, and write nothing."""
+    removal = Removal(Plan(org_id))
+    going = {event[0]: event for event in events}
+    if going:
+        span = {"org_id": org_id, "first": min(going), "last": max(going)}
+        for row in connection.execute(_SEGMENTS_AROUND, span):
+            _take_out(connection, removal, SegmentRow(*row), going)
+    removal.left.postings.sort()
+    removal.postings.sort()
+    return removal
 
 
 def check(connection: Connection, org_id: int, progress: Progress = lambda _: None) -> list[str]:
@@ -95,8 +124,9 @@ def check(connection: Connection, org_id: int, progress: Progress = lambda _: No
         except (ValueError, struct.error):
             found.append(f"Segment {segment.number} of the search index cannot be read.")
             ids = ()
-        indexed.extend(ids)
-        progress(len(ids))
+        there = [event_id for event_id in ids if event_id != postings.NOBODY]
+        indexed.extend(there)
+        progress(len(there))
     with connection.execute(_SEALED, {"org_id": org_id}) as sealed:
         differs = any(one != other for one, other in zip_longest(sorted(indexed), sealed.scalars()))
     if differs:
@@ -131,6 +161,31 @@ def _fill(connection: Connection, plan: Plan, segment: SegmentRow, events: Seque
     plan.postings += [(word, number, spell(of_word, known.get(word, b""))) for word, of_word in places.items()]
 
 
+def _take_out(connection: Connection, removal: Removal, segment: SegmentRow, going: Mapping[int, Entry]) -> None:
+    """Add to *removal* what becomes of *segment* without the events *going*. Places stay as they are."""
+    ids = list(postings.read_ids(segment.ids))
+    places = [place for place, event_id in enumerate(ids) if event_id in going]
+    left = [event_id for event_id in ids if event_id != postings.NOBODY and event_id not in going]
+    org_id, number = removal.left.org_id, segment.number
+    if not left:
+        words = set().union(*[postings.words_in(going[ids[place]]) for place in places])
+        removal.segments.append((number,))
+        removal.postings += [(word, number) for word in words]
+    elif places:
+        gone: defaultdict[str, list[int]] = defaultdict(list)
+        for place in places:
+            for word in postings.words_in(going[ids[place]]):
+                gone[word].append(place)
+            ids[place] = postings.NOBODY
+        spelled_ids = postings.spell_ids(ids)
+        removal.left.segments.append(segment._replace(first_id=min(left), last_id=max(left), ids=spelled_ids))
+        for word, known in _known_places(connection, org_id, number, list(gone)).items():
+            if spelled := postings.without_places(known, gone[word]):
+                removal.left.postings.append((word, number, spelled))
+            else:
+                removal.postings.append((word, number))
+
+
 def _known_places(connection: Connection, org_id: int, number: int, words: list[str]) -> dict[str, bytes]:
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql(_KNOWN_ON_SQLITE, (org_id, json.dumps(words), number))
@@ -141,9 +196,10 @@ def _known_places(connection: Connection, org_id: int, number: int, words: list[
 
 def _disagreements(connection: Connection, org_id: int, segment: Any, ids: Sequence[int], words_kept: int) -> list[str]:
     """Compare one segment with the events that it says it holds."""
-    if len(ids) != segment.size or (segment.first_id, segment.last_id) != (min(ids), max(ids)):
+    there = [event_id for event_id in ids if event_id != postings.NOBODY]
+    if len(ids) != segment.size or (segment.first_id, segment.last_id) != (min(there), max(there)):
         return [f"Segment {segment.number} of the search index is wrong about the span of its entries."]
-    events = {row.id: row for row in connection.execute(_EVENTS, {"org_id": org_id, "ids": ids})}
+    events = {row.id: row for row in connection.execute(_EVENTS, {"org_id": org_id, "ids": there})}
     expected: defaultdict[str, list[int]] = defaultdict(list)
     for place, event_id in enumerate(ids):
         for word in postings.words_in(cast(Entry, tuple(events[event_id]))) if event_id in events else ():
@@ -164,6 +220,9 @@ _SEALED = text("""
 """).execution_options(yield_per=5_000)
 _SEGMENTS = select(*[_segment[name] for name in SegmentRow._fields]).where(_segment.org_id == bindparam("org_id"))
 _LAST_SEGMENT = _SEGMENTS.order_by(_segment.number.desc()).limit(1)
+_SEGMENTS_AROUND = _SEGMENTS.where(
+    _segment.first_id <= bindparam("last", type_=BigInteger), _segment.last_id >= bindparam("first", type_=BigInteger)
+)
 _NEXT_SEGMENT = (
     _SEGMENTS.where(_segment.number > bindparam("after", type_=BigInteger)).order_by(_segment.number).limit(1)
 )

@@ -7,7 +7,7 @@ long as writing it down does.
 """
 
 from collections.abc import Callable, Sized
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
@@ -24,11 +24,15 @@ _head = cast(Table, LogHead.__table__)
 Head = Row[Any]
 
 
+class OutrunError(Exception):
+    """What was worked out beforehand is not so any more, though the head is the same."""
+
+
 class Batch(Sized, Protocol):
     """What is to be done to some events; nothing is if there are none."""
 
     def write(self, connection: Connection, head: Head) -> None:
-        """Do it, under the lock of the organisation's *head*, whose revision this changes."""
+        """Do it, under the lock of the organisation's *head*, whose revision this changes; it may be outrun."""
 
 
 _B = TypeVar("_B", bound=Batch)
@@ -59,11 +63,14 @@ class Turns:
         if not len(batch) or head is None:
             return None if len(batch) else batch
         began = perf_counter()
-        with self._engine.begin() as connection:
-            locked = lock_head(connection, org_id)
-            if locked.revision != head.revision:
-                return None
-            batch.write(connection, locked)
+        try:
+            with self._engine.begin() as connection:
+                locked = lock_head(connection, org_id)
+                if locked.revision != head.revision:
+                    return None
+                batch.write(connection, locked)
+        except OutrunError:
+            return None
         self._fit(perf_counter() - began, len(batch))
         return batch
 
@@ -78,7 +85,7 @@ class Turns:
         return batch
 
     def _fit(self, seconds: float, events: int) -> None:
-        if events == self._size:
+        if events > self._size // 2:
             wanted = int(events * _TURN[self._engine.dialect.name] / max(seconds, 0.001))
             self._size = min(max(wanted, SMALLEST, self._size // 2), self._size * 2, LARGEST)
 
@@ -88,7 +95,8 @@ def lock_head(connection: Connection, org_id: int) -> Head:
     query = _head_of(org_id).with_for_update()
     if (head := connection.execute(query).first()) is not None:
         return head
-    new = {"org_id": org_id, "size": 0, "revision": 0, "mending": 0}
+    # What was counted is remembered by revision: of a log that was erased and begins anew none may come again.
+    new = {"org_id": org_id, "size": 0, "revision": time_ns() // 1_000_000, "mending": 0}
     connection.execute(sa.text(_NEW_HEAD), new)
     return connection.execute(query).one()
 

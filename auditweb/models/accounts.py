@@ -17,8 +17,10 @@ class Organisation(Base):
     after *idle_minutes* without use, and *session_hours* after signing in.
 
     Entries are kept for *retention_months*, for good if empty; from *shorter_from* on for *shorter_months*, where that
-    has been announced. No entry tells yet of *purged_entries* that were removed since they were to be kept for
-    *purged_months* only, the newest of them being *purged_up_to*. *deletion_due_at* is when all of it will be deleted, as the person *deletion_asked_by* wanted at
+    has been announced. *purged_entries* were removed because they were kept for *purged_months* only, the newest of
+    them being *purged_up_to*, and no entry tells of it yet.
+
+    *deletion_due_at* is when all of it will be deleted, as the person *deletion_asked_by* wanted at
     *deletion_asked_at*. While *disabled_at* is set nobody gets in.
     """
 

@@ -14,12 +14,14 @@ from auditweb.reading import words
 
 SEGMENT_SIZE = 4096  # events in a segment
 LONGEST_WORD = 64  # characters; longer ones are cut, and what is found by words that long is compared with the texts
+NOBODY = -1  # stands among the ids of a segment where an event was purged; the place has no words any more
 
 _LONGEST_KEY = 300  # characters of a word that stands for an id
 _FEW = 255  # so many places are spelled one by one, in two bytes each
 _BITMAP = 512  # bytes, one more place than that in twos, which tells the two spellings apart
 _SOME = 128  # so many places are listed one by one sooner than by going through all
 _ID = struct.Struct("<q")
+_NOBODY = _ID.pack(NOBODY)
 _BIT = [1 << bit for bit in range(8)]
 _DIGITS = bytes(digit == ord("1") for digit in range(256))
 
@@ -109,6 +111,19 @@ def spell_places(places: Sequence[int], known: bytes = b"") -> bytes:
     return bytes(bits)
 
 
+def without_places(known: bytes, places: Sequence[int]) -> bytes:
+    """Spell what is left of a word's places *known* without these, as if it had never been there."""
+    if len(known) < _BITMAP:
+        gone = set(places)
+        left = [place for place in struct.unpack(f"<{len(known) // 2}H", known) if place not in gone]
+        return struct.pack(f"<{len(left)}H", *left)
+    bits = bytearray(known)
+    for place in places:
+        bits[place >> 3] &= ~_BIT[place & 7]
+    remaining = int.from_bytes(bits, "little")
+    return spell_places(listed(remaining)) if remaining.bit_count() <= _FEW else bytes(bits)
+
+
 def read_places(spelled: bytes) -> int:
     return int.from_bytes(_as_bitmap(spelled), "little")
 
@@ -121,6 +136,17 @@ def spell_ids(ids: Iterable[int], known: bytes = b"") -> bytes:
 
 def read_ids(spelled: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(spelled) // 8}q", spelled)
+
+
+def nobodys_places(spelled: bytes) -> int:
+    """Return the places whose events were purged."""
+    if _NOBODY not in spelled:  # the last byte of an id is never that great
+        return 0
+    places = bytearray(_BITMAP)
+    for place, event_id in enumerate(read_ids(spelled)):
+        if event_id == NOBODY:
+            places[place >> 3] |= _BIT[place & 7]
+    return int.from_bytes(places, "little")
 
 
 def listed(places: int) -> list[int]:

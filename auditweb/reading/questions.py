@@ -105,6 +105,11 @@ class Sought:
             doubtful |= possible & ~sure
         return found, found & doubtful
 
+    @property
+    def finds_wordless(self) -> bool:
+        """Whether a place without any word is found, as that of a purged event is."""
+        return bool(self.places({}, 1)[0])
+
     def holds(self, event: Any) -> bool:
         """Compare the texts of an event with the terms."""
         if not self.terms:
