@@ -1,4 +1,4 @@
-"""The command line: `auditweb setup | serve | demo | upgrade | grants | user | org | seal | doctor | backup | copy`."""
+"""The command line: `auditweb setup`, `serve`, `demo` and what operators need besides."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from auditweb import backups, clock, copying, database, demo
 from auditweb.accounts.first_start import is_due
 from auditweb.accounts.founding import RefusedError
 from auditweb.app import create_app
-from auditweb.cli import copies, ledger
+from auditweb.cli import copies, ledger, purging
 from auditweb.cli.accounts import org, user
 from auditweb.cli.first_start import invitation, setup
 from auditweb.cli.opening import place_of as _place_of
@@ -144,6 +144,14 @@ def seal(watch: bool) -> None:
 def doctor(repair: bool) -> None:
     """Say whether counts, search index and entries agree, and the database is safe. Exit code 1 if not."""
     if not ledger.examine(_current(_settings()), repair=repair):
+        sys.exit(_ILL)
+
+
+@commands.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def purge(dry_run: bool) -> None:
+    """Do what is due today: remove entries past their time, delete organisations whose owners asked for it."""
+    if not purging.purge(_current(_settings()), dry_run=dry_run):
         sys.exit(_ILL)
 
 

@@ -27,6 +27,8 @@ from auditweb.reading import postings
 from auditweb.reading.postings import Entry
 
 Progress = Callable[[int], object]
+Note = Callable[[Connection, int, int], object]
+"""Writes what else belongs in the transaction of a batch, which is of so many entries, the last of them this one."""
 
 _AT_ONCE = 5_000  # rows of an erased log in a transaction
 
@@ -37,7 +39,14 @@ _DERIVED = [cast(Table, model.__table__) for model in (Mark, Tally, Posting, Seg
 
 
 def purge(
-    engine: Engine, org_id: int, up_to_id: int, *, who: str, why: str, progress: Progress = lambda _: None
+    engine: Engine,
+    org_id: int,
+    up_to_id: int,
+    *,
+    who: str,
+    why: str,
+    progress: Progress = lambda _: None,
+    note: Note = lambda *_: None,
 ) -> int:
     """
     Remove all entries of an organisation with ids up to *up_to_id*, itself included, and return how many they were.
@@ -45,9 +54,12 @@ def purge(
     Entries with such ids that are recorded meanwhile go too. *progress* is told how many each batch was; each leaves a
     row in the table of purges that says *who* and *why*. Killed at any moment, a purge is a shorter one: do it again.
 
+    *note* is called in the transaction of each batch: it keeps a record that is exact also of a purge that is killed,
+    and what it raises ends the purge before that batch.
+
     Raises UnderRepairError while the ledger is being repaired, or when a repair of it was cut short.
     """
-    turns, deed, total = Turns(engine), _Deed(org_id, up_to_id, who, why), 0
+    turns, deed, total = Turns(engine), _Deed(org_id, up_to_id, who, why, note), 0
     while _has_any(engine, org_id, up_to_id):
         after = -1
         while batch := turns.take(org_id, partial(_prepare, deed, after)):
@@ -94,6 +106,7 @@ class _Deed:
     up_to_id: int
     who: str
     why: str
+    note: Note = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,7 @@ class _Batch:
             self.counts.write(connection)
             self.words.write(connection)
             change_head(connection, head, size=head.size + len(leaves))
+            self.deed.note(connection, len(self), self.last_id)
 
     def _delete(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql":  # others may be recording in the same span

@@ -13,7 +13,8 @@ from tests.browser.site import LOG, TEAM, Site, fill_in_and_send, wait_until_rea
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
-SIGN_IN = "/o/northgate/settings/sign-in"
+SETTINGS = "/o/northgate/settings"
+SIGN_IN = f"{SETTINGS}/sign-in"
 SHORT = f"{LOG}?category=organisation"
 HOSTILE = "/o/hostile/settings/audit-log"
 
@@ -94,6 +95,18 @@ def _refuse_password(page: Page) -> None:
     expect(page.locator("#new-error")).to_be_visible()
 
 
+def _choose_everyone(page: Page) -> None:
+    page.locator("label", has_text="Everyone").click()
+    expect(page.get_by_label("From", exact=True)).to_be_visible()
+
+
+def _send_a_reserved_word(page: Page) -> None:
+    page.get_by_label("Address of its pages").fill("settings")
+    page.get_by_role("button", name="Save address").click()
+    expect(page.locator("#slug-error")).to_be_visible()
+    expect(page.get_by_label("Address of its pages")).to_be_focused()
+
+
 def _search_for(page: Page, text: str) -> None:
     wait_until_ready(page)
     page.locator("#q").fill(text)
@@ -157,6 +170,13 @@ SIGHTS = {
     "not found": Sight("/o/elsewhere/settings/audit-log"),
     "not found, signed out": Sight("/nowhere", who=""),
     "profile": Sight("/profile"),
+    "general": Sight(f"{SETTINGS}/general", do=_choose_everyone),
+    "general, refused": Sight(f"{SETTINGS}/general", do=_send_a_reserved_word),
+    "data management": Sight(f"{SETTINGS}/data"),
+    "hostile data management": Sight("/o/hostile/settings/data"),
+    "handing over": Sight("/o/osaka-bay/settings/data/transfer", who="kenji"),
+    "deleting": Sight(f"{SETTINGS}/data/delete"),
+    "an offer": Sight(f"{SETTINGS}/ownership", who="tom"),
     "help": Sight("/help/audit-log"),
     "help, signed out": Sight("/help/audit-log", who=""),
     "sign-in": Sight("/sign-in", who=""),
