@@ -15,10 +15,12 @@ from auditweb.web import (
     assets,
     audit_log,
     errors,
+    first_start,
     gate,
     health,
     home,
     mailing,
+    my_log,
     password_reset,
     placing,
     profile,
@@ -34,11 +36,13 @@ from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
     home.bp,
+    first_start.bp,
     sign_in.bp,
     password_reset.bp,
     two_factor.bp,
     invitations,
     profile.bp,
+    my_log.bp,
     help_pages,
     health.bp,
     general.bp,
@@ -70,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.init_app(app)
     mailing.init_app(app, settings)
     placing.init_app(app, settings)
-    for part in (assets, gate, shell, errors):
+    for part in (assets, gate, shell, errors, first_start):
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -46,7 +46,7 @@ def _constants() -> Iterator[Action]:
 # Organisation: changes to the organisation record itself, its settings and its API keys
 
 _C = Category.ORGANISATION
-ORGANISATION_CREATED = Action("organisation.created", _C, "Created the organisation {name}")
+ORGANISATION_CREATED = Action("organisation.created", _C, "Created the organisation {name}", details=("owner",))
 ORGANISATION_RENAMED = Action("organisation.renamed", _C, "Renamed the organisation to {name}")
 SLUG_CHANGED = Action("organisation.slug_changed", _C, "Moved the organisation’s pages to the address {slug}")
 ORGANISATION_ADDRESS_CHANGED = Action("organisation.address_changed", _C, "Changed the registered address")

@@ -25,6 +25,7 @@ from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Target
 from auditweb.recorder import record
+from auditweb.web import first_start
 from tests.browsers import CHROMIUM_FLAGS, chromium
 from tests.databases import Database, Run, fresh_database
 from tests.ledgers import server_engine
@@ -118,6 +119,7 @@ def make_app() -> Iterator[Callable[[Settings], Flask]]:
     def make(settings: Settings) -> Flask:
         app = create_app(settings)
         app.config["TESTING"] = True
+        app.extensions[first_start.IS_OVER] = True  # or whoever is signed out would be led there
         # Templates are compiled once a run.
         app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(Run.current().folder))
         made.append(app)

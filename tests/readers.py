@@ -135,6 +135,8 @@ class Reader:
         kept = self.cookie() or ""
         if kept not in self._tokens:
             page = self.get("/help/audit-log" if self.someone else "/sign-in")
+            while page.location:
+                page = self.get(page.location)
             tag = page.select_one("input[name=csrf_token]")
             assert tag is not None, page.text
             kept = self.cookie() or ""

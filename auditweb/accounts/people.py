@@ -26,11 +26,18 @@ def create_person(
     email: str, name: str, password: str, zone: str = "", *, created_at: datetime | None = None
 ) -> Person:
     """Add someone who can sign in, a member of nothing yet, and return them."""
+    return add_person(email, name, passwords.hash_password(password), zone, created_at=created_at)
+
+
+def add_person(
+    email: str, name: str, password_hash: str, zone: str = "", *, created_at: datetime | None = None
+) -> Person:
+    """Add the same with a password that is hashed already: argon2 takes its time, and a lock may be held."""
     return _added(
         Person(
             email=normalise_email(email),
             name=name,
-            password_hash=passwords.hash_password(password),
+            password_hash=password_hash,
             zone=zone,
             created_at=created_at or clock.now(),
         )
@@ -83,6 +90,17 @@ def find_organisation(slug: str) -> Organisation | None:
 def find_by_former_slug(slug: str) -> int | None:
     """Return the id of the organisation that once had the address *slug*."""
     return db.session.scalar(select(FormerSlug.org_id).where(FormerSlug.slug == slug.replace("\0", "\ufffd")))
+
+
+def find_switched_off(person_id: int) -> Sequence[Organisation]:
+    """Return the organisations of a person that nobody can open at present, by name."""
+    return db.session.scalars(
+        select(Organisation)
+        .join(Membership, Membership.org_id == Organisation.id)
+        .where(Membership.person_id == person_id, Membership.removed_at.is_(None))
+        .where(Organisation.disabled_at.is_not(None))
+        .order_by(Organisation.name, Organisation.id)
+    ).all()
 
 
 def lock_organisation(org_id: int) -> Organisation:

@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, delete, update
+from sqlalchemy import ColumnElement, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -57,7 +57,9 @@ def count(limit: Limit) -> Verdict:
     now = int(clock.now().timestamp())
     window, hits = db.session.execute(_counted(limit.key, now)).one()
     if hits == 1:
-        db.session.execute(delete(Rate).where(Rate.window <= now - WINDOW))
+        over = select(Rate.key).where(Rate.window <= now - WINDOW)
+        # Rows that others count in at this moment stay: waiting for each other, two who clear away would both fail.
+        db.session.execute(delete(Rate).where(Rate.key.in_(over.with_for_update(skip_locked=True))))
     return Verdict(_seconds_to_wait(limit, window, hits, now), hits)
 
 

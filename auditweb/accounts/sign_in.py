@@ -78,28 +78,20 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     db.session.commit()
 
     right = passwords.verify(person.password_hash if person else None, password)
-    if right and person is not None:  # but is it still the password, after all that time?
-        right = lock_person(person.id, shared=True).password_hash == person.password_hash
+    fresh_hash = None
+    if person is not None and person.active and right:
+        if passwords.is_outdated(person.password_hash):
+            fresh_hash = passwords.hash_password(password)
+        right = _stays_right(person, password, alone=fresh_hash is not None)
     if person is None or not person.active or not right:
         reason = "wrong password" if person is None or person.active else "the account is switched off"
         _record_refusal(person, reason, Outcome.FAILURE, account, verdict, origin)
         db.session.commit()
         return Refused(known=person is not None)
 
-    fresh_hash = passwords.hash_password(password) if passwords.is_outdated(person.password_hash) else None
+    rate_limits.give_back(address.key)  # in the order of counting, or two at once wait for each other
     rate_limits.forget(account.key)
-    rate_limits.give_back(address.key)
-    if fresh_hash:
-        db.session.execute(update(Person).where(Person.id == person.id).values(password_hash=fresh_hash))
-    if two_factor.is_enrolled(person.id):
-        waiting_id = sessions.start(person.id, origin, awaits_code=True)
-        db.session.commit()
-        return CodeWanted(waiting_id)
-    session_id = sessions.start(person.id, origin)
-    actor, facts = as_actor(person.id, person.name), {"method": "password"}
-    record_in_each_organisation(SIGNED_IN, person.id, actor=actor, facts=facts, origin=origin)
-    db.session.commit()
-    return Accepted(session_id)
+    return _begin(person, fresh_hash, origin)
 
 
 def limit_of_account(email: str, secret: str) -> Limit:
@@ -112,6 +104,36 @@ def sign_out(person: sessions.SignedIn, *, origin: Origin) -> None:
     sessions.end(person.id_hash)
     record_in_each_organisation(SIGNED_OUT, person.person_id, actor=person.actor, origin=origin)
     db.session.commit()
+
+
+def _stays_right(person: _Account, password: str, *, alone: bool) -> bool:
+    """
+    Tell whether a password that was right a moment ago still is; if so, it is until this transaction is over.
+
+    *alone*: the person's row is going to be changed.
+    """
+    verified = person.password_hash
+    while (present := lock_person(person.id, shared=not alone).password_hash) != verified:
+        db.session.rollback()  # no lock is held while argon2 works
+        if not passwords.verify(present, password):
+            return False
+        verified = present
+    return True
+
+
+def _begin(person: _Account, fresh_hash: str | None, origin: Origin) -> Accepted | CodeWanted:
+    """Open a session for someone whose password is right, and store the *fresh_hash* of it if there is one."""
+    if fresh_hash:
+        db.session.execute(update(Person).where(Person.id == person.id).values(password_hash=fresh_hash))
+    if two_factor.is_enrolled(person.id):
+        waiting_id = sessions.start(person.id, origin, awaits_code=True)
+        db.session.commit()
+        return CodeWanted(waiting_id)
+    session_id = sessions.start(person.id, origin)
+    actor, facts = as_actor(person.id, person.name), {"method": "password"}
+    record_in_each_organisation(SIGNED_IN, person.id, actor=actor, facts=facts, origin=origin)
+    db.session.commit()
+    return Accepted(session_id)
 
 
 def _find(email: str) -> _Account | None:

@@ -1,6 +1,5 @@
-"""The command line: `auditweb serve | demo | upgrade | grants | seal | doctor | backup | copy`."""
+"""The command line: `auditweb setup | serve | demo | upgrade | grants | user | org | seal | doctor | backup | copy`."""
 
-import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,8 +9,15 @@ import click
 from click.core import ParameterSource
 
 from auditweb import backups, clock, copying, database, demo
+from auditweb.accounts.first_start import is_due
+from auditweb.accounts.founding import RefusedError
 from auditweb.app import create_app
 from auditweb.cli import copies, ledger
+from auditweb.cli.accounts import org, user
+from auditweb.cli.first_start import invitation, setup
+from auditweb.cli.opening import place_of as _place_of
+from auditweb.cli.opening import read_settings as _settings
+from auditweb.cli.opening import up_to_date as _current
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
 from auditweb.partitions import MOST as MOST_PARTITIONS
@@ -31,7 +37,14 @@ def main() -> None:
     except database.UnusableError as error:
         click.echo(f"auditweb: AUDITWEB_DATABASE_URL: {error}", err=True)
         sys.exit(_MENDABLE)
-    except (ConfigError, ListenError, demo.DemoError, backups.BackupError, copying.CopyError) as error:
+    except (
+        ConfigError,
+        ListenError,
+        RefusedError,
+        demo.DemoError,
+        backups.BackupError,
+        copying.CopyError,
+    ) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
 
@@ -48,6 +61,10 @@ def commands() -> None:
     """The audit log of an organisation. Settings are read from the environment; docs/running.md lists them."""
 
 
+for _command in (setup, user, org):
+    commands.add_command(_command)
+
+
 @commands.command()
 @_listening
 def serve(host: str | None, port: int | None) -> None:
@@ -58,7 +75,8 @@ def serve(host: str | None, port: int | None) -> None:
     with app.app_context():
         if demo.find_mark() is not None:
             offer(app, demo.SIGN_INS, demo.PASSWORD)
-    run(app, settings)
+        first = is_due()
+    run(app, settings, when_ready=lambda: click.echo(invitation(settings)) if first else None)
 
 
 @commands.command(name="demo")
@@ -144,35 +162,10 @@ def copy(target: str) -> None:
         sys.exit(_ILL)
 
 
-def _current(settings: Settings) -> Settings:
-    if not database.is_current(settings.database_url):
-        place = _place_of(settings)
-        raise ConfigError(f"AUDITWEB_DATABASE_URL: the database {place} is not up to date. Run: auditweb upgrade")
-    return settings
-
-
-def _place_of(settings: Settings) -> str:
-    """Return the address of the database without its password."""
-    return database.normalise_url(settings.database_url).render_as_string()
-
-
 def _is_given(*options: str) -> bool:
     """Tell whether any of these options stood on the command line."""
     context = click.get_current_context()
     return any(context.get_parameter_source(option) is ParameterSource.COMMANDLINE for option in options)
-
-
-def _settings(host: str | None = None, port: int | None = None, *, for_demo: bool = False) -> Settings:
-    """Read the settings, options of the command line first. The demo has a SQLite file beside that of real data."""
-    environ = dict(os.environ)
-    if host is not None:
-        environ["AUDITWEB_HOST"] = host
-    if port is not None:
-        environ["AUDITWEB_PORT"] = str(port)
-    settings = Settings.from_environ(environ)
-    if for_demo and not environ.get("AUDITWEB_DATABASE_URL"):
-        return settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir / 'demo.sqlite3'}"})
-    return settings
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """`auditweb backup` and `auditweb copy`: the whole database, into a file or into another database."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from auditweb.ledger.doctor import Doctor
 
 def back_up(settings: Settings, path: Path) -> None:
     """Write a backup to the new file *path*, showing how far it is."""
-    _heed_sigterm()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl+C: nothing half done is left
     with _bar("Backing up", has_eta=False) as show:
         size = backups.back_up(settings.database_url, path, show)
     click.echo(f"The backup {path} is whole: {size:,} bytes.")
@@ -24,7 +25,6 @@ def back_up(settings: Settings, path: Path) -> None:
 
 def copy(settings: Settings, target: str) -> bool:
     """Copy everything into the PostgreSQL database *target*, and return whether its ledgers are sound."""
-    _heed_sigterm()
     copying.prepare(settings.database_url, target)
     if copying.is_served(settings.database_url):
         click.echo(
@@ -32,8 +32,13 @@ def copy(settings: Settings, target: str) -> bool:
             "For the real move stop it first.",
             err=True,
         )
-    with _bar("Copying") as show:
-        rows = copying.copy(settings.database_url, target, show)
+    with _bar("Copying") as show, _stopping_between_steps() as stop_here:
+
+        def step(done: int, of: int, table: str) -> None:
+            stop_here()
+            show(done, of, table)
+
+        rows = copying.copy(settings.database_url, target, step)
     click.echo(f"Copied {rows:,} rows; each table of the copy has as many as here.")
     with database.patient_engine(target) as engine:
         doctor = Doctor(engine)
@@ -62,5 +67,22 @@ def _bar(label: str, *, has_eta: bool = True) -> Iterator[Callable[[int, int, st
         yield show
 
 
-def _heed_sigterm() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as to Ctrl+C: nothing half done is left
+@contextmanager
+def _stopping_between_steps() -> Iterator[Callable[[], None]]:
+    """
+    Let Ctrl+C and SIGTERM take effect where what is given is called, for the length of the block.
+
+    In the midst of a COPY the driver could not even take it back, and would complain of that instead.
+    """
+    stopped = threading.Event()
+    former = [(number, signal.signal(number, lambda *_: stopped.set())) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def stop_here() -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+
+    try:
+        yield stop_here
+    finally:
+        for number, handler in former:
+            signal.signal(number, handler)

@@ -14,7 +14,7 @@ SIGN_INS = (
     ("maya@northgate.example", "owner of Northgate Imports"),
     ("ines@northgate.example", "admin"),
     ("olu@northgate.example", "auditor"),
-    ("tom@northgate.example", "member, who may not read the log"),
+    ("tom@northgate.example", "member, who sees their own entries only"),
     ("kenji@osaka-bay.example", "owner of Osaka Bay Motors"),
 )
 """Whom the sign-in page offers to be: address, and what they are."""

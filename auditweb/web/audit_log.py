@@ -71,6 +71,7 @@ def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
         "audit_log/bad_filter.html",
         reason=reason,
         base=base,
+        whole="the whole log",
         rest=base + rest.query() if rest and rest.to_args() else "",
         rest_description=visible_text(rest.describe(_names(rest, nothing, profiles))) if rest else "",
     )

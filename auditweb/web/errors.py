@@ -4,7 +4,15 @@ from typing import NamedTuple
 
 from flask import Flask, Response, g, make_response, render_template
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, ServiceUnavailable, UnprocessableEntity
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    HTTPException,
+    NotFound,
+    ServiceUnavailable,
+    UnprocessableEntity,
+)
 
 from auditweb.database import TooSlow
 from auditweb.extensions import db
@@ -27,6 +35,7 @@ WORDS = {
         "The address may be mistyped, or it belongs to an organisation that you are not a member of.",
     ),
     405: Words("This page cannot be used that way", "Open it from a link on another page."),
+    409: Words("Somebody else was quicker", "What you saw has changed meanwhile. Look at it again."),
     413: Words("That was too much at once", "What you sent is larger than this page accepts."),
     422: Words("This cannot be accepted", "Something in it does not fit."),
     429: Words("Too many tries", "Wait a little before you try again."),
@@ -35,7 +44,7 @@ WORDS = {
 }
 OUT_OF_DATE = Words("This form is out of date", "You signed in or out since it was opened. Go back and reload it.")
 
-_OWN_WORDS = {BadRequest, Forbidden, NotFound, UnprocessableEntity}
+_OWN_WORDS = {BadRequest, Conflict, Forbidden, NotFound, UnprocessableEntity}
 
 
 def init_app(app: Flask) -> None:

@@ -1,9 +1,11 @@
-"""`/`: on to the log of the person's organisation."""
+"""`/`: on to the person's organisation."""
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
+from auditweb.accounts.people import find_switched_off
 from auditweb.web.gate import last_place, signed_in, to_sign_in
+from auditweb.web.shell import landing
 
 bp = Blueprint("home", __name__)
 
@@ -16,5 +18,9 @@ def index() -> ResponseReturnValue:
         return to_sign_in()
     place = last_place(person)
     if place is not None:
-        return redirect(url_for("audit_log.index", org=place.slug))
-    return render_template("organisations/choose.html", organisations=person.places)
+        return redirect(landing(place))
+    return render_template(
+        "organisations/choose.html",
+        organisations=[(place, landing(place)) for place in person.places],
+        switched_off=[] if person.places else find_switched_off(person.person_id),
+    )

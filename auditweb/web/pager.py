@@ -41,7 +41,7 @@ class Jumps(NamedTuple):
 
 class Pager:
     """
-    The pages around *page*, whose first entry is at *position* of *total*.
+    The pages around *page*, whose first entry is at *position* of *total*, where somebody counts.
 
     *href* makes the query of the same filter at another place.
     """
@@ -53,7 +53,7 @@ class Pager:
         page: Page,
         clock: Clock,
         position: int | None,
-        total: Count,
+        total: Count | None,
         href: Callable[..., str],
     ) -> None:
         self._viewer = viewer
@@ -98,24 +98,25 @@ class Pager:
 
     @property
     def total(self) -> str:
-        return figures.exact(self._total)
+        return figures.exact(self._total) if self._total else ""
 
     @property
     def spoken(self) -> str:
         """Say how many entries these are and of how many: "101 to 150 of 18,432 entries"."""
-        number, total = len(self._page.rows), figures.spoken(self._total)
-        if self._total.exact and self._total.number <= number:
+        number = len(self._page.rows)
+        if self._total is None or (self._total.exact and self._total.number <= number):
             return figures.entries(number)
+        total = figures.spoken(self._total)
         if self._position is None:
             return f"{number} of {total}"
         return f"{self._position:,} to {self._position + number - 1:,} of {total}"
 
     @property
     def jumps(self) -> Jumps | None:
-        """Return the forms to go elsewhere; None on the only page there is, and for what no form can hold."""
+        """Return the forms to go elsewhere; None on the only page, where nobody counts, and for what no form holds."""
         page, wanted = self._page, self._wanted
         kept = {name: value for name, value in wanted.at().to_args().items() if name != "tz"}
-        if not (page.has_newer or page.has_older) or not fits_a_form(kept.values()):
+        if self._total is None or not (page.has_newer or page.has_older) or not fits_a_form(kept.values()):
             return None
         tz = wanted.tz or self._viewer.zone
         pages = Count(-(-self._total.number // SIZE), self._total.exact)

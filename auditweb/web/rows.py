@@ -48,7 +48,8 @@ class Presenter:
     """
     Writes the entries of one page for one reader, what they searched for highlighted.
 
-    *base* is the log's address, *sprite* that of the icons.
+    *base* is the log's address, *sprite* that of the icons. Where it *narrows*, actors and targets lead to their
+    entries in that log.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class Presenter:
         base: str,
         sprite: str,
         words: Words | None = None,
+        narrows: bool = True,
     ) -> None:
         self._words = words
+        self._narrows = narrows
         self._tell = self._marked_sentence if words else self._sentence
         self._name = self._marked_name if words else visible
         self._clock = clock
@@ -105,7 +108,7 @@ class Presenter:
     def _target(self, type_: str | None, id_: str | None, url: str | None, shown: Markup) -> Markup:
         if url and is_address(url):
             return Markup(f'<a class="tgt" dir="auto" href="{escape(url)}">{shown}</a>')
-        if not type_ or not id_:
+        if not type_ or not id_ or not self._narrows:
             return Markup(f'<b dir="auto">{shown}</b>')
         href = target_href(self._base, type_, id_)
         return Markup(f'<a class="tgt" dir="auto" href="{href}" hx-get="{href}" {IN_PAGE}>{shown}</a>')
@@ -179,11 +182,14 @@ class Presenter:
         ref = ActorRef(type_, id_)
         profile = self._profiles.get(ref)
         kind = kind_of(ref, profile)
-        href = actor_href(self._base, ref)
         title = escape(visible_text(explanation(ref, name, profile)))
+        tag, leads = "span", ""
+        if self._narrows:
+            href = actor_href(self._base, ref)
+            tag, leads = "a", f' href="{href}" hx-get="{href}" {IN_PAGE}'
         return (
             f'<span class="actor">{avatar(ref, name, kind, self._sprite)}'
-            f'<a class="who" dir="auto" title="{title}" href="{href}" hx-get="{href}" {IN_PAGE}>{self._name(name)}</a>'
+            f'<{tag} class="who" dir="auto" title="{title}"{leads}>{self._name(name)}</{tag}>'
             f"{badges(ref, name, kind)}</span>{self._via(*via)}"
         )
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, current_app, g, request, url_for
 
-from auditweb.accounts.permissions import Right, Role
+from auditweb.accounts.permissions import GRANTED, Right, Role
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.web import gate
 from auditweb.web.actor_kinds import hue_of, initials
@@ -52,6 +52,8 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
         "Security",
         (
             SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),
+            # Those who read the whole log find their own part of it in their account menu.
+            SettingsPage("My log", "scroll-text", "my_log.index", Right.READ_OWN_LOG, GRANTED[Right.READ_LOG]),
             SettingsPage(
                 "Sign-in", "fingerprint", "sign_in_settings.index", Right.READ_OWN_LOG, frozenset({Role.AUDITOR})
             ),
@@ -62,7 +64,7 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
 
 def landing(place: Place) -> str:
     """Return the page of an organisation where its person belongs first."""
-    return url_for("audit_log.index", org=place.slug)
+    return url_for("audit_log.index" if place.may_read_log else "my_log.index", org=place.slug)
 
 
 class Shell:
@@ -88,8 +90,9 @@ class Shell:
         return self._signed_in is None or self._signed_in.shortcuts
 
     @cached_property
-    def organisations(self) -> list[tuple[str, str]]:
-        return [(place.slug, place.name) for place in self._signed_in.places] if self._signed_in else []
+    def organisations(self) -> list[tuple[str, str, str]]:
+        """The slug and the name of each, and where its person belongs first."""
+        return [(place.slug, place.name, landing(place)) for place in self._signed_in.places] if self._signed_in else []
 
     @cached_property
     def organisation(self) -> tuple[str, str] | None:
@@ -112,6 +115,11 @@ class Shell:
     def landing(self) -> str | None:
         """Where the organisation's own page is, for this person: the log, or what of it is theirs."""
         return landing(self._place) if self._place else None
+
+    @cached_property
+    def reads_log(self) -> bool:
+        """Whether the person may read the whole log of their organisation."""
+        return self._place is not None and self._place.may_read_log
 
     def _links(self, place: Place, pages: Sequence["SettingsPage"]) -> Iterator[Link]:
         for page in pages:

@@ -1,21 +1,34 @@
 """People at their browsers, on a database of the test's own, on SQLite and on PostgreSQL."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from auditweb import clock
+from auditweb import cli, clock
 from auditweb.accounts.permissions import Role
 from auditweb.models import Event
 from tests.log_pages import NOW, fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
 from tests.servers import clean_environ
 
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended, and what it said."""
+
+    code: int
+    said: str
+    refused: str
+
+
+Operate = Callable[..., Done]
 Called = Callable[..., subprocess.CompletedProcess[str]]
 SignedInAs = Callable[..., Reader]
 FillLog = Callable[..., list[Event]]
@@ -95,5 +108,25 @@ def auditweb(tmp_path: Path) -> Called:
         environ |= {f"AUDITWEB_{name.upper()}": value for name, value in settings.items()}
         command = [sys.executable, "-m", "auditweb.cli", *arguments]
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    return call
+
+
+@pytest.fixture
+def operate(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Operate:
+    """Call the command in this process, on the test's database and without a terminal: `operate("user list")`."""
+    monkeypatch.setenv("AUDITWEB_DATABASE_URL", database_url)
+    monkeypatch.setenv("AUDITWEB_DATA_DIR", str(tmp_path))
+
+    def call(line: str, *more: str, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["auditweb", *line.split(), *more])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Done(int(ended.value.code or 0), said.out, said.err)
 
     return call

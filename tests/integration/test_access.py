@@ -75,20 +75,38 @@ def test_home_is_the_log_of_the_only_organisation(reader: Reader, organisation: 
     assert reader.get("/").location == organisation.log
 
 
+def test_a_member_is_led_to_what_they_may_see(organisation: Place, signed_in_as: SignedInAs) -> None:
+    reader = signed_in_as(Role.MEMBER)
+    own = f"/o/{organisation.slug}/my-log"
+
+    assert reader.get("/").location == own
+    links = reader.get(own).select("nav[aria-label=Settings] a")
+    assert [(link.get_text(strip=True), link.get("aria-current")) for link in links] == [
+        ("My log", "page"),
+        ("Sign-in", None),
+    ]
+    refused = reader.get(organisation.log)
+    assert [link["href"] for link in refused.select("main a.btn.primary")] == [own]
+    damaged = reader.get(f"{own}?actor=member:1")
+    assert [link["href"] for link in damaged.select("main a.btn")] == [own]
+
+
 def test_home_of_someone_in_several_is_a_choice_and_then_the_last_used(
     app: Flask, organisation: Place, other_organisation: Place, somebody: Someone
 ) -> None:
-    join(app, organisation, somebody, "auditor")
+    join(app, organisation, somebody, "member")
     join(app, other_organisation, somebody, "owner")
     reader = open_session(app, app.test_client(), somebody)
+    own = f"/o/{organisation.slug}/my-log"
 
-    choices = [str(link["href"]) for link in reader.get("/").select(".choices a")]
-    assert choices == [organisation.log, other_organisation.log]
+    page = reader.get("/")
+    assert [link["href"] for link in page.select(".choices a")] == [own, other_organisation.log]
+    assert not reader.get("/profile").select('#account-menu a[href$="my-log"]'), "of which organisation?"
 
     reader.get(other_organisation.log)
     assert reader.get("/").location == other_organisation.log
     leave(app, other_organisation, somebody)
-    assert reader.get("/").location == organisation.log
+    assert reader.get("/").location == own
 
 
 def test_home_of_someone_in_none_says_so(app: Flask, somebody: Someone) -> None:
@@ -101,14 +119,14 @@ def test_home_of_someone_in_none_says_so(app: Flask, somebody: Someone) -> None:
 def test_the_switcher_offers_the_organisations_one_belongs_to(
     app: Flask, organisation: Place, other_organisation: Place, somebody: Someone
 ) -> None:
-    join(app, organisation, somebody, "owner")
+    join(app, organisation, somebody, "member")
     join(app, other_organisation, somebody, "owner")
     reader = open_session(app, app.test_client(), somebody)
 
     page = reader.get(other_organisation.log)
 
     offered = {str(link["href"]): link.get("aria-current") for link in page.select("#organisations-menu a")}
-    assert offered == {organisation.log: None, other_organisation.log: "true"}
+    assert offered == {f"/o/{organisation.slug}/my-log": None, other_organisation.log: "true"}
 
 
 def test_the_log_is_the_current_page_of_the_sidebar(reader: Reader, organisation: Place) -> None:

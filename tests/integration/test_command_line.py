@@ -173,6 +173,7 @@ def test_command_explains_itself(auditweb: Called, command: str) -> None:
     assert "auditweb" in done.stdout
 
 
+@pytest.mark.usefixtures("organisation")
 def test_server_answers_and_logs(live_server: LiveServer) -> None:
     with urlopen(f"{live_server.url}/sign-in") as response:
         assert response.status == 200
@@ -199,6 +200,7 @@ def test_forged_proxy_headers_count_for_nothing(live_server: LiveServer) -> None
         urlopen(refused)
 
 
+@pytest.mark.usefixtures("organisation")
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_server_stops_cleanly(fresh: Database, tmp_path: Path, stop: signal.Signals) -> None:
     with serve(fresh.url, tmp_path, settings={"AUDITWEB_WORKERS": "1"}) as server:

@@ -1,8 +1,11 @@
 """`auditweb copy`: everything moves from SQLite to PostgreSQL as it is, or nothing does."""
 
+import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from auditweb import copying, database
+from auditweb.cli import copies
+from auditweb.config import Settings
 from auditweb.copying import CopyError
 from auditweb.ledger.doctor import Doctor
 from auditweb.ledger.locks import only_one
@@ -169,6 +174,28 @@ def test_stopped_it_leaves_nothing(fresh: Database, plain_target: Database, stop
     with pytest.raises(stop):
         copying.copy(fresh.url, plain_target.owner_url, interrupt)
 
+    with operator_engine(plain_target.owner_url) as engine:
+        assert {name for name, found in rows_of(engine).items() if found} == MADE_BY_MIGRATIONS
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_takes_effect_between_two_steps(
+    settings: Settings, plain_target: Database, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Within one, the driver complained that it was busy, at length."""
+    write, written = copying._write, []
+
+    def write_and_stop(connection: sa.Connection, table: sa.Table, rows: Sequence[sa.Row[Any]]) -> None:
+        os.kill(os.getpid(), number)
+        write(connection, table, rows)
+        written.append(table.name)
+
+    monkeypatch.setattr(copying, "_write", write_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        copies.copy(settings, plain_target.owner_url)
+
+    assert len(written) == 1
     with operator_engine(plain_target.owner_url) as engine:
         assert {name for name, found in rows_of(engine).items() if found} == MADE_BY_MIGRATIONS
 

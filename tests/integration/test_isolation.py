@@ -59,8 +59,11 @@ def test_every_address_in_another_organisation_is_the_same_404(
     rests = ["", "?category=vehicles", "?oldest=1", "?category=none", "/actors", "/actors?name=Kenji"]
     rests += [f"/entries/{to_text(event.id)}{kind}" for event, kind in product((theirs, ours), ("", ".json"))]
 
-    for rest, htmx in product(rests, (False, True)):
-        page = reader.get(osaka.log + rest, htmx=htmx)
+    addresses = [osaka.log + rest for rest in rests]
+    addresses += [f"/o/{osaka.slug}/my-log{rest}" for rest in ("", "?category=none", f"/entries/{to_text(theirs.id)}")]
+
+    for rest, htmx in product(addresses, (False, True)):
+        page = reader.get(rest, htmx=htmx)
         assert page.status == 404, rest
         assert CANARY not in page.text
         if not htmx:
@@ -83,9 +86,10 @@ def test_another_organisations_team_is_the_same_404_and_cannot_be_looked_up(
 
 
 def test_another_organisations_entry_is_not_there(reader: Reader, organisation: Place, theirs: Event) -> None:
-    for kind in ("", ".json"):
-        page = reader.get(f"{organisation.log}/entries/{to_text(theirs.id)}{kind}")
-        missing = reader.get(f"{organisation.log}/entries/{MADE_UP}{kind}")
+    log, my_log = f"{organisation.log}/entries/{{}}", f"/o/{organisation.slug}/my-log/entries/{{}}"
+    for address in (log, f"{log}.json", my_log):
+        page = reader.get(address.format(to_text(theirs.id)))
+        missing = reader.get(address.format(MADE_UP))
         assert page.status == missing.status == 404
         assert without_tokens(page.text) == without_tokens(missing.text)
 

@@ -28,7 +28,7 @@ from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
-from auditweb.parties import Actor, ActorType, Outcome, Target
+from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
@@ -56,6 +56,8 @@ SETTINGS = "/o/northgate/settings"
 LOG = f"{SETTINGS}/audit-log"
 SIGN_IN = f"{SETTINGS}/sign-in"
 TEAM = f"{SETTINGS}/team"
+MY_LOG = "/o/northgate/my-log"
+READER = "1"  # the id of the person who opens all addresses
 
 # What no index answers alone, so that more is looked at than shown.
 MIXED = "category=team&actor=member:m7&action=member.joined&outcome=failure"
@@ -94,6 +96,8 @@ PLACES = ("", "before={id}", "after={id}", "oldest=1")
 ADDRESSES: dict[str, list[str]] = {
     "/static/<path:filename>": [],
     "/": ["/"],
+    "/setup": ["/setup"],
+    "/setup/organisation": ["/setup/organisation"],
     "/sign-in": ["/sign-in"],
     "/sign-in/code": ["/sign-in/code"],
     "/forgotten-password": ["/forgotten-password"],
@@ -113,6 +117,12 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/data/transfer": [f"{SETTINGS}/data/transfer"],
     "/o/<org>/settings/data/delete": [f"{SETTINGS}/data/delete"],
     "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
+    "/o/<org>/my-log": [
+        MY_LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else MY_LOG
+        for wanted in ("", "category=authentication", "category=vehicles", "category=suppliers")
+        for place in PLACES
+    ],
+    "/o/<org>/my-log/entries/<spelled>": [f"{MY_LOG}/entries/{{id}}"],
     "/o/<org>/settings/audit-log": [
         LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else LOG
         for wanted in ["", *FILTERS]
@@ -223,6 +233,7 @@ def _settle(app: Flask) -> Reader:
     places = [add_organisation(app, slug, slug.title()) for slug in ("northgate", "osaka-bay", "leith")]
     assert [place.id for place in places] == list(ENTRIES)
     ines = add_person(app, "Ines Ferreira")
+    assert str(ines.id) == READER
     join(app, places[0], ines, "owner")
     for number in range(20):
         member = add_person(app, f"Member {number}", f"m{number}@northgate.example")
@@ -264,6 +275,15 @@ def _event(number: int) -> dict[str, Any]:
     }
     if number % 3 == 0:
         given["actor"] = Actor(ActorType.SYSTEM, "nightly", "Nightly import")
+    if number % 50 in (1, 2):  # what the reader did, and what happened to their account
+        given["actor"] = Actor(ActorType.MEMBER, READER, "Ines Ferreira")
+    elif number % 50 == 3:
+        given |= {
+            "actor": UNKNOWN_PERSON,
+            "action": catalogue.SIGN_IN_REFUSED,
+            "target": Target("member", READER, "Ines Ferreira"),
+            "facts": {"email": "ines@northgate.example", "reason": "wrong password"},
+        }
     if number % RARE == 0:
         given |= {
             "actor": Actor(ActorType.MEMBER, "m7", "Member 7"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from auditweb import clock
 from auditweb.accounts import passwords, rate_limits
@@ -155,6 +155,21 @@ def test_windows_that_are_over_are_cleared_away(app: Flask, visitor: Reader) -> 
 
     with app.app_context():
         assert len(db.session.scalars(select(Rate.key)).all()) == 2
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_whoever_clears_away_waits_for_nobody_who_counts(app: Flask, app_context: None) -> None:
+    for key in ("a", "b"):
+        with clock.set_to(START):
+            rate_limits.count(Limit(key, 2))
+            db.session.commit()
+
+    with db.engine.begin() as elsewhere, clock.set_to(START + timedelta(hours=1)):
+        elsewhere.execute(update(Rate).where(Rate.key == "b").values(hits=7))
+        assert rate_limits.count(Limit("a", 2)).tries == 1
+        db.session.commit()
+
+    assert {rate.key: rate.hits for rate in db.session.scalars(select(Rate))} == {"a": 1, "b": 7}
 
 
 def test_addresses_of_one_ipv6_customer_count_as_one(app: Flask) -> None:

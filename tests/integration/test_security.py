@@ -162,6 +162,8 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     member = f"{settings}/team/members/<int(max=2147483647):person_id>"
     invitation = f"{settings}/team/invitations/<int(max=2147483647):invitation_id>"
     assert changing == {
+        "/setup",
+        "/setup/organisation",
         "/sign-in",
         "/sign-in/code",
         "/sign-out",

@@ -1,5 +1,6 @@
 """Signing in and out: who gets in, where they land, what the log says about it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -197,6 +198,20 @@ def test_an_old_hash_is_made_anew_with_todays_parameters(app: Flask, member: Som
         new = db.session.get_one(Person, member.id).password_hash
     assert new != old
     assert passwords.verify(new, PASSWORD)
+
+
+def test_an_old_hash_keeps_nobody_out_who_signs_in_twice_at_once(app: Flask, member: Someone) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    with app.app_context():
+        old = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+        db.session.get_one(Person, member.id).password_hash = old
+        db.session.commit()
+
+    def sign_in(_number: int) -> int:
+        return app.test_client().post("/sign-in", data={"email": member.email, "password": PASSWORD}).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(sign_in, range(8))) == {303}
 
 
 # What the log says

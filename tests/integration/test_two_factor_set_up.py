@@ -245,6 +245,8 @@ def test_after_a_reset_it_is_asked_everywhere(app: Flask, organisation: Place, m
 
     assert done.status == 200
     assert reader.get(organisation.log).status == 200
+    with app.app_context():
+        assert not db.session.get_one(Person, member.id).must_enrol
 
 
 def test_whoever_does_it_freely_may_leave_it(reader: Reader, organisation: Place) -> None:

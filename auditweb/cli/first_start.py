@@ -1,0 +1,80 @@
+"""`auditweb setup`, and what `auditweb serve` says where it has not been run: the ways to the first organisation."""
+
+import click
+
+from auditweb import database
+from auditweb.accounts import first_start
+from auditweb.accounts.founding import RefusedError
+from auditweb.cli import asking, opening
+from auditweb.config import Settings
+
+SERVER_ROLE = "auditweb_server"
+
+
+@click.command()
+@click.option("--organisation", metavar="NAME", help="What the organisation is called.")
+@click.option(
+    "--slug", metavar="SLUG", help="Its address: its pages begin with /o/SLUG. Made of the name if you agree."
+)
+@click.option("--zone", metavar="ZONE", help="Its time zone, such as Europe/London.")
+@click.option("--name", metavar="NAME", help="What its owner is called.")
+@click.option("--email", metavar="EMAIL", help="The address that the owner signs in with.")
+@asking.PASSWORD_STDIN
+@click.option(
+    "--server-role",
+    metavar="ROLE",
+    default=SERVER_ROLE,
+    show_default=True,
+    help="On PostgreSQL: the role that the server connects as, for the rights that are printed.",
+)
+def setup(
+    organisation: str | None,
+    slug: str | None,
+    zone: str | None,
+    name: str | None,
+    email: str | None,
+    password_stdin: bool,
+    server_role: str,
+) -> None:
+    """
+    Create the first organisation and its owner.
+
+    It works once, in a database that is made or brought up to date first. What no option says is asked for.
+    """
+    settings = opening.read_settings()
+    if not database.is_current(settings.database_url):
+        click.echo("Preparing the database")
+        database.upgrade(settings.database_url)
+    with opening.application(settings):
+        if not first_start.is_due():
+            raise RefusedError(
+                f"{first_start.OVER} More of them: auditweb org create. More people: auditweb user create."
+            )
+        new = asking.for_organisation(organisation, slug, zone, option="--organisation")
+        email = asking.for_email(email, option="--email")
+        owner = asking.for_person(email, name, place=new.name, from_stdin=password_stdin)
+        first_start.by_operator(new, owner)
+    click.echo(f"{new.name} is set up, and {owner.name} is its owner.")
+    if database.normalise_url(settings.database_url).get_backend_name() == "postgresql":
+        click.echo(_grants(server_role))
+    click.echo(f"Next: auditweb serve, and sign in at {_site(settings)}/o/{new.slug}/settings/audit-log")
+
+
+def invitation(settings: Settings) -> str:
+    """Return what a server without an organisation prints: where to set it up, and the code to do so."""
+    return (
+        f"\nThere is no organisation yet. Set up the first one at {_site(settings)}/setup\n"
+        f"with the one-time code {first_start.code(settings.secret_key)}\n"
+    )
+
+
+def _site(settings: Settings) -> str:
+    return settings.public_url or f"http://localhost:{settings.port}"
+
+
+def _grants(role: str) -> str:
+    return (
+        "\nLet the server connect as a role of its own, which may add entries and never change or remove them. "
+        f"For the role {role} the owner of the tables executes, now and after each upgrade:\n\n"
+        f"{database.grants_script(role)}\n"
+    )
