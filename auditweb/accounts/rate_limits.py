@@ -114,6 +114,7 @@ def delay_before(tries: int, free: int) -> int:
 
 
 def _seconds_to_wait(limit: Limit, window: int, hits: int, now: int) -> int:
+    now = max(now, window)  # somebody else may have begun it just after this look at the clock
     if now >= window + delay_before(hits, limit.free):
         return 0
     return max(1, window + delay_before(hits + 1, limit.free) - now)

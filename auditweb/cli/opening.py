@@ -45,3 +45,8 @@ def application(settings: Settings | None = None) -> Iterator[None]:
         finally:
             db.session.remove()
             db.engine.dispose()
+
+
+def let_go() -> None:
+    """End the transaction that looking something up has begun."""
+    db.session.rollback()

@@ -216,3 +216,13 @@ def test_an_allowance_is_there_again_when_its_window_is_over(app: Flask, app_con
     assert spend(1, after=24 * 3600 - 1) == 1
     assert spend(5, after=24 * 3600) == 0
     assert spend(1, after=25 * 3600) == 23 * 3600
+
+
+def test_a_window_that_somebody_else_began_a_second_later_refuses_nothing(app: Flask) -> None:
+    """Of two at the turn of a second, the one who looked at the clock first may be the second to count."""
+    limit, start = Limit("somebody", 5), clock.now()
+    with app.app_context():
+        with clock.set_to(start + timedelta(seconds=1)):
+            rate_limits.count(limit)
+        with clock.set_to(start):
+            assert not rate_limits.count(limit).refused

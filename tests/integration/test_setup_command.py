@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
@@ -20,6 +22,7 @@ from auditweb.extensions import db
 from auditweb.models import Event, Organisation, Person
 from tests.databases import SERVER, Database
 from tests.integration.conftest import Operate
+from tests.ledgers import wait_for
 from tests.readers import Reader
 from tests.servers import clean_environ, serve
 
@@ -172,3 +175,22 @@ def test_server_prints_the_code_of_the_first_run_page(tmp_path: Path) -> None:
     assert len(logged) >= 3
     assert all(json.loads(line) for line in logged)
     assert not [line for line in logged if code in line]
+
+
+def test_nobody_is_kept_from_writing_while_a_question_stands(tmp_path: Path) -> None:
+    """On SQLite an open transaction that may write holds the whole file."""
+    environ = clean_environ() | {"AUDITWEB_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "auditweb.cli", *SETUP.split(), *NAMES]
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == "Preparing the database\n"  # and then it waits for the password
+        wait_for(lambda: database.is_current(f"sqlite:///{tmp_path / 'auditweb.sqlite3'}"))
+        with closing(sqlite3.connect(tmp_path / "auditweb.sqlite3", timeout=20)) as other:
+            for _ in range(10):
+                other.execute("BEGIN IMMEDIATE")
+                other.rollback()
+                time.sleep(0.1)
+        asking.communicate(PASSWORD, timeout=60)
+    assert asking.returncode == 0
