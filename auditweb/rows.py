@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, LargeBinary, Table
+from sqlalchemy import BigInteger, LargeBinary, Table, text
 from sqlalchemy.engine import Connection
 
 Row = tuple[Any, ...]
@@ -22,17 +22,28 @@ def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     _write(connection, table, rows, "")
 
 
-def remove(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
-    """Delete the rows with these keys and return how many there were."""
-    if not rows:
+def remove(connection: Connection, table: Table, org_id: int, keys: Sequence[Row]) -> int:
+    """Delete an organisation's rows with these keys, which leave it out, and return how many there were."""
+    if not keys:
         return 0
-    key = [column.name for column in table.primary_key]
+    _, *names = [column.name for column in table.primary_key]
     if connection.dialect.name == "sqlite":
-        where = " AND ".join(f"{name} = ?" for name in key)
-        return connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE {where}", list(rows)).rowcount
-    joined = " AND ".join(f"{table.name}.{name} = gone.{name}" for name in key)
-    gone = f"unnest({_arrays(table, key)}) AS gone ({', '.join(key)})"
-    return connection.exec_driver_sql(f"DELETE FROM {table.name} USING {gone} WHERE {joined}", _columns(rows)).rowcount
+        where = " AND ".join(f"{name} = ?" for name in ("org_id", *names))
+        given = [(org_id, *key) for key in keys]
+        return connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE {where}", given).rowcount
+    where = " AND ".join([f"{table.name}.org_id = %s", *[f"{table.name}.{name} = gone.{name}" for name in names]])
+    gone = f"unnest({_arrays(table, names)}) AS gone ({', '.join(names)})"
+    statement = f"DELETE FROM {table.name} USING {gone} WHERE {where}"
+    return connection.exec_driver_sql(statement, (*_columns(keys), org_id)).rowcount
+
+
+def remove_some(connection: Connection, table: Table, org_id: int, most: int) -> int:
+    """Delete an organisation's rows, so many at *most*, and return how many there were."""
+    _, *names = [column.name for column in table.primary_key]
+    key = ", ".join(names)
+    mine = f"{table.name} WHERE org_id = :org_id"
+    gone = text(f"DELETE FROM {mine} AND ({key}) IN (SELECT {key} FROM {mine} LIMIT {most})")
+    return connection.execute(gone, {"org_id": org_id}).rowcount
 
 
 def find(connection: Connection, query: str, types: Sequence[str], keys: Sequence[Row], *values: Any) -> list[Row]:

@@ -7,7 +7,8 @@ import click
 
 from auditweb import database
 from auditweb.config import Settings
-from auditweb.ledger.doctor import BACK, STEPS, Doctor, UnderRepairError
+from auditweb.ledger.doctor import STEPS, Doctor
+from auditweb.ledger.locks import UnderRepairError
 from auditweb.ledger.sealer import Sealer
 from auditweb.ledger.watch import FINISH_IT, watch
 
@@ -62,7 +63,8 @@ def _mend(doctor: Doctor, sealer: Sealer, org_id: int) -> None:
     """Make counts and search index of one organisation anew."""
     click.echo(f"Organisation {org_id}: counts and search index are made anew.")
     try:
-        with click.progressbar(length=BACK * doctor.count_sealed(org_id), label="Putting entries back") as bar:
+        length = doctor.count_leaves(org_id) + doctor.count_sealed(org_id)
+        with click.progressbar(length=length, label="Putting entries back") as bar:
             doctor.put_back(org_id, bar.update)
     except UnderRepairError:
         raise click.ClickException("Another repair is at work on this database. Wait for it to end.") from None
@@ -72,7 +74,8 @@ def _mend(doctor: Doctor, sealer: Sealer, org_id: int) -> None:
 def _examine(doctor: Doctor, org_id: int) -> list[str]:
     """Compare the ledger of one organisation with its entries, and say what was found."""
     sealed = doctor.count_sealed(org_id)
-    with click.progressbar(length=STEPS * sealed, label=f"Examining organisation {org_id}") as bar:
+    length = doctor.count_leaves(org_id) + STEPS * sealed
+    with click.progressbar(length=length, label=f"Examining organisation {org_id}") as bar:
         problems = doctor.examine(org_id, bar.update)
     for problem in problems:
         click.echo(f"Organisation {org_id}: {problem}")

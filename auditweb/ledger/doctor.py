@@ -16,24 +16,19 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
 
-from auditweb import transactions
+from auditweb import rows, transactions
 from auditweb.ledger import index, marks
-from auditweb.ledger.locks import only_one
+from auditweb.ledger.locks import UnderRepairError, only_one
 from auditweb.ledger.safety import find_dangers
-from auditweb.ledger.sealer import lock_head
+from auditweb.ledger.turns import change_head, lock_head
 from auditweb.models import Event, Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 
 _event, _queue = cast(Table, Event.__table__), cast(Table, SealQueue.__table__)
-_head, _leaf = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__)
-STEPS = 3  # of progress for each sealed event: its leaf, its counts and its words
-BACK = 2  # and of putting it back: its leaf, and itself
+_head, _leaf, _tally = cast(Table, LogHead.__table__), cast(Table, Leaf.__table__), cast(Table, Tally.__table__)
+STEPS = 2  # of progress for each sealed event, besides its leaf: its counts and its words
 _AT_ONCE = 5_000  # rows in a transaction: on SQLite others wait for their turn meanwhile
 
 Progress = Callable[[int], object]
-
-
-class UnderRepairError(Exception):
-    """Another process is repairing a ledger of the same database."""
 
 
 class Doctor:
@@ -57,7 +52,13 @@ class Doctor:
             return sorted(found.union(connection.scalars(sa.select(_head.c.org_id))))
 
     def count_sealed(self, org_id: int) -> int:
-        """Return how many events of an organisation are sealed."""
+        """Return how many events of an organisation are sealed and there, going by the counts."""
+        counted = sa.select(sa.func.sum(_tally.c.n)).where(_tally.c.org_id == org_id)
+        with transactions.reading(), self._engine.connect() as connection:
+            return int(connection.scalar(counted.where(_tally.c.category == "", _tally.c.actor == "")) or 0)
+
+    def count_leaves(self, org_id: int) -> int:
+        """Return how many places there are in an organisation's order, those of purged events among them."""
         with transactions.reading(), self._engine.connect() as connection:
             return connection.scalar(sa.select(_head.c.size).where(_head.c.org_id == org_id)) or 0
 
@@ -65,7 +66,7 @@ class Doctor:
         """
         Return what is wrong with an organisation's ledger, a sentence each; nothing if all agrees.
 
-        *progress* is told STEPS times of every sealed event.
+        *progress* is told of every leaf, and STEPS times of every sealed event that is there.
         """
         with _snapshot(self._engine) as connection:
             head = connection.execute(sa.select(_head).where(_head.c.org_id == org_id)).first()
@@ -82,7 +83,7 @@ class Doctor:
         Take an organisation's counts and search index away, and put all its events back on the queue.
 
         Those that have a leaf keep it; those that were lost get one. Many short transactions: until the last, also when
-        they are cut short, nobody seals or relies on what is left. *progress* is told BACK times of every event.
+        they are cut short, nobody seals or relies on what is left. *progress* is told of every leaf and every event.
 
         Raises UnderRepairError while another process does the same.
         """
@@ -110,18 +111,14 @@ class Doctor:
 
     def _set_head(self, org_id: int, **values: int) -> None:
         with self._engine.begin() as connection:
-            changed = {"revision": lock_head(connection, org_id).revision + 1, **values}
-            connection.execute(sa.update(_head).where(_head.c.org_id == org_id).values(changed))
+            change_head(connection, lock_head(connection, org_id), **values)
 
     def _clear(self, table: Table, org_id: int) -> None:
         """Delete an organisation's rows, some thousand at a time."""
-        keys = ", ".join(column.name for column in table.primary_key)
-        some = f"SELECT {keys} FROM {table.name} WHERE org_id = :org_id LIMIT {_AT_ONCE}"
-        gone = sa.text(f"DELETE FROM {table.name} WHERE ({keys}) IN ({some})")
         deleted = _AT_ONCE
         while deleted == _AT_ONCE:
             with self._engine.begin() as connection:
-                deleted = connection.execute(gone, {"org_id": org_id}).rowcount
+                deleted = rows.remove_some(connection, table, org_id, _AT_ONCE)
 
 
 def _check_leaves(connection: Connection, org_id: int, size: int, progress: Progress) -> Iterator[str]:
@@ -157,7 +154,10 @@ def _entries(number: int) -> str:
 
 _SEALED_AGAIN = sa.text(
     "INSERT INTO seal_queue (org_id, event_id, leaf_index) SELECT org_id, event_id, leaf_index FROM leaf "
-    "WHERE org_id = :org_id AND leaf_index > :after AND leaf_index <= :last ON CONFLICT DO NOTHING"
+    "WHERE org_id = :org_id AND leaf_index > :after AND leaf_index <= :last "
+    # Readers look at so many that wait and no more: those that were purged would stand before the others.
+    "AND EXISTS (SELECT 1 FROM event WHERE event.org_id = :org_id AND event.id = leaf.event_id) "
+    "ON CONFLICT DO NOTHING"
 )
 _LEAVES = sa.text(
     "SELECT max(leaf_index), count(*) FROM ("

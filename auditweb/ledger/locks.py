@@ -14,6 +14,10 @@ Work = Literal["sealer", "repair"]
 _KEYS: dict[Work, int] = {"sealer": 0x61756469_74736C72, "repair": 0x61756469_74727072}  # PostgreSQL's names for locks
 
 
+class UnderRepairError(Exception):
+    """A repair of the same ledger is at work, or was cut short and has to be finished first."""
+
+
 @contextmanager
 def only_one(engine: Engine, work: Work) -> Iterator[Callable[[], bool]]:
     """Try to become the one that does *work*; what is given tells whether that succeeded and still holds."""
@@ -22,7 +26,10 @@ def only_one(engine: Engine, work: Work) -> Iterator[Callable[[], bool]]:
             yield lambda: _take(file)
     else:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield lambda: _take_advisory(connection, _KEYS[work])
+            try:
+                yield lambda: _take_advisory(connection, _KEYS[work])
+            finally:
+                connection.invalidate()  # in the pool it would keep the lock, which nobody could take any more
 
 
 def _take(file: TextIO) -> bool:

@@ -65,6 +65,71 @@ def prepare(connection: Connection, org_id: int, events: Iterable[tuple[int, str
     return plan
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """
+    The rows to change where events go.
+
+    *left* are the months that still have some, *gone* those that have none. *moves* tell of the marks of a
+    chain: those between two ids go with their events, those from there to another come so many ranks lower. *marks*
+    are new ones.
+    """
+
+    org_id: int
+    left: list[rows.Row]
+    gone: list[rows.Row]
+    moves: list[tuple[str, str, int, int, int, int]]
+    marks: list[rows.Row]
+
+    def write(self, connection: Connection) -> None:
+        rows.put(connection, _tally, self.left)
+        rows.remove(connection, _tally, self.org_id, self.gone)
+        if self.moves and connection.dialect.name == "sqlite":
+            gone = [(self.org_id, category, actor, first, last) for category, actor, first, last, *_ in self.moves]
+            connection.exec_driver_sql(_UNMARK_ON_SQLITE, gone)
+            moved = [(n, self.org_id, category, actor, last, end) for category, actor, _, last, end, n in self.moves]
+            connection.exec_driver_sql(_MOVE_ON_SQLITE, moved)
+        elif self.moves:
+            given = (*map(list, zip(*self.moves, strict=True)), self.org_id)
+            connection.exec_driver_sql(_UNMARK_ON_POSTGRESQL, given)
+            connection.exec_driver_sql(_MOVE_ON_POSTGRESQL, given)
+        rows.put(connection, _mark, self.marks)
+
+
+def prepare_removal(connection: Connection, org_id: int, events: Iterable[tuple[int, str, str]]) -> Removal:
+    """
+    Work out what taking sealed *events* out of the counts takes; nothing is written yet.
+
+    They are all there are in a span of ids: a mark within it is the mark of one of them.
+    """
+    removed = _chains(events)
+    known = _find_tallies(connection, org_id, list(removed))
+    marked = _find_last_marks(connection, org_id, removed)
+    removal = Removal(org_id, [], [], [], [])
+    for chain, ids in removed.items():
+        n, last_id = known.get(chain, (0, -1))
+        left = n - len(ids)
+        if left > 0 and ids[-1] == last_id:  # what is left came late, and is older
+            last_id = max(_sealed(connection, org_id, chain, chain.month, ids[0], []), default=-1)
+        if left > 0:
+            removal.left.append((org_id, *chain, left, last_id))
+        else:
+            removal.gone.append(chain)
+        mark, rank = marked.get(chain, (-1, 0))
+        ending = last_id_in(chain.month)
+        if left <= EVERY:  # then there are no marks, on which `prepare` relies
+            if chain in marked:
+                removal.moves.append((*chain[:2], chain.month, ending, ending, 0))
+            continue
+        if mark >= ids[0]:
+            removal.moves.append((*chain[:2], ids[0], ids[-1], ending, len(ids)))
+        # The sealer marks each 256th by how many there are, and would never come to one where as many go as come.
+        since = n - rank if mark > ids[-1] else left - rank if mark < ids[0] else left
+        if since > EVERY:
+            removal.marks.append((org_id, *chain[:2], last_id, left - 1))
+    return removal
+
+
 def check(connection: Connection, org_id: int, progress: Callable[[int], object]) -> list[str]:
     """Return what is wrong with an organisation's counts, a sentence each, after counting all its sealed events."""
     marks = _stream(connection, "SELECT category, actor, id, n FROM mark WHERE org_id = :org_id", org_id)
@@ -189,6 +254,23 @@ def _find_marks(
     return found
 
 
+def _find_last_marks(connection: Connection, org_id: int, chains: Iterable[Chain]) -> dict[Chain, tuple[int, int]]:
+    """Return the last mark of each chain that has any, and its rank."""
+    query = """
+        WITH asked (category, actor, month, last) AS ({keys})
+        SELECT asked.category, asked.actor, asked.month, m.id, m.n FROM asked JOIN mark m
+            ON m.org_id = ? AND m.category = asked.category AND m.actor = asked.actor
+            AND m.id = (
+                SELECT max(id) FROM mark p WHERE p.org_id = ? AND p.category = asked.category
+                    AND p.actor = asked.actor AND p.id >= asked.month AND p.id <= asked.last
+            )
+    """
+    keys = [(*chain, last_id_in(chain.month)) for chain in chains]
+    types = ("text", "text", "bigint", "bigint")
+    found = rows.find(connection, query, types, keys, org_id, org_id)
+    return {Chain(category, actor, month): (mark, n) for category, actor, month, mark, n in found}
+
+
 def _sealed(connection: Connection, org_id: int, chain: Chain, low: int, high: int, added: list[int]) -> list[int]:
     """Return the ids from *low* up to *high* of the chain's events that are sealed, or *added* now."""
     clauses = ["org_id = ?", "id >= ?", "id < ?"]
@@ -210,3 +292,16 @@ def _ids(connection: Connection, query: str, values: Sequence[int | str]) -> lis
     if connection.dialect.name == "postgresql":
         query = query.replace("?", "%s")
     return [row[0] for row in connection.exec_driver_sql(query, tuple(values))]
+
+
+_UNMARK_ON_SQLITE = "DELETE FROM mark WHERE org_id = ? AND category = ? AND actor = ? AND id >= ? AND id <= ?"
+_MOVE_ON_SQLITE = "UPDATE mark SET n = n - ? WHERE org_id = ? AND category = ? AND actor = ? AND id > ? AND id <= ?"
+_MOVES = """
+    unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        AS move (category, actor, first, last, ending, n)
+    WHERE mark.org_id = %s AND mark.category = move.category AND mark.actor = move.actor
+"""
+_UNMARK_ON_POSTGRESQL = f"DELETE FROM mark USING {_MOVES} AND mark.id >= move.first AND mark.id <= move.last"
+_MOVE_ON_POSTGRESQL = (
+    f"UPDATE mark SET n = mark.n - move.n FROM {_MOVES} AND mark.id > move.last AND mark.id <= move.ending"
+)

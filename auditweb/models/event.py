@@ -46,7 +46,8 @@ class Event(Base):
 
 class Purge(Base):
     """
-    Leave to delete the events of an organisation up to *up_to_id*: who took it, and why.
+    Leave to delete the events of an organisation up to *up_to_id*: who took it, and why. Each batch of a purge has its
+    own, up to where it came.
 
     Written first in the transaction that deletes, and finished (*finished_at* set) last in it: a transaction cannot be
     committed with an unfinished purge, a finished one covers nothing more, and none is ever altered or deleted.

@@ -24,8 +24,8 @@ class LogHead(Base):
     """
     How far an organisation's log is sealed: *size* leaves. Who holds the lock of this row may seal.
 
-    *revision* grows with everything that sealers and repairs write. *mending* is 1 while a repair takes the counts and
-    the search index away, to be made anew: meanwhile nobody may seal, or rely on them.
+    *revision* grows with everything that sealers, repairs and purges write. *mending* is 1 while a repair takes the
+    counts and the search index away, to be made anew: meanwhile nobody may seal or purge, or rely on them.
     """
 
     __tablename__ = "log_head"
@@ -40,7 +40,8 @@ class Leaf(Base):
     """
     The place of an event in the order of sealing: dense from 0, in the order of commits, never altered.
 
-    Collectors read by it: ids and times of transactions that were open for long appear late.
+    Collectors read by it: ids and times of transactions that were open for long appear late. A purged event keeps its
+    place, so that nothing can be taken out unseen; only with the whole log does the order go.
     """
 
     __tablename__ = "leaf"
@@ -89,8 +90,8 @@ class Segment(Base):
     """
     A few thousand events that were indexed one after the other, for searching.
 
-    *ids* are theirs, spelled as `reading/postings.py` does; *first_id* and *last_id*
-    the least and the greatest of them.
+    *ids* are theirs, spelled as `reading/postings.py` does; *first_id* and *last_id* the least and the greatest of
+    them. *size* counts places: at that of a purged event is nobody.
     """
 
     __tablename__ = "segment"

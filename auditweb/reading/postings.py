@@ -14,12 +14,14 @@ from auditweb.reading import words
 
 SEGMENT_SIZE = 4096  # events in a segment
 LONGEST_WORD = 64  # characters; longer ones are cut, and what is found by words that long is compared with the texts
+NOBODY = -1  # stands among the ids of a segment where an event was purged; nothing is at its place, whatever words say
 
 _LONGEST_KEY = 300  # characters of a word that stands for an id
 _FEW = 255  # so many places are spelled one by one, in two bytes each
 _BITMAP = 512  # bytes, one more place than that in twos, which tells the two spellings apart
 _SOME = 128  # so many places are listed one by one sooner than by going through all
 _ID = struct.Struct("<q")
+_NOBODY = _ID.pack(NOBODY)
 _BIT = [1 << bit for bit in range(8)]
 _DIGITS = bytes(digit == ord("1") for digit in range(256))
 
@@ -33,6 +35,10 @@ ENTRY_COLUMNS = (
     "id", "category", "action", "summary", "facts", "actor_type", "actor_id", "actor_name", "via_name",
     "target_type", "target_id", "target_name", "ip", "outcome",
 )  # fmt: skip
+
+
+GONE = "\x01g"
+"""Stands for words of purged events, which may still be known in a segment: in JSON, where another's places are."""
 
 
 def category_word(category: str) -> str:
@@ -109,6 +115,15 @@ def spell_places(places: Sequence[int], known: bytes = b"") -> bytes:
     return bytes(bits)
 
 
+def without_places(known: bytes, gone: int) -> bytes:
+    """Spell what is left of a word's places *known* without those *gone*, as if it had never been there."""
+    if len(known) < _BITMAP:
+        left = [place for place in struct.unpack(f"<{len(known) // 2}H", known) if not gone >> place & 1]
+        return struct.pack(f"<{len(left)}H", *left)
+    remaining = int.from_bytes(known, "little") & ~gone
+    return spell_places(listed(remaining)) if remaining.bit_count() <= _FEW else remaining.to_bytes(_BITMAP, "little")
+
+
 def read_places(spelled: bytes) -> int:
     return int.from_bytes(_as_bitmap(spelled), "little")
 
@@ -121,6 +136,17 @@ def spell_ids(ids: Iterable[int], known: bytes = b"") -> bytes:
 
 def read_ids(spelled: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(spelled) // 8}q", spelled)
+
+
+def nobodys_places(spelled: bytes) -> int:
+    """Return the places whose events were purged."""
+    if _NOBODY not in spelled:  # the last byte of an id is never that great
+        return 0
+    places = bytearray(_BITMAP)
+    for place, event_id in enumerate(read_ids(spelled)):
+        if event_id == NOBODY:
+            places[place >> 3] |= _BIT[place & 7]
+    return int.from_bytes(places, "little")
 
 
 def listed(places: int) -> list[int]:

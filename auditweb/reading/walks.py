@@ -218,7 +218,9 @@ class _Sealed:
         categories = known_places(self._connection, org_id, list(_CATEGORIES), numbers) if self._labelled else {}
         for segment, found, doubtful in segments:
             of_categories = {_CATEGORIES[word]: places for word, places in categories.get(segment.number, {}).items()}
-            hits.add_segment(segment, spelled[segment.number], found, doubtful, of_categories)
+            ids = spelled[segment.number]
+            there = ~postings.nobodys_places(ids)
+            hits.add_segment(segment, ids, found & there, doubtful & there, of_categories)
 
     def _listed(self, statement: Mapping[str, Any], given: dict[str, Any]) -> list[Segment]:
         bounds = {"org_id": self._question.org_id}

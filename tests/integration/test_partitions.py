@@ -44,6 +44,15 @@ from tests.integration.test_immutability import (
     test_server_reads_and_records_all_the_same,
     test_superuser_as_replica_is_held_by_the_triggers,
 )
+from tests.integration.test_purger import (
+    entries,
+    owner,
+    test_entries_of_old_dates_that_come_meanwhile_go_too,
+    test_erasing_takes_the_log_and_nothing_else,
+    test_every_statement_has_its_index,
+    test_the_oldest_go_and_who_and_why_stay,
+    test_the_order_keeps_the_places_of_what_is_gone,
+)
 from tests.integration.test_recorder import (
     test_every_column_is_stored,
     test_record_apart_does_not_commit_the_callers,

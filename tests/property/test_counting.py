@@ -53,8 +53,8 @@ def _small(app: Flask) -> Iterator[None]:
         app.app_context(),
         patch("auditweb.ledger.marks.EVERY", 4),
         patch("auditweb.ledger.marks.MOST", 8),
-        patch("auditweb.ledger.sealer._SMALLEST", 7),
-        patch("auditweb.ledger.sealer._LARGEST", 7),
+        patch("auditweb.ledger.turns.SMALLEST", 7),
+        patch("auditweb.ledger.turns.LARGEST", 7),
     ):
         yield
 

@@ -28,6 +28,29 @@ def test_places_read_back(count: int, added: int) -> None:
     assert len(spelled) == (2 * count if count < 256 else 512)
 
 
+@pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 600, 4096])
+@pytest.mark.parametrize("gone", [1, 2, 255, 256, 344, 345, 4095, 4096])
+def test_places_that_are_gone_were_never_there(count: int, gone: int) -> None:
+    """However many there were, what is left is spelled as if it were all there had ever been."""
+    chance = random.Random(count)
+    places = sorted(chance.sample(range(postings.SEGMENT_SIZE), count))
+    taken = sorted(chance.sample(places, min(gone, count)))
+    left = [place for place in places if place not in set(taken)]
+
+    assert postings.without_places(
+        postings.spell_places(places), sum(1 << place for place in taken)
+    ) == postings.spell_places(left)
+
+
+@pytest.mark.parametrize("gone", [[], [0], [4095], [7, 8, 4000], list(range(4096))])
+def test_places_of_purged_entries_are_told(gone: list[int]) -> None:
+    ids = [LAST_ID - number if number % 2 else number for number in range(4096)]
+    for place in gone:
+        ids[place] = postings.NOBODY
+
+    assert postings.nobodys_places(postings.spell_ids(ids)) == sum(1 << place for place in gone)
+
+
 def test_spelling_is_the_same_on_every_machine() -> None:
     assert postings.spell_places([1, 258]) == b"\x01\x00\x02\x01"
     assert postings.spell_places(list(range(256)))[:33] == b"\xff" * 32 + b"\0"
