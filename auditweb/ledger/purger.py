@@ -27,6 +27,8 @@ from auditweb.reading import postings
 from auditweb.reading.postings import Entry
 
 Progress = Callable[[int], object]
+Note = Callable[[Connection, int, int], object]
+"""Writes what else belongs in the transaction of a batch, which is of so many entries, the last of them this one."""
 
 _AT_ONCE = 5_000  # rows of an erased log in a transaction
 
@@ -37,24 +39,33 @@ _DERIVED = [cast(Table, model.__table__) for model in (Mark, Tally, Posting, Seg
 
 
 def purge(
-    engine: Engine, org_id: int, up_to_id: int, *, who: str, why: str, progress: Progress = lambda _: None
+    engine: Engine,
+    org_id: int,
+    up_to_id: int,
+    *,
+    who: str,
+    why: str,
+    progress: Progress = lambda _: None,
+    note: Note = lambda *_: None,
 ) -> int:
     """
     Remove all entries of an organisation with ids up to *up_to_id*, itself included, and return how many they were.
 
     Entries with such ids that are recorded meanwhile go too. *progress* is told how many each batch was; each leaves a
     row in the table of purges that says *who* and *why*. Killed at any moment, a purge is a shorter one: do it again.
+    *note* is called in the transaction of each batch: what it writes is exact whenever a purge is killed, and what it
+    raises ends the purge before that batch.
 
     Raises UnderRepairError while the ledger is being repaired, or when a repair of it was cut short.
     """
-    turns, deed, total = Turns(engine), _Deed(org_id, up_to_id, who, why), 0
+    turns, deed, total = Turns(engine), _Deed(org_id, up_to_id, who, why, note), 0
     while _has_any(engine, org_id, up_to_id):
         after = -1
         while batch := turns.take(org_id, partial(_prepare, deed, after)):
             after = batch.last_id  # what came late before it is found the next time round
             total += len(batch)
             progress(len(batch))
-    while _is_untidy(engine, org_id) and turns.take(org_id, partial(_prepare_tidying, org_id)):
+    while is_untidy(engine, org_id) and turns.take(org_id, partial(_prepare_tidying, org_id)):
         pass
     return total
 
@@ -63,6 +74,13 @@ def count_up_to(engine: Engine, org_id: int, up_to_id: int) -> int:
     """Return how many entries `purge` would remove now: as often its *progress* is told of one."""
     with transactions.reading(), engine.connect() as connection:
         return connection.scalar(sa.select(sa.func.count()).where(*_span(org_id, -1, up_to_id))) or 0
+
+
+def is_untidy(engine: Engine, org_id: int) -> bool:
+    """Tell whether a purge was killed before it took the last words of what is gone out of the search index."""
+    noted = sa.select(_posting.c.word).where(_posting.c.org_id == org_id, _posting.c.word == postings.GONE).limit(1)
+    with transactions.reading(), engine.connect() as connection:
+        return connection.execute(noted).first() is not None
 
 
 def erase(engine: Engine, org_id: int, *, who: str, why: str, progress: Progress = lambda _: None) -> int:
@@ -94,6 +112,7 @@ class _Deed:
     up_to_id: int
     who: str
     why: str
+    note: Note = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +149,7 @@ class _Batch:
             self.counts.write(connection)
             self.words.write(connection)
             change_head(connection, head, size=head.size + len(leaves))
+            self.deed.note(connection, len(self), self.last_id)
 
     def _delete(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql":  # others may be recording in the same span
@@ -182,12 +202,6 @@ def _prepare_tidying(org_id: int, connection: Connection, head: Head | None, _si
 def _refuse_repair(head: Head | None) -> None:
     if head is not None and head.mending:
         raise UnderRepairError(f"organisation {head.org_id}: a repair is at work, or was cut short")
-
-
-def _is_untidy(engine: Engine, org_id: int) -> bool:
-    noted = sa.select(_posting.c.word).where(_posting.c.org_id == org_id, _posting.c.word == postings.GONE).limit(1)
-    with transactions.reading(), engine.connect() as connection:
-        return connection.execute(noted).first() is not None
 
 
 def _find_waiting(connection: Connection, org_id: int, event_ids: set[int]) -> dict[int, int | None]:
