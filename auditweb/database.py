@@ -92,6 +92,19 @@ def patient_engine(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
+@contextmanager
+def used_once(url: str) -> Iterator[Engine]:
+    """Give an operator's engine; what its driver reports within the block is raised as UnusableError."""
+    engine = operator_engine(url)
+    try:
+        yield engine
+    except sa.exc.DBAPIError as error:
+        reason = " ".join(str(error.orig).split()).rstrip(".?!")
+        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
+    finally:
+        engine.dispose()
+
+
 def upgrade(url: str, *, partitions: int = 0) -> None:
     """
     Apply all migrations that the database at *url* lacks, in one transaction; several at once take turns.
@@ -107,7 +120,7 @@ def upgrade(url: str, *, partitions: int = 0) -> None:
     if on_sqlite and Path(path).parent.is_dir():
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with _used_once(url) as engine, engine.begin() as connection:
+    with used_once(url) as engine, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         if partitions and sa.inspect(connection).get_table_names():
@@ -124,7 +137,7 @@ def is_current(url: str) -> bool:
         if not Path(parsed.database or "").absolute().parent.is_dir():
             raise UnusableError(f"The database {parsed.render_as_string()} cannot be used: there is no such folder.")
         return False  # connecting would create the file
-    with _used_once(url) as engine, transactions.reading(), engine.connect() as connection:
+    with used_once(url) as engine, transactions.reading(), engine.connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
         return set(applied) == set(ScriptDirectory.from_config(_alembic()).get_heads())
 
@@ -160,18 +173,6 @@ def grants(role: str, *, schema: str = "public") -> list[str]:
 
 def _uncut(url: URL, reason: str) -> UnusableError:
     return UnusableError(f"The database {url.render_as_string()} cannot be cut into partitions: {reason}.")
-
-
-@contextmanager
-def _used_once(url: str) -> Iterator[Engine]:
-    engine = operator_engine(url)
-    try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        reason = " ".join(str(error.orig).split()).rstrip(".?!")
-        raise UnusableError(f"The database {engine.url.render_as_string()} cannot be used: {reason}.") from error
-    finally:
-        engine.dispose()
 
 
 def _json(value: object) -> str:

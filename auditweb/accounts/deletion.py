@@ -1,7 +1,7 @@
 """
 Asking for an organisation to be deleted, and calling it off: any owner can do either, for fourteen days.
 
-What happens then stands in `purging`.
+What happens then stands in `removal`.
 """
 
 from dataclasses import dataclass

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from auditweb import clock
 from auditweb.accounts import passwords
 from auditweb.accounts.permissions import CAN_GRANT, Role
 from auditweb.extensions import db
-from auditweb.models import ApiKey, FormerSlug, Membership, Organisation, Person
+from auditweb.models import ApiKey, DeletedOrganisation, FormerSlug, Membership, Organisation, Person
 from auditweb.models.base import Base
 
 Row = TypeVar("Row", bound=Base)
 
 
 def create_organisation(slug: str, name: str, zone: str, *, created_at: datetime | None = None) -> Organisation:
-    """Add an organisation, with nobody in it yet, and return it."""
-    return _added(Organisation(slug=slug, name=name, zone=zone, created_at=created_at or clock.now()))
+    """Add an organisation, with nobody in it yet, and return it. Its id is one that no other ever had."""
+    return _added(
+        Organisation(id=_never_given(), slug=slug, name=name, zone=zone, created_at=created_at or clock.now())
+    )
 
 
 def create_person(
@@ -137,6 +139,16 @@ def save_theme(person_id: int, theme: str) -> None:
 def normalise_email(email: str) -> str:
     """Return *email* as it is stored and looked up: without blanks around it, in lower case."""
     return email.strip().lower().replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even in a question
+
+
+def _never_given() -> int | None:
+    """Return an id where SQLite must not choose it: it would give that of a deleted organisation once more."""
+    if db.engine.dialect.name != "sqlite":
+        return None
+    deleted, newest = (
+        db.session.scalar(select(func.max(ids))) for ids in (DeletedOrganisation.org_id, Organisation.id)
+    )
+    return max(deleted, newest or 0) + 1 if deleted else None
 
 
 def _membership(organisation: Organisation, person: Person) -> Membership | None:

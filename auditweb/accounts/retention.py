@@ -41,7 +41,7 @@ def keep(org_id: int, months: int | None, *, by: SignedIn, origin: Origin) -> bo
     organisation.retention_months = months
     organisation.shorter_months = organisation.shorter_from = None
     record(
-        catalogue.LOG_RETENTION_CHANGED, org_id=org_id, actor=by.actor, facts={"period": _period(months)}, origin=origin
+        catalogue.LOG_RETENTION_CHANGED, org_id=org_id, actor=by.actor, facts={"period": period(months)}, origin=origin
     )
     return True
 
@@ -57,7 +57,7 @@ def shorten(org_id: int, months: int, *, by: SignedIn, origin: Origin) -> dateti
         return None
     begins = clock.now() + NOTICE
     organisation.shorter_months, organisation.shorter_from = months, begins
-    facts = {"period": _period(months), "begins": days.spelled(days.day_of(begins, organisation.zone))}
+    facts = {"period": period(months), "begins": days.spelled(days.day_of(begins, organisation.zone))}
     record(catalogue.LOG_RETENTION_SHORTENED, org_id=org_id, actor=by.actor, facts=facts, origin=origin)
     return begins
 
@@ -72,9 +72,14 @@ def is_shorter(months: int | None, than: int | None) -> bool:
     return months is not None and (than is None or months < than)
 
 
+def period(months: int | None) -> str:
+    """Tell a period in words: "for good", "2 years"."""
+    return "for good" if months is None else days.period(months)
+
+
 def told(months: int | None) -> str:
     """Tell how long entries are kept: "for good", "for 2 years"."""
-    return "for good" if months is None else f"for {days.period(months)}"
+    return period(months) if months is None else f"for {period(months)}"
 
 
 def oldest_kept(now: datetime, months: int, zone: str) -> date:
@@ -82,10 +87,6 @@ def oldest_kept(now: datetime, months: int, zone: str) -> date:
     today = days.day_of(now, zone)
     year, month = divmod(today.year * 12 + today.month - 1 - months, 12)
     return date(year, month + 1, min(today.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def _period(months: int | None) -> str:
-    return days.period(months) if months else told(months)
 
 
 def _call_off(organisation: Organisation, by: SignedIn, origin: Origin) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: `auditweb serve | demo | upgrade | seal | doctor`."""
+"""The command line: `auditweb serve | demo | upgrade | seal | doctor | purge`."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from auditweb import clock, database, demo
 from auditweb.app import create_app
-from auditweb.cli import ledger
+from auditweb.cli import ledger, purging
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
 from auditweb.partitions import MOST as MOST_PARTITIONS
@@ -117,6 +117,14 @@ def seal(watch: bool) -> None:
 def doctor(repair: bool) -> None:
     """Say whether counts, search index and entries agree, and the database is safe. Exit code 1 if not."""
     if not ledger.examine(_current(_settings()), repair=repair):
+        sys.exit(_ILL)
+
+
+@commands.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def purge(dry_run: bool) -> None:
+    """Do what is due today: remove entries past their time, delete organisations whose owners asked for it."""
+    if not purging.purge(_current(_settings()), dry_run=dry_run):
         sys.exit(_ILL)
 
 

@@ -17,7 +17,10 @@ class Organisation(Base):
     after *idle_minutes* without use, and *session_hours* after signing in.
 
     Entries are kept for *retention_months*, for good if empty; from *shorter_from* on for *shorter_months*, where that
-    has been announced. *deletion_due_at* is when all of it will be deleted, as the person *deletion_asked_by* wanted at
+    has been announced. *purged_entries* were removed because they were kept for *purged_months* only, the newest of
+    them being *purged_up_to*, and no entry tells of it yet.
+
+    *deletion_due_at* is when all of it will be deleted, as the person *deletion_asked_by* wanted at
     *deletion_asked_at*. While *disabled_at* is set nobody gets in.
     """
 
@@ -36,6 +39,9 @@ class Organisation(Base):
     retention_months: Mapped[int | None]
     shorter_months: Mapped[int | None]
     shorter_from: Mapped[datetime | None] = mapped_column(Moment)
+    purged_entries: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    purged_up_to: Mapped[int | None] = mapped_column(BigInteger)
+    purged_months: Mapped[int | None]
     deletion_due_at: Mapped[datetime | None] = mapped_column(Moment)
     deletion_asked_by: Mapped[int | None]
     deletion_asked_at: Mapped[datetime | None] = mapped_column(Moment)

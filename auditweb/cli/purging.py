@@ -1,0 +1,95 @@
+"""`auditweb purge`: what falls due by itself, once a day."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from typing import TypeVar
+
+import click
+
+from auditweb import database
+from auditweb.accounts import expiry, removal
+from auditweb.accounts.expiry import Expired, Expiry, Progress
+from auditweb.accounts.removal import Removal
+from auditweb.accounts.retention import told
+from auditweb.config import Settings
+from auditweb.ledger.locks import UnderRepairError, only_one
+from auditweb.ledger.watch import FINISH_IT
+from auditweb.reading import days
+from auditweb.web.foreign_text import visible_text
+
+Done = TypeVar("Done")
+
+
+def purge(settings: Settings, *, dry_run: bool) -> bool:
+    """Do what is due, or only say it; return whether nothing was held up by a repair that was not finished."""
+    with database.used_once(settings.database_url) as engine, only_one(engine, "purge") as leads:
+        if not leads():
+            raise click.ClickException("Another purge is at work on this database. Wait for it to end.")
+        removals = removal.find_removals(engine)
+        going = {due.org_id for due in removals}
+        expiries = [due for due in expiry.find_expiries(engine) if due.org_id not in going]
+        if not removals and not expiries:
+            click.echo("Nothing is due.")
+        if dry_run:
+            for plan in [*map(_expiry, expiries), *map(_removal, removals)]:
+                click.echo(plan)
+            return True
+        sound = [_expire(due, partial(expiry.expire, engine, due.org_id)) for due in expiries]
+        sound += [_remove(due, partial(removal.remove, engine, due.org_id)) for due in removals]
+        return all(sound)
+
+
+def _expiry(due: Expiry) -> str:
+    kept = f"{_name(due)}: entries are kept {told(due.months)}{' from now on' if due.begins else ''}."
+    if due.entries:
+        return f"{kept} {_entries(due.entries)} up to {_day(due.last_day)} would be removed."
+    return f"{kept} What a run that was killed left over would be finished." if due.left or due.untidy else kept
+
+
+def _removal(due: Removal) -> str:
+    return f"{_name(due)}: would be deleted, {_wish(due)}."
+
+
+def _expire(due: Expiry, work: Callable[[Progress], Sequence[Expired]]) -> bool:
+    if due.begins:
+        click.echo(f"{_name(due)}: entries are kept {told(due.months)} from now on.")
+    gone = _run(due, work, due.entries, "removing entries past their time")
+    for each in gone or ():
+        click.echo(f"{_name(due)}: removed {_entries(each.entries)} up to {_day(each.last_day)}.")
+    return gone is not None
+
+
+def _remove(due: Removal, work: Callable[[Progress], bool]) -> bool:
+    done = _run(due, work, due.steps, "deleting all of it")
+    if done is not None:
+        click.echo(f"{_name(due)}: {'deleted, ' + _wish(due) if done else 'kept, its deletion was called off'}.")
+    return done is not None
+
+
+def _run(due: Expiry | Removal, work: Callable[[Progress], Done], steps: int, label: str) -> Done | None:
+    """Do *work* behind a bar that shows how far it is; None, having said so, where a repair is in its way."""
+    try:
+        if not steps:
+            return work(lambda _: None)
+        with click.progressbar(length=steps, label=f"{_name(due)}: {label}") as bar:
+            return work(bar.update)
+    except UnderRepairError:
+        click.echo(f"{_name(due)}: it has to wait. {FINISH_IT}", err=True)
+        return None
+
+
+def _name(due: Expiry | Removal) -> str:
+    return visible_text(due.name)
+
+
+def _wish(due: Removal) -> str:
+    return f"as {visible_text(due.asked_by)} asked for on {_day(due.asked_at.date())}"
+
+
+def _entries(number: int) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'}"
+
+
+def _day(day: date | None) -> str:
+    return days.spelled(day) if day else "now"
