@@ -100,8 +100,8 @@ def member_of(org_slug: str, right: Right = Right.READ_OWN_LOG) -> MemberViewer:
         abort(_lead_to(url_for("two_factor.set_up", next=_page_url())))
     if not place.may(right):
         raise NotAllowed(refusal(right, place.name), list(who_can_help(place.org_id, GRANTED[right] & CAN_GRANT)))
-    if session.get("organisation") != place.slug:
-        session["organisation"] = place.slug  # where `/` leads from now on
+    if session.get("organisation") != place.org_id:
+        session["organisation"] = place.org_id  # where `/` leads from now on
     return MemberViewer(person, place)
 
 
@@ -124,7 +124,8 @@ def _moved(person: SignedIn, org_slug: str) -> Response | None:
 
 def last_place(person: SignedIn) -> Place | None:
     """Return the organisation this browser used last or, if they have one only, that one."""
-    return person.place(session.get("organisation", "")) or (person.places[0] if len(person.places) == 1 else None)
+    last = next((place for place in person.places if place.org_id == session.get("organisation")), None)
+    return last or (person.places[0] if len(person.places) == 1 else None)
 
 
 def to_sign_in() -> ResponseReturnValue:

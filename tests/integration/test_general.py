@@ -257,6 +257,19 @@ def test_old_links_lead_to_the_new_address(
     assert reader.post(GENERAL, CHANGES[0][1]).location == "/o/northgate-imports/settings/general"
 
 
+def test_home_leads_to_an_organisation_that_has_moved_since(
+    app: Flask, organisation: Place, other_organisation: Place, somebody: Someone, reader: Reader
+) -> None:
+    for place in (organisation, other_organisation):
+        join(app, place, somebody, "admin")
+    ada = open_session(app, app.test_client(), somebody)
+    assert ada.get(GENERAL).status == 200
+
+    move(reader, "northgate", "harbour")
+
+    assert ada.get("/").location == "/o/harbour/settings/audit-log"
+
+
 def test_old_links_of_others_are_the_same_404(
     reader: Reader, other_organisation: Place, signed_in_as: SignedInAs, visitor: Reader
 ) -> None:
