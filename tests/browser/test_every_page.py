@@ -12,6 +12,7 @@ from tests.browser.site import LOG, Site, wait_until_ready
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
+SETTINGS = "/o/northgate/settings"
 SHORT = f"{LOG}?category=organisation"
 HOSTILE = "/o/hostile/settings/audit-log"
 
@@ -59,6 +60,18 @@ def _fail(page: Page) -> None:
 def _send_nothing(page: Page) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator(".fielderror").first).to_be_visible()
+
+
+def _choose_everyone(page: Page) -> None:
+    page.locator("label", has_text="Everyone").click()
+    expect(page.get_by_label("From", exact=True)).to_be_visible()
+
+
+def _send_a_reserved_word(page: Page) -> None:
+    page.get_by_label("Address of its pages").fill("settings")
+    page.get_by_role("button", name="Save address").click()
+    expect(page.locator("#slug-error")).to_be_visible()
+    expect(page.get_by_label("Address of its pages")).to_be_focused()
 
 
 def _search_for(page: Page, text: str) -> None:
@@ -118,6 +131,13 @@ SIGHTS = {
     "not found": Sight("/o/elsewhere/settings/audit-log"),
     "not found, signed out": Sight("/nowhere", who=""),
     "profile": Sight("/profile"),
+    "general": Sight(f"{SETTINGS}/general", do=_choose_everyone),
+    "general, refused": Sight(f"{SETTINGS}/general", do=_send_a_reserved_word),
+    "data management": Sight(f"{SETTINGS}/data"),
+    "hostile data management": Sight("/o/hostile/settings/data"),
+    "handing over": Sight("/o/osaka-bay/settings/data/transfer", who="kenji"),
+    "deleting": Sight(f"{SETTINGS}/data/delete"),
+    "an offer": Sight(f"{SETTINGS}/ownership", who="tom"),
     "help": Sight("/help/audit-log"),
     "help, signed out": Sight("/help/audit-log", who=""),
     "sign-in": Sight("/sign-in", who=""),

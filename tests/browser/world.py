@@ -9,7 +9,7 @@ from auditweb import catalogue, clock
 from auditweb.accounts.people import add_member, create_api_key, create_organisation, create_person, remove_member
 from auditweb.catalogue import Action
 from auditweb.extensions import db
-from auditweb.models import Event, Organisation, Person
+from auditweb.models import Event, Organisation, OwnershipOffer, Person
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.recorder import record
 
@@ -61,12 +61,13 @@ def make_world() -> None:
     add_member(empty, maya, "admin", joined)
     _someone("ines", "Ines Duarte", northgate, "admin", joined)
     _someone("olu", "Olu Adeyemi", northgate, "auditor", joined)
-    _someone("tom", "Tom Lindqvist", northgate, "member", joined)
+    tom = _someone("tom", "Tom Lindqvist", northgate, "member", joined)
     noor = _someone("noor", "Noor Haddad", northgate, "auditor", joined)
     add_member(osaka, noor, "member", joined)
     _someone("kenji", "Kenji Mori", osaka, "owner", joined)
-    for number, name in enumerate(HOSTILE_NAMES):
-        _someone(f"stranger-{number}", name, hostile, "member", joined)
+    strangers = [
+        _someone(f"stranger-{number}", name, hostile, "member", joined) for number, name in enumerate(HOSTILE_NAMES)
+    ]
     hana = _someone("hana", "Hana Sato", northgate, "member", joined)
     priya = _someone("priya", "Priya Raman", northgate, "member", joined)
     remove_member(northgate, priya, now - timedelta(days=1))
@@ -77,6 +78,11 @@ def make_world() -> None:
     _record_all(osaka, cycle([Told(_member(maya), catalogue.VEHICLE_CREATED, ALPHARD)]), 3, now)
     _record_all(hostile, _hostile(), 3 * len(HOSTILE_NAMES), now)
     db.session.add(_longer_than_recorded_today(hostile, now))
+    for organisation, taker in ((northgate, tom), (hostile, strangers[0])):
+        db.session.add(OwnershipOffer(org_id=organisation.id, from_id=maya.id, to_id=taker.id, offered_at=now))
+    hostile.shorter_months, hostile.shorter_from = 24, now + timedelta(days=30)
+    hostile.deletion_asked_by, hostile.deletion_asked_at = maya.id, now
+    hostile.deletion_due_at = now + timedelta(days=14)
     db.session.commit()
 
 
