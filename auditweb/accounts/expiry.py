@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from auditweb import catalogue, clock, ids
 from auditweb.accounts.entries import OPERATOR
 from auditweb.accounts.retention import oldest_kept, period
+from auditweb.accounts.retention import told as kept
 from auditweb.ledger import purger
 from auditweb.models import Organisation
 from auditweb.reading import days
@@ -25,13 +27,16 @@ from auditweb.recorder import record
 
 Progress = Callable[[int], object]
 
+_NOTHING: Final = 0  # no entry has such an id
+
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """
     What is due in one log: so many *entries* are past their time, the newest of them from *last_day* or before.
 
-    They are kept for *months*, from now on if that *begins*. *left*: so many were removed by a run that was killed.
+    They are kept for *months*, from now on if that *begins*. A run that was killed removed as many as are *left* to be
+    told of, or left the log *untidy*.
     """
 
     org_id: int
@@ -41,6 +46,7 @@ class Expiry:
     last_day: date | None
     entries: int
     left: int
+    untidy: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def find_expiries(engine: Engine) -> Sequence[Expiry]:
     with Session(engine) as session:
         found = session.scalars(sa.select(Organisation).order_by(Organisation.id)).all()
     expiries = [_expiry(engine, organisation, now) for organisation in found]
-    return [expiry for expiry in expiries if expiry.begins or expiry.entries or expiry.left]
+    return [expiry for expiry in expiries if expiry.begins or expiry.entries or expiry.left or expiry.untidy]
 
 
 def expire(engine: Engine, org_id: int, progress: Progress = lambda _: None) -> Sequence[Expired]:
@@ -78,17 +84,11 @@ def expire(engine: Engine, org_id: int, progress: Progress = lambda _: None) -> 
             told += _tell(session, organisation)
         months = organisation.retention_months
         up_to_id = _up_to(months, organisation.zone, clock.now())
+    purge = partial(purger.purge, engine, org_id, who=OPERATOR.name, why=f"entries are kept {kept(months)}")
     if months is not None and up_to_id is not None:
         with suppress(_KeptLonger):
-            purger.purge(
-                engine,
-                org_id,
-                up_to_id,
-                who=OPERATOR.name,
-                why=f"entries are kept for {period(months)}",
-                progress=progress,
-                note=partial(_count, org_id, months),
-            )
+            purge(up_to_id, progress=progress, note=partial(_count, org_id, months))
+    purge(_NOTHING)  # which puts in order what one that was stopped or killed has left
     with Session(engine) as session, session.begin():
         return told + _tell(session, _locked(session, org_id))
 
@@ -105,6 +105,7 @@ def _expiry(engine: Engine, organisation: Organisation, now: datetime) -> Expiry
         None if up_to_id is None else days.day_of(ids.moment_of(up_to_id), organisation.zone),
         0 if up_to_id is None else purger.count_up_to(engine, organisation.id, up_to_id),
         organisation.purged_entries,
+        purger.is_untidy(engine, organisation.id),
     )
 
 

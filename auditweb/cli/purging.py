@@ -42,7 +42,9 @@ def purge(settings: Settings, *, dry_run: bool) -> bool:
 
 def _expiry(due: Expiry) -> str:
     kept = f"{_name(due)}: entries are kept {told(due.months)}{' from now on' if due.begins else ''}."
-    return f"{kept} {_entries(due.entries)} up to {_day(due.last_day)} would be removed." if due.entries else kept
+    if due.entries:
+        return f"{kept} {_entries(due.entries)} up to {_day(due.last_day)} would be removed."
+    return f"{kept} What a run that was killed left over would be finished." if due.left or due.untidy else kept
 
 
 def _removal(due: Removal) -> str:

@@ -53,9 +53,8 @@ def purge(
 
     Entries with such ids that are recorded meanwhile go too. *progress* is told how many each batch was; each leaves a
     row in the table of purges that says *who* and *why*. Killed at any moment, a purge is a shorter one: do it again.
-
-    *note* is called in the transaction of each batch: it keeps a record that is exact also of a purge that is killed,
-    and what it raises ends the purge before that batch.
+    *note* is called in the transaction of each batch: what it writes is exact whenever a purge is killed, and what it
+    raises ends the purge before that batch.
 
     Raises UnderRepairError while the ledger is being repaired, or when a repair of it was cut short.
     """
@@ -66,7 +65,7 @@ def purge(
             after = batch.last_id  # what came late before it is found the next time round
             total += len(batch)
             progress(len(batch))
-    while _is_untidy(engine, org_id) and turns.take(org_id, partial(_prepare_tidying, org_id)):
+    while is_untidy(engine, org_id) and turns.take(org_id, partial(_prepare_tidying, org_id)):
         pass
     return total
 
@@ -75,6 +74,13 @@ def count_up_to(engine: Engine, org_id: int, up_to_id: int) -> int:
     """Return how many entries `purge` would remove now: as often its *progress* is told of one."""
     with transactions.reading(), engine.connect() as connection:
         return connection.scalar(sa.select(sa.func.count()).where(*_span(org_id, -1, up_to_id))) or 0
+
+
+def is_untidy(engine: Engine, org_id: int) -> bool:
+    """Tell whether a purge was killed before it took the last words of what is gone out of the search index."""
+    noted = sa.select(_posting.c.word).where(_posting.c.org_id == org_id, _posting.c.word == postings.GONE).limit(1)
+    with transactions.reading(), engine.connect() as connection:
+        return connection.execute(noted).first() is not None
 
 
 def erase(engine: Engine, org_id: int, *, who: str, why: str, progress: Progress = lambda _: None) -> int:
@@ -196,12 +202,6 @@ def _prepare_tidying(org_id: int, connection: Connection, head: Head | None, _si
 def _refuse_repair(head: Head | None) -> None:
     if head is not None and head.mending:
         raise UnderRepairError(f"organisation {head.org_id}: a repair is at work, or was cut short")
-
-
-def _is_untidy(engine: Engine, org_id: int) -> bool:
-    noted = sa.select(_posting.c.word).where(_posting.c.org_id == org_id, _posting.c.word == postings.GONE).limit(1)
-    with transactions.reading(), engine.connect() as connection:
-        return connection.execute(noted).first() is not None
 
 
 def _find_waiting(connection: Connection, org_id: int, event_ids: set[int]) -> dict[int, int | None]:

@@ -209,9 +209,31 @@ def test_killed_half_way_the_entry_tells_of_all_that_went(
     assert (due.entries, due.left) == (9 - gone, gone)
     expiry.expire(owner_engine, organisation.id)
 
+    assert expiry.find_expiries(owner_engine) == []
     assert by_operator(app, organisation) == [
         ("log_purged", {"entries": "9", "period": "1 year", "up_to": "19 October 2025"})
     ]
+
+
+@pytest.mark.usefixtures("at_now")
+def test_killed_and_not_wanted_any_more_what_went_is_told_of_all_the_same(
+    app: Flask, organisation: Place, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditweb.ledger.turns.SMALLEST", 2)
+    monkeypatch.setattr("auditweb.ledger.turns.LARGEST", 2)
+    fill(app, organisation, days_old(*range(400, 409)))
+    decide(app, organisation, retention_months=12)
+    with pytest.raises(Killed):
+        expiry.expire(owner_engine, organisation.id, kill_after(1))
+    decide(app, organisation, retention_months=None)
+
+    (due,) = expiry.find_expiries(owner_engine)
+    assert (due.months, due.entries, due.left, due.untidy) == (None, 0, 2, True)
+    expiry.expire(owner_engine, organisation.id)
+
+    assert expiry.find_expiries(owner_engine) == []
+    assert [facts["period"] for _, facts in by_operator(app, organisation)] == ["1 year"]
+    assert Doctor(owner_engine).examine(organisation.id, lambda _: None) == []
 
 
 @pytest.mark.usefixtures("at_now")
@@ -226,6 +248,7 @@ def test_killed_before_its_entry_it_is_written_by_the_next_run(
     decide(app, organisation, retention_months=12)
 
     assert [gone.entries for gone in expiry.expire(owner_engine, organisation.id)] == [1, 1]
+    assert expiry.find_expiries(owner_engine) == []
 
     assert [facts for _, facts in by_operator(app, organisation)] == [
         {"entries": "1", "period": "2 years", "up_to": "14 September 2024"},
@@ -247,6 +270,7 @@ def test_whoever_keeps_them_longer_stops_it(
     assert len(left(app, organisation)) == 10 - gone.entries
     assert 0 < gone.entries < 9
     assert [facts["entries"] for _, facts in by_operator(app, organisation)] == [str(gone.entries)]
+    assert expiry.find_expiries(owner_engine) == []
     assert Doctor(owner_engine).examine(organisation.id, lambda _: None) == []
 
 
@@ -469,9 +493,9 @@ def test_id_of_a_deleted_organisation_is_never_given_again(
 # The command
 
 
-def purge(url: str) -> Result:
-    """Call the command in this process, which starting another would take longer than."""
-    return CliRunner().invoke(commands, ["purge"], env={"AUDITWEB_DATABASE_URL": url})
+def purge(url: str, *options: str) -> Result:
+    """Call the command in this process: starting another takes longer than the rest of a test."""
+    return CliRunner().invoke(commands, ["purge", *options], env={"AUDITWEB_DATABASE_URL": url})
 
 
 def test_command_does_what_is_due_and_says_so(
@@ -486,8 +510,8 @@ def test_command_does_what_is_due_and_says_so(
     asked = datetime(2026, 3, 2, tzinfo=UTC)
     decide(app, other_organisation, deletion_due_at=now, deletion_asked_by=someone.id, deletion_asked_at=asked)
 
-    dry = auditweb("purge", "--dry-run", database_url=fresh.owner_url)
-    assert dry.returncode == 0, dry.stderr
+    dry = purge(fresh.owner_url, "--dry-run")
+    assert dry.exit_code == 0, dry.stderr
     first, second = dry.stdout.splitlines()
     assert re.fullmatch(
         r"Northgate Imports: entries are kept for 2 years from now on\. 2 entries up to .* would be removed\.", first

@@ -97,6 +97,27 @@ def revision(engine: Engine) -> int:
     return int(asked(engine, sa.select(LogHead.revision).where(LogHead.org_id == 1))[0])
 
 
+def test_what_is_noted_lives_and_dies_with_its_batch(owner: Engine, entries: list[int]) -> None:
+    """Told of each batch, and what it raises ends the purge before that one; what it wrote is gone with it."""
+    noted: list[tuple[int, int]] = []
+
+    def note(connection: sa.Connection, number: int, last_id: int) -> None:
+        connection.execute(sa.text("UPDATE log_head SET revision = revision + 1000 WHERE org_id = 1"))
+        noted.append((number, last_id))
+        if len(noted) == 2:
+            raise CutShortError
+
+    before = revision(owner)
+    with pytest.raises(CutShortError):
+        purge(owner, 1, entries[24], note=note)
+
+    (gone, last_id), _ = noted
+    assert (there(owner), entries[gone - 1]) == (entries[gone:], last_id)
+    assert 1000 < revision(owner) - before < 2000
+    assert purge(owner, 1, entries[24], note=lambda *told: noted.append(told[1:])) == 25 - gone
+    assert sum(number for number, _ in noted[2:]) == 25 - gone
+
+
 def test_the_oldest_go_and_who_and_why_stay(owner: Engine, entries: list[int]) -> None:
     told: list[int] = []
     theirs, before = everything(owner, 2), revision(owner)
