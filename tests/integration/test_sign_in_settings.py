@@ -85,7 +85,7 @@ def test_the_page_is_for_every_role_and_no_auditor_has_it_in_the_sidebar(signed_
     assert (page.status, page.heading()) == (200, "Sign-in")
     in_sidebar = [str(link["href"]) for link in page.select("nav[aria-label=Settings] a")]
     assert (HERE in in_sidebar) is (role is not Role.AUDITOR)
-    assert [str(link["href"]) for link in reader.get("/profile").select("#account-menu a")][1] == HERE
+    assert HERE in [str(link["href"]) for link in reader.get("/profile").select("#account-menu a")]
     for address in (CHANGE, TURN_OFF, RECOVERY):
         assert reader.get(address).status == (200 if address == CHANGE else 303)
 
