@@ -153,7 +153,7 @@ def invite(page: Page, email: str) -> None:
     page.get_by_role("link", name="Invite people").click()
     page.get_by_label("addresses").fill(email)
     page.get_by_role("button", name="Send invitations").click()
-    expect(page.get_by_text(email)).to_be_visible()
+    expect(page.get_by_text(email, exact=True)).to_be_visible()
 
 
 def link_in(message: str) -> str:
@@ -164,7 +164,7 @@ def link_in(message: str) -> str:
 
 def join(page: Page, link: str, name: str, password: str) -> None:
     page.goto(link)
-    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Your name").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name=re.compile("^Join")).click()
     page.wait_for_url(lambda url: "/invitations/" not in url)
