@@ -92,6 +92,17 @@ def find_by_former_slug(slug: str) -> int | None:
     return db.session.scalar(select(FormerSlug.org_id).where(FormerSlug.slug == slug.replace("\0", "\ufffd")))
 
 
+def find_switched_off(person_id: int) -> Sequence[Organisation]:
+    """Return the organisations of a person that nobody can open at present, by name."""
+    return db.session.scalars(
+        select(Organisation)
+        .join(Membership, Membership.org_id == Organisation.id)
+        .where(Membership.person_id == person_id, Membership.removed_at.is_(None))
+        .where(Organisation.disabled_at.is_not(None))
+        .order_by(Organisation.name, Organisation.id)
+    ).all()
+
+
 def lock_organisation(org_id: int) -> Organisation:
     """
     Return the organisation, whose row nobody else changes or locks until this transaction is over.

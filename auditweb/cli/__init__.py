@@ -1,4 +1,4 @@
-"""The command line: `auditweb setup | serve | demo | upgrade | seal | doctor`."""
+"""The command line: `auditweb setup | serve | demo | upgrade | user | org | seal | doctor`."""
 
 import sys
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from auditweb.accounts.first_start import is_due
 from auditweb.accounts.founding import RefusedError
 from auditweb.app import create_app
 from auditweb.cli import ledger
+from auditweb.cli.accounts import org, user
 from auditweb.cli.first_start import invitation, setup
 from auditweb.cli.opening import place_of as _place_of
 from auditweb.cli.opening import read_settings as _settings
@@ -52,7 +53,8 @@ def commands() -> None:
     """The audit log of an organisation. Settings are read from the environment; docs/running.md lists them."""
 
 
-commands.add_command(setup)
+for _command in (setup, user, org):
+    commands.add_command(_command)
 
 
 @commands.command()

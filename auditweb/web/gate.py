@@ -14,7 +14,7 @@ from flask_login import current_user, login_user
 from werkzeug.exceptions import Forbidden
 
 from auditweb.accounts import sessions
-from auditweb.accounts.people import Helper, find_by_former_slug, who_can_help
+from auditweb.accounts.people import Helper, find_by_former_slug, find_switched_off, who_can_help
 from auditweb.accounts.permissions import CAN_GRANT, GRANTED, Right, refusal
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.accounts.viewers import MemberViewer
@@ -88,12 +88,14 @@ def member_of(org_slug: str, right: Right = Right.READ_OWN_LOG) -> MemberViewer:
     Return the signed-in person in an organisation, where they have *right*.
 
     Signed out, the answer is the way to the sign-in page; an organisation that is not theirs and one that does not
-    exist get the same 404; a former address of theirs leads to the present one; where a second factor is due, the
-    answer is the way to setting one up; a member without the right gets a 403 that names who can help.
+    exist get the same 404; one of theirs that is switched off says so; a former address of theirs leads to the present
+    one; where a second factor is due, the answer is the way to setting one up; a member without the right gets a 403
+    that names who can help.
     """
     person = require_person()
     place = person.place(org_slug)
     if place is None:
+        _refuse_switched_off(person, org_slug)
         abort(_moved(person, org_slug) or 404)
     g.place = place
     if person.lacks_two_factor(place):
@@ -108,6 +110,13 @@ def member_of(org_slug: str, right: Right = Right.READ_OWN_LOG) -> MemberViewer:
 def find_viewer(org_slug: str) -> MemberViewer:
     """Return the signed-in person as a viewer of an organisation's log; see `member_of`."""
     return member_of(org_slug, Right.READ_LOG)
+
+
+def _refuse_switched_off(person: SignedIn, org_slug: str) -> None:
+    """Tell members of an organisation that nobody can open it at present."""
+    for organisation in find_switched_off(person.person_id):
+        if organisation.slug == org_slug:
+            raise NotAllowed(f"{organisation.name} is switched off. Whoever runs this server can switch it on.", [])
 
 
 def _moved(person: SignedIn, org_slug: str) -> Response | None:

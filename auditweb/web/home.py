@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
+from auditweb.accounts.people import find_switched_off
 from auditweb.web.gate import last_place, signed_in, to_sign_in
 from auditweb.web.shell import landing
 
@@ -19,5 +20,7 @@ def index() -> ResponseReturnValue:
     if place is not None:
         return redirect(landing(place))
     return render_template(
-        "organisations/choose.html", organisations=[(place, landing(place)) for place in person.places]
+        "organisations/choose.html",
+        organisations=[(place, landing(place)) for place in person.places],
+        switched_off=[] if person.places else find_switched_off(person.person_id),
     )
