@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import aliased
 
-from auditweb import clock
+from auditweb import clock, transactions
 from auditweb.accounts import people, sessions, two_factor
 from auditweb.accounts.entries import OPERATOR, as_target, organisations_of, record_in_each_organisation
 from auditweb.accounts.founding import NewOrganisation, NewPerson, RefusedError, as_organisation_target, found
@@ -30,11 +30,34 @@ from auditweb.catalogue import (
     TWO_FACTOR_RESET,
     Action,
 )
+from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, PasswordReset, Person, TwoFactor
 from auditweb.recorder import record
 
+BUSY = "The database did not answer in time, and nothing was changed. Try again."
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Refuse what a busy or lost database keeps from being done in the block, instead of breaking down."""
+    try:
+        yield
+    except (OperationalError, TooSlow):
+        raise RefusedError(BUSY) from None
+
+
 # Looking up
+
+
+@contextmanager
+def looking_up() -> Iterator[None]:
+    """Only read in the block, and hold nothing afterwards: an operator may take their time over the next question."""
+    with transactions.reading():
+        try:
+            yield
+        finally:
+            db.session.rollback()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,11 @@ class ListedOrganisation:
 
 def list_people(slug: str | None = None) -> list[ListedPerson]:
     """Return everyone, or the members of one organisation, by e-mail address."""
+    with looking_up():
+        return _listed_people(slug)
+
+
+def _listed_people(slug: str | None) -> list[ListedPerson]:
     enrolled = exists().where(TwoFactor.person_id == Person.id, TwoFactor.enrolled_at.is_not(None))
     wanted = select(Person.id, Person.email, Person.name, Person.active, enrolled).order_by(Person.email)
     if slug is not None:
@@ -81,6 +109,11 @@ def list_people(slug: str | None = None) -> list[ListedPerson]:
 
 def list_organisations() -> list[ListedOrganisation]:
     """Return all organisations by their address."""
+    with looking_up():
+        return _listed_organisations()
+
+
+def _listed_organisations() -> list[ListedOrganisation]:
     members = select(Membership.org_id, func.count()).where(_is_member()).group_by(Membership.org_id)
     counts = {row[0]: row[1] for row in db.session.execute(members)}
     owners: dict[int, list[str]] = defaultdict(list)
@@ -104,25 +137,26 @@ def list_organisations() -> list[ListedOrganisation]:
 
 def name_of(email: str) -> str:
     """Return what the person with this address is called; RefusedError if there is none."""
-    return _person(email).name
+    with looking_up():
+        return _person(email).name
 
 
 def name_of_organisation(slug: str) -> str:
     """Return what the organisation with this address is called; RefusedError if there is none."""
-    return _organisation(slug).name
+    with looking_up():
+        return _organisation(slug).name
 
 
 def is_known(email: str) -> bool:
     """Tell whether someone has an account with this address."""
-    return people.find_person(email) is not None
+    with looking_up():
+        return people.find_person(email) is not None
 
 
 def check_newcomer(email: str, slug: str) -> None:
     """Raise RefusedError unless there is this organisation, and nobody in it with this address."""
-    organisation = _organisation(slug)
-    person = people.find_person(email)
-    if person is not None and organisation.id in organisations_of(person.id):
-        raise RefusedError(f"{person.email} belongs to {organisation.name} already.")
+    with looking_up():
+        _check_newcomer(email, slug)
 
 
 # People
@@ -133,7 +167,7 @@ def add_to_organisation(person: NewPerson | str, slug: str, role: Role) -> str:
     email = person.email if isinstance(person, NewPerson) else person
     with _one_deed(f"{email} got an account at the same moment. Look at it with: auditweb user list"):
         organisation = people.lock_organisation(_organisation(slug).id)
-        check_newcomer(email, slug)
+        _check_newcomer(email, slug)
         found = (
             people.add_person(person.email, person.name, person.password_hash)
             if isinstance(person, NewPerson)
@@ -162,7 +196,7 @@ def disable(email: str) -> bool:
             return False
         if places := _run_by_nobody_else(person.id):
             raise RefusedError(
-                f"{person.name} is the last owner of {_listed(places)}. Add another owner first (auditweb user create "
+                f"{person.name} is the last owner of {_joined(places)}. Add another owner first (auditweb user create "
                 "--role owner), or switch the organisation off (auditweb org disable)."
             )
         person.active = False
@@ -255,6 +289,13 @@ def _one_deed(taken: str = "") -> Iterator[None]:
         db.session.rollback()
 
 
+def _check_newcomer(email: str, slug: str) -> None:
+    organisation = _organisation(slug)
+    person = people.find_person(email)
+    if person is not None and organisation.id in organisations_of(person.id):
+        raise RefusedError(f"{person.email} belongs to {organisation.name} already.")
+
+
 def _person(email: str) -> Person:
     person = people.find_person(email)
     if person is None:
@@ -307,5 +348,5 @@ def _is_owner() -> ColumnElement[bool]:
     return Membership.role == Role.OWNER.value
 
 
-def _listed(names: Sequence[str]) -> str:
+def _joined(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

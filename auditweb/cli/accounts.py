@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from auditweb import transactions
 from auditweb.accounts import operators
 from auditweb.accounts.founding import NewPerson, RefusedError
 from auditweb.accounts.permissions import Role
@@ -26,7 +25,7 @@ def user() -> None:
 @_JSON
 def list_people(organisation: str | None, as_json: bool) -> None:
     """List everyone who can sign in, or could."""
-    with opening.application(), transactions.reading():
+    with opening.application():
         found = operators.list_people(organisation)
     if as_json:
         _print_json(found)
@@ -127,7 +126,7 @@ def org() -> None:
 @_JSON
 def list_organisations(as_json: bool) -> None:
     """List all organisations."""
-    with opening.application(), transactions.reading():
+    with opening.application():
         found = operators.list_organisations()
     if as_json:
         _print_json(found)

@@ -1,8 +1,7 @@
 """
 Asking at the terminal for what the options did not say, until it can be used.
 
-Where nobody is there to answer, or an option cannot be used, the command ends with a sentence. No transaction is left
-open while somebody thinks: on SQLite it would keep everybody else from writing.
+Where nobody is there to answer, or an option cannot be used, the command ends with a sentence.
 """
 
 import sys
@@ -12,7 +11,6 @@ import click
 
 from auditweb.accounts import password_rules, passwords, slugs
 from auditweb.accounts.founding import NewOrganisation, NewPerson, RefusedError
-from auditweb.cli import opening
 from auditweb.mail import is_address
 from auditweb.reading import days
 from auditweb.web import names
@@ -59,7 +57,6 @@ def for_password(email: str, words: str, *, from_stdin: bool) -> str:
     def problem_with(password: str) -> str | None:
         return password_rules.problem_with(password, email=email, name=words)
 
-    opening.let_go()
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
         if problem := problem_with(password):
@@ -75,7 +72,6 @@ def for_password(email: str, words: str, *, from_stdin: bool) -> str:
 
 def if_sure(what: str, *, yes: bool) -> None:
     """Go on if the answer to *what* is yes, or was given by --yes."""
-    opening.let_go()
     if yes:
         return
     _need_someone("--yes")
@@ -83,7 +79,6 @@ def if_sure(what: str, *, yes: bool) -> None:
 
 
 def _text(label: str, option: str, given: str | None, problem_with: Problem, *, proposal: str = "") -> str:
-    opening.let_go()
     if given is not None:
         given = names.tidied(given)
         if problem := problem_with(given):

@@ -3,7 +3,7 @@
 import click
 
 from auditweb import database
-from auditweb.accounts import first_start
+from auditweb.accounts import first_start, operators
 from auditweb.accounts.founding import RefusedError
 from auditweb.cli import asking, opening
 from auditweb.config import Settings
@@ -46,7 +46,9 @@ def setup(
         click.echo("Preparing the database")
         database.upgrade(settings.database_url)
     with opening.application(settings):
-        if not first_start.is_due():
+        with operators.looking_up():
+            due = first_start.is_due()
+        if not due:
             raise RefusedError(
                 f"{first_start.OVER} More of them: auditweb org create. More people: auditweb user create."
             )

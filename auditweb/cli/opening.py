@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from auditweb import database
+from auditweb.accounts import operators
 from auditweb.app import create_app
 from auditweb.config import ConfigError, Settings
 from auditweb.extensions import db
@@ -41,12 +42,8 @@ def application(settings: Settings | None = None) -> Iterator[None]:
     """Give the block the application, on *settings* or on those of the environment."""
     with create_app(up_to_date(settings or read_settings())).app_context():
         try:
-            yield
+            with operators.answered():
+                yield
         finally:
             db.session.remove()
             db.engine.dispose()
-
-
-def let_go() -> None:
-    """End the transaction that looking something up has begun."""
-    db.session.rollback()

@@ -5,10 +5,12 @@ import threading
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 
+from auditweb import database, sqlite
 from auditweb.accounts import operators, passwords, two_factor
 from auditweb.accounts.founding import RefusedError
+from auditweb.cli import asking
 from auditweb.extensions import db
 from auditweb.models import (
     Event,
@@ -20,6 +22,7 @@ from auditweb.models import (
     SignInSession,
     TwoFactor,
 )
+from tests.databases import Database
 from tests.integration.conftest import Operate
 from tests.log_pages import NOW
 from tests.readers import Place, Reader, Someone, add_person, join, leave, open_session
@@ -337,6 +340,53 @@ def test_of_two_last_owners_disabled_at_once_one_stays(app: Flask, organisation:
 
     assert sorted(outcomes) == [False, True]
     assert [action for _, action, *_ in entries(app)] == ["member.suspended"]
+
+
+def test_nothing_is_held_while_the_operator_thinks(
+    app: Flask, operate: Operate, tom: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite nobody else could write, a sign-in included, until the question is answered."""
+    answers = {"Name": "Xenia", "E-mail address": "x@x.example", "Time zone": "UTC", "Password": PASSWORD}
+    asked: list[str] = []
+
+    def answer(question: str, **_options: object) -> str | bool:
+        assert not db.session().in_transaction(), question
+        asked.append(question)
+        return answers.get(question, "leith")
+
+    monkeypatch.setattr(asking, "_need_someone", lambda _option: None)
+    monkeypatch.setattr("click.confirm", answer)
+    monkeypatch.setattr("click.prompt", answer)
+    for line, questions in {
+        "user disable tom@northgate.example": 1,
+        "user reset-password tom@northgate.example": 2,
+        "user reset-two-factor tom@northgate.example": 1,
+        "user create y@y.example --organisation northgate": 2,
+        "org disable northgate": 1,
+        "org create": 6,
+    }.items():
+        asked.clear()
+        assert operate(line).code == 0, line
+        assert len(asked) == questions, asked
+
+
+def test_database_that_is_busy_is_no_breakdown(
+    app: Flask, fresh: Database, operate: Operate, tom: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0)
+    owner = create_engine(database.normalise_url(fresh.owner_url))
+    with owner.connect() as connection:
+        if fresh.engine_name == "postgresql":
+            connection.exec_driver_sql(f"ALTER DATABASE {owner.url.database} SET lock_timeout = '50ms'")
+            connection.commit()
+            connection.exec_driver_sql("SELECT id FROM organisation FOR UPDATE")
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        done = operate("org disable northgate --yes")
+    owner.dispose()
+
+    assert (done.code, done.said, done.refused) == (2, "", f"auditweb: {operators.BUSY}\n")
+    assert operate("org disable northgate --yes").code == 0
 
 
 # Lists
