@@ -461,7 +461,7 @@ def test_once_begun_nobody_gets_in_and_nothing_of_theirs_is_recorded(
     maya.post("/sign-out")
     assert Reader(app.test_client()).sign_in("zoe@northgate.example").status == 303
     assert len(entries_of(app, condemned)) == before
-    assert [entry.action for entry in entries_of(app, other_organisation)][-1] == "sign_in.succeeded"
+    assert "sign_in.succeeded" in [entry.action for entry in entries_of(app, other_organisation)]
 
 
 @pytest.mark.usefixtures("at_now")
