@@ -57,6 +57,7 @@ from tests.readers import (
     leave,
     open_session,
 )
+from tests.second_factors import Phone
 from tests.servers import clean_environ
 
 OPERATOR = "Operator (command line)"
@@ -459,9 +460,11 @@ def test_once_begun_nobody_gets_in_and_nothing_of_theirs_is_recorded(
     assert maya.post("/o/northgate/settings/data/delete/call-off").status == 404
     before = len(entries_of(app, condemned))
     maya.post("/sign-out")
-    assert Reader(app.test_client()).sign_in("zoe@northgate.example").status == 303
+    zoe = Reader(app.test_client())
+    zoe.sign_in("zoe@northgate.example")
+    assert zoe.post("/sign-in/code", {"code": Phone("S" * 32).code()}).status == 303
     assert len(entries_of(app, condemned)) == before
-    assert "sign_in.succeeded" in [entry.action for entry in entries_of(app, other_organisation)]
+    assert [entry.action for entry in entries_of(app, other_organisation)][-1] == "sign_in.succeeded"
 
 
 @pytest.mark.usefixtures("at_now")
