@@ -92,7 +92,7 @@ def _join(token: str, offer: Offer, person: SignedIn) -> ResponseReturnValue:
 
 
 def _onwards(offer: Offer) -> Response:
-    session["organisation"] = offer.slug
+    session["organisation"] = offer.org_id
     return make_response(redirect(url_for("home.index"), 303))
 
 

@@ -32,7 +32,7 @@ def test_a_body_that_is_no_http_is_the_senders_fault(live_server: LiveServer) ->
 def test_nothing_of_a_request_that_cannot_be_read_gets_into_the_log(live_server: LiveServer) -> None:
     assert status_of(live_server, b"GET /sign-in?token=SECRET1\n\n") == 400
     assert status_of(live_server, b"GET / HTTP/1.1\nHost: localhost\nSECRET2\n\n") == 400
-    assert status_of(live_server, b"GET /sign-in?token=SECRET3 HTTP/1.1\nHost: localhost\n\n") == 200
+    assert status_of(live_server, b"GET /help/audit-log?token=SECRET3 HTTP/1.1\nHost: localhost\n\n") == 200
 
     log = live_server.output.read_text()
     assert "what was sent is not http" in log
