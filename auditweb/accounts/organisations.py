@@ -4,7 +4,6 @@ What an organisation decides about itself: its name, address and time zone, and 
 Each change is one entry, and what stays as it was is none. Of two who change the same thing at once the later one wins.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from sqlalchemy import case, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from auditweb import catalogue, clock
+from auditweb.accounts import slugs
 from auditweb.accounts.people import find_by_former_slug, find_organisation, lock_organisation
 from auditweb.accounts.permissions import CAN_GRANT, Role, TwoFactorRule
 from auditweb.accounts.sessions import LONGEST, LONGEST_IDLE, SignedIn
@@ -24,23 +24,9 @@ from auditweb.parties import Origin
 from auditweb.reading import days
 from auditweb.recorder import record
 
-SHORTEST_SLUG: Final = 3
-LONGEST_SLUG: Final = 40
 IDLE_MINUTES: Final = range(5, int(LONGEST_IDLE.total_seconds()) // 60 + 1)
 SESSION_HOURS: Final = range(1, int(LONGEST.total_seconds()) // 3600 + 1)
 
-RESERVED: Final = frozenset((
-    "about", "account", "accounts", "admin", "api", "app", "assets", "audit", "audit-log", "auditweb", "auth",
-    "billing", "blog", "dashboard", "demo", "docs", "domain", "download", "downloads", "error", "export", "help",
-    "home", "importops", "index", "internal", "invitation", "invitations", "invite", "join", "legal", "login",
-    "logout", "mail", "new", "null", "operator", "org", "organisation", "organisations", "owner", "owners", "pages",
-    "password", "privacy", "profile", "public", "root", "search", "security", "settings", "setup", "shared",
-    "sign-in", "sign-out", "sign-up", "signin", "signout", "signup", "static", "status", "support", "system", "team",
-    "teams", "terms", "test", "undefined", "user", "users", "www",
-))  # fmt: skip
-"""Words that would pass for a part of the product itself."""
-
-_SLUG = re.compile(rf"[a-z0-9][a-z0-9-]{{{SHORTEST_SLUG - 2},{LONGEST_SLUG - 2}}}[a-z0-9]")
 _TAKEN = "This address belongs to another organisation. Choose another."
 
 
@@ -81,14 +67,8 @@ def change_slug(org_id: int, slug: str, *, by: SignedIn, origin: Origin) -> bool
 
 def check_slug(slug: str, org_id: int = 0) -> None:
     """Raise Unfit if *slug* cannot be the address of an organisation, of the one with this id if there is one yet."""
-    if not _SLUG.fullmatch(slug):
-        raise Unfit(
-            "slug",
-            f"Use {SHORTEST_SLUG} to {LONGEST_SLUG} small letters (a to z), digits and hyphens, "
-            "with a letter or digit at either end.",
-        )
-    if slug in RESERVED:
-        raise Unfit("slug", "This word is kept for other pages. Choose another.")
+    if problem := slugs.problem_with(slug):
+        raise Unfit("slug", problem)
     # In this order: who gives an address up turns it from the one into the other at a stroke.
     present = find_organisation(slug)
     owner = present.id if present else find_by_former_slug(slug)

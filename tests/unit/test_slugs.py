@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditweb.accounts.slugs import problem_with, propose
+from auditweb.accounts.slugs import RESERVED, problem_with, propose
 
 
 @pytest.mark.parametrize("slug", ["abc", "northgate", "osaka-bay", "7eleven", "a1-b2-c3", "x" * 40])
@@ -16,6 +16,12 @@ def test_an_address(slug: str) -> None:
 )
 def test_no_address(slug: str) -> None:
     assert problem_with(slug)
+
+
+def test_words_of_the_product_are_no_addresses() -> None:
+    for word in ("settings", "sign-in", "api", "admin", *RESERVED):
+        assert problem_with(word) == "This word is kept for other pages. Choose another."
+        assert propose(word.title()) == ""
 
 
 @pytest.mark.parametrize(
