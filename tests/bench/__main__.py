@@ -124,6 +124,7 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
             yield ledger.record_newest(made, told, logs[-1].entries)
             yield ledger.record_backdated(made, told, logs[-1].entries)
             yield ledger.seal(made, "sealing back-dated", ledger.BACKDATED_A_SECOND, logs[-1].entries, lambda _: None)
+            yield ledger.purge(made, folder, logs[-1].entries)
 
 
 def _against_auditlog(engine_name: str, folder: Path, seconds: float) -> Iterator[Row]:

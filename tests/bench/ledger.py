@@ -1,6 +1,7 @@
-"""What sealing, bulk recording and keeping cost: rates in entries a second, and bytes an entry."""
+"""What sealing, bulk recording, keeping and purging cost: rates in entries a second, and bytes an entry."""
 
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
@@ -15,16 +16,18 @@ from sqlalchemy.orm import Session
 from auditweb import database
 from auditweb.bulk import record_many
 from auditweb.demo.loading import Told
+from auditweb.ledger import purger
 from auditweb.ledger.sealer import Progress, Sealer
 from auditweb.ledger.watch import PAUSE
+from auditweb.models import Event
 from tests.bench.data import UNTIL, conninfo
 from tests.bench.timing import Row, as_served
 from tests.databases import Database
-from tests.ledgers import process_for, record_until_killed, server_engine
+from tests.ledgers import operator_engine, process_for, record_until_killed, server_engine
 from tests.sealing import seal_without_end
 
 WRITERS = 8
-SEALED_A_SECOND, BACKDATED_A_SECOND, RECORDED_A_SECOND = 20_000, 10_000, 40_000
+SEALED_A_SECOND, BACKDATED_A_SECOND, RECORDED_A_SECOND, PURGED_A_SECOND = 20_000, 10_000, 40_000, 20_000
 BYTES = {"sqlite": 300, "postgresql": 430}
 
 
@@ -72,6 +75,23 @@ def _record(
             record_many(some, org_id=1, session=session)
             session.commit()
         return _rate(name, made, size, len(given) / (perf_counter() - began), wanted)
+
+
+def purge(made: Database, folder: Path, size: int) -> Row:
+    """Purge the older half of the largest log, on SQLite of a copy of it; return the rate."""
+    url = made.owner_url
+    if made.engine_name == "sqlite":
+        copy = folder / "to-be-purged.sqlite3"
+        shutil.copyfile(sa.engine.make_url(url).database or "", copy)
+        url = f"sqlite:///{copy}"
+    mine = sa.select(Event.id).where(Event.org_id == 1)
+    with operator_engine(url) as engine, as_served():
+        with engine.connect() as connection:
+            number = connection.scalar(sa.select(sa.func.count()).select_from(mine.subquery())) or 0
+            middle = connection.scalar(mine.order_by(Event.id).offset(number // 2).limit(1)) or 0
+        began = perf_counter()
+        purged = purger.purge(engine, 1, middle, who="Benchmark", why="To see how long it takes")
+        return _rate("purging the older half", made, size, purged / (perf_counter() - began), PURGED_A_SECOND)
 
 
 @contextmanager
