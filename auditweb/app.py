@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response, request
 from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from auditweb import database, demo, logs
+from auditweb import api, database, demo, logs
 from auditweb.accounts import passwords
+from auditweb.api import problems
 from auditweb.config import ROOT, Settings
 from auditweb.extensions import csrf, db, migrate
 from auditweb.web import (
@@ -80,12 +82,19 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
     app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
+    api.init_app(app)
+    app.register_error_handler(HTTPException, _tell)
 
     with app.app_context():
         database.install(db.engine)
         demo.keep_demo_to_this_machine(settings)
     passwords.prepare()
     return app
+
+
+def _tell(error: HTTPException) -> Response | HTTPException:
+    """Tell people of an error by a page, and programs by an object."""
+    return problems.show(error) if request.path.startswith(api.PREFIX) else errors.show(error)
 
 
 def _database_url(settings: Settings) -> str:

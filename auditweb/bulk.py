@@ -29,7 +29,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _Numbered = tuple[int, Mapping[str, Any]]
 
 
-class _Checked(NamedTuple):
+class Checked(NamedTuple):
     """A row that may be written, its place among all, and what its caller omitted, where that matters."""
 
     row: dict[str, Any]
@@ -55,16 +55,37 @@ def record_many(events: Iterable[Mapping[str, Any]], *, org_id: int, session: An
         return load(connection, org_id, iter(lambda: list(islice(numbered, CHUNK)), []))
 
 
-def _checked(event: Mapping[str, Any], place: int, org_id: int) -> _Checked:
+def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession | None = None) -> Sequence[bool]:
+    """
+    Add rows, CHUNK of them at most, to the transaction of *session*; return which are new, in their order.
+
+    For callers who have each row checked by themselves, to tell all that is wrong at once. A row whose idempotency key
+    the log knows is not written again, and gets the id of the entry that has it. IdempotencyConflict names by *index*
+    the first that says something else; then nothing is written.
+    """
+    connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
+    write = _copy if connection.dialect.name == "postgresql" else _insert
+    with connection.begin_nested(), _as_sqlalchemy_tells():
+        fresh = _unknown(connection, org_id, list(items))
+        write(connection, fresh)
+    written = {item.row["idempotency_key"]: item.row["id"] for item in fresh}
+    for item in items:
+        if (key := item.row["idempotency_key"]) in written and key is not None:
+            item.row["id"] = written[key]  # one key twice among them
+    new = {item.place for item in fresh}
+    return [item.place in new for item in items]
+
+
+def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
     try:
         row = recorder.checked(org_id=org_id, **event)
     except RecordError as error:
         error.index = place
         raise
-    return _Checked(row, place) if row["idempotency_key"] is None else _Checked(row, place, recorder.omitted(**event))
+    return Checked(row, place) if row["idempotency_key"] is None else Checked(row, place, recorder.omitted(**event))
 
 
-def _unknown(connection: Connection, org_id: int, chunk: list[_Checked]) -> list[_Checked]:
+def _unknown(connection: Connection, org_id: int, chunk: list[Checked]) -> list[Checked]:
     """Return those whose idempotency key neither the log has nor one before them; compare the others with it."""
     keys = {key for item in chunk if (key := item.row["idempotency_key"]) is not None}
     if not keys:
@@ -75,6 +96,7 @@ def _unknown(connection: Connection, org_id: int, chunk: list[_Checked]) -> list
         key = item.row["idempotency_key"]
         if key in known:
             _compare(known[key], item)
+            item.row["id"] = known[key]["id"]
             continue
         if key is not None:
             known[key] = item.row
@@ -82,7 +104,7 @@ def _unknown(connection: Connection, org_id: int, chunk: list[_Checked]) -> list
     return fresh
 
 
-def _compare(known: dict[str, Any], item: _Checked) -> None:
+def _compare(known: dict[str, Any], item: Checked) -> None:
     try:
         recorder.compare(known, item.row, item.omitted)
     except RecordError as error:
@@ -90,12 +112,14 @@ def _compare(known: dict[str, Any], item: _Checked) -> None:
         raise
 
 
-def _write_singly(connection: Connection, items: Sequence[_Checked]) -> int:
+def _write_singly(connection: Connection, items: Sequence[Checked]) -> int:
     """Write as `record` does: an id is taken among these, or another transaction was quicker with a key."""
     written = 0
     for item in items:
         try:
-            written += recorder.write(connection, item.row, item.omitted) is item.row
+            row = recorder.write(connection, item.row, item.omitted)
+            written += row is item.row
+            item.row["id"] = row["id"]
         except RecordError as error:
             error.index = item.place
             raise
@@ -125,14 +149,14 @@ _kept = itemgetter(*_KEPT)
 def _copy_all(connection: Connection, org_id: int, chunks: Iterable[list[_Numbered]]) -> int:
     written = 0
     for chunk in chunks:
-        keyed: list[_Checked] = []  # written afterwards: nothing can be asked while rows are sent
+        keyed: list[Checked] = []  # written afterwards: nothing can be asked while rows are sent
         written += _copy(connection, _without_key(chunk, org_id, keyed))
         if fresh := _unknown(connection, org_id, keyed):
             written += _copy(connection, fresh)
     return written
 
 
-def _without_key(chunk: list[_Numbered], org_id: int, keyed: list[_Checked]) -> Iterator[_Checked]:
+def _without_key(chunk: list[_Numbered], org_id: int, keyed: list[Checked]) -> Iterator[Checked]:
     for place, event in chunk:
         item = _checked(event, place, org_id)
         if item.row["idempotency_key"] is None:
@@ -141,10 +165,10 @@ def _without_key(chunk: list[_Numbered], org_id: int, keyed: list[_Checked]) -> 
             keyed.append(item)
 
 
-def _copy(connection: Connection, items: Iterable[_Checked]) -> int:
+def _copy(connection: Connection, items: Iterable[Checked]) -> int:
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     items = iter(items)
-    sent: list[_Checked] = []
+    sent: list[Checked] = []
     driver.execute("SAVEPOINT chunk")
     try:
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -185,7 +209,7 @@ def _insert_all(connection: Connection, org_id: int, chunks: Iterable[list[_Numb
         return written + under_way()
 
 
-def _insert(connection: Connection, items: list[_Checked]) -> int:
+def _insert(connection: Connection, items: list[Checked]) -> int:
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
     lines = [_line(item.row) for item in items]
     first, written = 0, 0

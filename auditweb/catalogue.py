@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from auditweb.sentences import Action as Action
 from auditweb.sentences import Category as Category
+from auditweb.sentences import ForeignAction as ForeignAction
 from auditweb.sentences import Part as Part
 
 

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session, class_mapper, scoped_session
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from auditweb import catalogue, clock, ids, transactions
-from auditweb.catalogue import Action
+from auditweb.catalogue import Action, ForeignAction
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
 
 # How many characters each may have.
 MAX_TYPE = 50
+MAX_SLUG = 100
 MAX_ID = 200  # also of a request id and of an idempotency key
 MAX_NAME = 300
 MAX_FACT = 1000
@@ -32,6 +33,7 @@ MAX_USER_AGENT = 500  # a longer one is cut: it is what a stranger sent, and mus
 MAX_AHEAD = timedelta(minutes=5)  # how far a clock may run ahead of ours
 REDACTED = "[redacted]"
 
+AnyAction = Action | ForeignAction
 AnySession = Session | scoped_session[Session]
 
 
@@ -54,7 +56,7 @@ class IdempotencyConflict(RecordError):  # noqa: N818  (its name says what it is
 
 
 def record(
-    action: Action | str,
+    action: AnyAction | str,
     *,
     org_id: int,
     actor: Actor,
@@ -79,10 +81,10 @@ def record(
     """
     event = checked(action, org_id, actor, target, facts, via, outcome, occurred_at, origin, idempotency_key)
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
-    return _detached(write(connection, event, omitted(facts, outcome, occurred_at)))
+    return _detached(write(connection, event, omitted(action, facts, outcome, occurred_at)))
 
 
-def record_apart(action: Action | str, *, session: AnySession | None = None, **event: Any) -> Event:
+def record_apart(action: AnyAction | str, *, session: AnySession | None = None, **event: Any) -> Event:
     """
     Record an attempt that failed in a transaction of its own, so that it stays when the caller's is rolled back.
 
@@ -101,7 +103,7 @@ def record_apart(action: Action | str, *, session: AnySession | None = None, **e
 
 
 def checked(
-    action: Action | str,
+    action: AnyAction | str,
     org_id: int,
     actor: Actor,
     target: Target | None = None,
@@ -137,14 +139,28 @@ def checked(
 
 
 def omitted(
-    facts: object = None, outcome: object = None, occurred_at: object = None, **_others: object
+    action: object, facts: object = None, outcome: object = None, occurred_at: object = None, **_others: object
 ) -> frozenset[str]:
     """Return which columns hold what nobody said: they are not compared where an idempotency key is known."""
-    sent = (("facts", facts), ("outcome", outcome), ("occurred_at", occurred_at))
+    words = action if isinstance(action, ForeignAction) else None
+    sent = (
+        ("category", words),
+        ("summary", words),
+        ("facts", facts),
+        ("outcome", outcome),
+        ("occurred_at", occurred_at),
+    )
     return frozenset([name for name, value in sent if value is None])
 
 
-def _known(action: object) -> Action:
+def _known(action: object) -> AnyAction:
+    if isinstance(action, ForeignAction):
+        if len(action.slug) > MAX_SLUG:
+            raise RecordError("action", f"this is longer than {MAX_SLUG} characters")
+        if catalogue.find(action.slug) is not None:
+            raise RecordError("action", "the catalogue has an action of this name, which brings its own sentence")
+        _text("summary", action.summary, MAX_SUMMARY)
+        return action
     slug = action.slug if isinstance(action, Action) else action
     known = catalogue.find(slug) if isinstance(slug, str) else None
     if known is None or (known is not action and isinstance(action, Action) and known != action):
@@ -169,7 +185,7 @@ def _has_zone(moment: datetime) -> bool:
         return False
 
 
-def _facts_and_sentence(action: Action, facts: object, target: object) -> dict[str, Any]:
+def _facts_and_sentence(action: AnyAction, facts: object, target: object) -> dict[str, Any]:
     if not isinstance(facts, Mapping):
         raise RecordError("facts", "a mapping of names to texts is needed")
     kept: dict[str, str] = {}
@@ -346,8 +362,9 @@ def find_by_keys(connection: Connection, org_id: int, keys: Collection[str]) -> 
 
 
 _COMPARED = (
-    "action", "facts", "outcome", "occurred_at", "actor_type", "actor_id", "actor_name", "via_type", "via_id",
-    "via_name", "target_type", "target_id", "target_name", "target_url", "ip", "user_agent", "request_id",
+    "action", "category", "summary", "facts", "outcome", "occurred_at", "actor_type", "actor_id", "actor_name",
+    "via_type", "via_id", "via_name", "target_type", "target_id", "target_name", "target_url", "ip", "user_agent",
+    "request_id",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 TARGET = "target"  # the placeholder that stands for the target's name
 
@@ -102,6 +102,30 @@ class Action:
                     raise ValueError(f"{self.slug} lacks {name}")
                 parts.append(Part("fact", facts[name]))
         return parts
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAction:
+    """
+    One thing that happened in another system, which the catalogue does not know: it brings its sentence along.
+
+    Any facts may go with it, since the *summary* is made of none.
+    """
+
+    slug: str
+    category: Category
+    summary: str
+
+    needed: ClassVar[frozenset[str]] = frozenset()
+    takes_target: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not _SLUG.fullmatch(self.slug):
+            raise ValueError(f"{self.slug!r} is no slug: thing-dot-past-tense in lower case, such as order.shipped")
+
+    def sentence(self, facts: Mapping[str, str], target_name: str = "") -> str:
+        """Tell what happened, in the words that came along."""
+        return self.summary
 
 
 def _pieces(slug: str, summary: str) -> Iterable[tuple[str, str]]:

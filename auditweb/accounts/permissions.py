@@ -28,6 +28,7 @@ class Right(StrEnum):
     READ_LOG = "read and filter the whole audit log"
     MANAGE_SETTINGS = "change the organisation’s name, address, time zone and sign-in rules"
     MANAGE_TEAM = "invite people, change roles, remove members and reset their two-factor authentication"
+    MANAGE_KEYS = "create, change and revoke API keys"
     OWN = "make and unmake owners, hand over ownership, set how long the log is kept, delete the organisation"
     READ_OWN_LOG = "see their own entries, change their own profile and how they sign in"
 
@@ -36,6 +37,7 @@ GRANTED: dict[Right, frozenset[Role]] = {
     Right.READ_LOG: frozenset({Role.OWNER, Role.ADMIN, Role.AUDITOR}),
     Right.MANAGE_SETTINGS: frozenset({Role.OWNER, Role.ADMIN}),
     Right.MANAGE_TEAM: frozenset({Role.OWNER, Role.ADMIN}),
+    Right.MANAGE_KEYS: frozenset({Role.OWNER, Role.ADMIN}),
     Right.OWN: frozenset({Role.OWNER}),
     Right.READ_OWN_LOG: frozenset(Role),
 }
@@ -44,6 +46,7 @@ SUBJECTS: dict[Right, str] = {
     Right.READ_LOG: "The audit log of {organisation}",
     Right.MANAGE_SETTINGS: "This part of the settings of {organisation}",
     Right.MANAGE_TEAM: "The team page of {organisation}",
+    Right.MANAGE_KEYS: "The API keys page of {organisation}",
     Right.OWN: "Ownership, retention and deletion of {organisation}",
     Right.READ_OWN_LOG: "This page of {organisation}",
 }

@@ -2,6 +2,7 @@
 
 from auditweb.models.accounts import (
     ApiKey,
+    ApiKeyUse,
     DeletedOrganisation,
     Directory,
     FormerSlug,
@@ -24,6 +25,7 @@ from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segm
 
 __all__ = [
     "ApiKey",
+    "ApiKeyUse",
     "Base",
     "DeletedOrganisation",
     "DemoMark",

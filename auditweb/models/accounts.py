@@ -162,7 +162,12 @@ class Invitation(Base):
 
 
 class ApiKey(Base):
-    """What another system writes with; its entries name it and its maker, also after it was revoked."""
+    """
+    What another system writes and reads with; its entries name it and its maker, also after it was revoked.
+
+    *secret_hash* is the SHA-256 of its secret, without which nothing opens; until *former_until* the one before works,
+    too. *scopes*, *categories* and *networks* are lists with blanks between; an empty one of the last two means all.
+    """
 
     __tablename__ = "api_key"
 
@@ -172,6 +177,24 @@ class ApiKey(Base):
     maker_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[datetime] = mapped_column(Moment)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+    secret_hash: Mapped[str | None]
+    former_hash: Mapped[str | None]
+    former_until: Mapped[datetime | None] = mapped_column(Moment)
+    scopes: Mapped[str] = mapped_column(server_default="")
+    categories: Mapped[str] = mapped_column(server_default="")
+    networks: Mapped[str] = mapped_column(server_default="")
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ApiKeyUse(Base):
+    """When an API key was last used, to the minute, and from which address."""
+
+    __tablename__ = "api_key_use"
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id"), primary_key=True)
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+    used_at: Mapped[datetime] = mapped_column(Moment)
+    ip: Mapped[str | None]
 
 
 class Directory(Base):

@@ -48,7 +48,6 @@ _OWN_WORDS = {BadRequest, Conflict, Forbidden, NotFound, UnprocessableEntity}
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(HTTPException, show)
     app.register_error_handler(NotAllowed, show_who_can_help)
     app.register_error_handler(TooSlow, lambda _: show(ServiceUnavailable()))
 

@@ -1,0 +1,33 @@
+"""
+The HTTP API: what the pages tell, as JSON, and the way in for the entries of other systems.
+
+A caller is a key in the Authorization header and nothing else. Cookies are never looked at, so that no browser can be
+made to call.
+"""
+
+from flask import Blueprint, Flask, Response, g
+
+from auditweb.accounts.callers import note_use
+from auditweb.api import callers, problems
+from auditweb.extensions import csrf, db
+
+PREFIX = "/api/"
+
+bp = Blueprint("api", __name__, url_prefix=f"{PREFIX}v1")
+bp.before_request(callers.authenticate)
+problems.answer_errors_of(bp)
+
+
+def init_app(app: Flask) -> None:
+    """Add the API to *app*."""
+    csrf.exempt(bp)
+    app.register_blueprint(bp)
+
+
+@bp.after_request
+def _note_use(response: Response) -> Response:
+    """Note the use of the key. The request's own transaction is over by now, so nobody waits for it."""
+    if "caller" in g:
+        db.session.rollback()
+        note_use(g.caller, g.called_from)
+    return response

@@ -1,0 +1,47 @@
+"""Who calls, by the key in the Authorization header, and whether they may."""
+
+from typing import cast
+
+from flask import g, request
+
+from auditweb import transactions
+from auditweb.accounts.callers import Caller, Scope, UnknownCallerError, find_caller
+from auditweb.api.problems import Problem
+from auditweb.extensions import db
+from auditweb.parties import Origin
+
+_SCHEME = "Bearer "
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="auditweb"'}
+
+
+def authenticate() -> None:
+    """Find out who calls, before anything of the request is read; whoever has no key that opens gets a 401."""
+    header = request.headers.get("Authorization", "")
+    token = header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
+    g.called_from = request.remote_addr
+    try:
+        with transactions.reading():
+            g.caller = find_caller(token, g.called_from)
+    except UnknownCallerError:
+        raise Problem(
+            401,
+            "no-key",
+            "No key opens with what was sent",
+            "Send a valid key of this organisation in the header Authorization: Bearer aw_…",
+            headers=_CHALLENGE,
+        ) from None
+    finally:
+        db.session.rollback()  # nobody waits for this request while its body comes in
+
+
+def current_caller(scope: Scope) -> Caller:
+    """Return who calls; a key without *scope* gets a 403."""
+    caller = cast(Caller, g.caller)
+    if not caller.may(scope):
+        raise Problem(403, "out-of-scope", "This key may not do that", f"It takes a key with the scope {scope}.")
+    return caller
+
+
+def request_origin() -> Origin:
+    """Return the address that the request came from."""
+    return Origin(ip=g.called_from)
