@@ -24,7 +24,7 @@ class Kind:
 
 
 MEMBER = Kind("Member")
-FORMER_MEMBER = Kind("Former member", "Removed", "b-removed")
+FORMER_MEMBER = Kind("Former member", "Former member", "b-removed")
 OUTSIDER = Kind("Not a member", "Not a member", "b-removed")
 SYSTEM = Kind("System process", "System", "b-system", icon="bot", hue=0)
 API_KEY = Kind("API key", "API key", "b-api", icon="plug", hue=9)
