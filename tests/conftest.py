@@ -4,10 +4,13 @@ What all tests stand on: databases, the app on them, the app served by a real pr
 `pytest --soak` makes the long rounds as long as they are meant to be; without it each is run a few times.
 """
 
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import hypothesis
@@ -17,6 +20,7 @@ from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
 
 from auditweb import catalogue
 from auditweb.app import create_app
@@ -27,7 +31,7 @@ from auditweb.parties import Actor, ActorType, Target
 from auditweb.recorder import record
 from auditweb.web import first_start
 from tests.browsers import CHROMIUM_FLAGS, chromium
-from tests.databases import Database, Run, fresh_database
+from tests.databases import MEMORY, Database, Run, fresh_database, is_roomy
 from tests.ledgers import server_engine
 from tests.servers import LiveServer, serve
 
@@ -45,10 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long rounds at full length")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "few")
     if not hasattr(config, "workerinput"):  # the first process of the run, not one of its xdist workers
         config.add_cleanup(Run.begin().end)
+        if config.option.basetemp is None and is_roomy(MEMORY):  # where nothing waits for a disk
+            config.option.basetemp = tempfile.mkdtemp(prefix="auditweb-tmp-", dir=MEMORY)
+            config.add_cleanup(partial(shutil.rmtree, config.option.basetemp, ignore_errors=True))
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is cut short tidies up, too
 
 
@@ -109,6 +117,23 @@ def session(engine: Engine) -> Iterator[Session]:
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Plain settings on loopback."""
     return Settings(data_dir=tmp_path, database_url=database_url, secret_key="s" * 32)
+
+
+class _CompiledOnce(Rule):
+    """A rule whose builders, compiled for each app anew, would take two thirds of what a test's app costs."""
+
+    _known: ClassVar[dict[tuple[str, bool], Any]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Any:
+        if self.defaults or self.subdomain or self.host:
+            return super()._compile_builder(append_unknown)
+        key = self.rule, append_unknown
+        if key not in self._known:
+            self._known[key] = super()._compile_builder(append_unknown)
+        return self._known[key]
+
+
+Flask.url_rule_class = _CompiledOnce
 
 
 @pytest.fixture

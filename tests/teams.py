@@ -11,7 +11,7 @@ from sqlalchemy import select
 from auditweb.accounts.permissions import Role
 from auditweb.extensions import db
 from auditweb.models import Event, Invitation, Membership
-from tests.readers import Page, Place, Reader, Someone
+from tests.readers import PASSWORD, Page, Place, Reader, Someone
 
 Result = TypeVar("Result")
 
@@ -31,6 +31,14 @@ def of(place: Place, someone: Someone | None, rest: str = "") -> str:
 
 def invite(reader: Reader, place: Place, *addresses: str, role: Role | str = Role.MEMBER) -> Page:
     return reader.post(team(place, "/invite"), {"addresses": "\n".join(addresses), "role": Role(role).value})
+
+
+def give_role(reader: Reader, place: Place, someone: Someone | None, role: Role | str) -> Page:
+    """Give a member a role, with the proof that it takes where an owner is made or unmade."""
+    answer = reader.post(of(place, someone, "/role"), {"role": Role(role).value})
+    if (answer.location or "").startswith(of(place, someone, "/role/")):
+        return reader.post(str(answer.location), {"password": PASSWORD})
+    return answer
 
 
 def links(page: Page) -> list[str]:

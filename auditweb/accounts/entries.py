@@ -15,6 +15,9 @@ from auditweb.recorder import record
 OPERATOR = Actor(ActorType.SYSTEM, "operator", "Operator (command line)")
 """Whoever has the command line: what they do is recorded as the system's doing."""
 
+ELSEWHERE = Actor(ActorType.SYSTEM, "elsewhere", "Another organisation")
+"""Somebody of another organisation with whom a person's account is shared: who it is, is not told here."""
+
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 

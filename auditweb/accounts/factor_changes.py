@@ -34,10 +34,12 @@ def wanted_by(person: SignedIn) -> Place | None:
     return min(asking, key=lambda place: place.two_factor_from or LONG_AGO, default=None)
 
 
-def begin(person: SignedIn) -> None:
-    """Make a new secret for someone's authenticator app."""
+def begin(person: SignedIn) -> str:
+    """Make a new secret for someone's authenticator app, and return it; nothing of one that is in use."""
     two_factor.begin(person.person_id)
+    secret = two_factor.pending_secret(person.person_id) or ""
     db.session.commit()
+    return secret
 
 
 def enrol(person: SignedIn, code: str, *, origin: Origin) -> Enrolled | None:

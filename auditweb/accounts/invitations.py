@@ -17,12 +17,13 @@ from sqlalchemy.exc import IntegrityError
 
 from auditweb import clock, mail
 from auditweb.accounts import passwords, people, rate_limits, sessions
+from auditweb.accounts.charge import RightsError, role_of
 from auditweb.accounts.entries import as_actor
 from auditweb.accounts.people import lock_organisation, normalise_email
 from auditweb.accounts.permissions import Role, may_manage
 from auditweb.accounts.rate_limits import Allowance
 from auditweb.accounts.sessions import SignedIn
-from auditweb.accounts.team import MissingError, RefusedError, RightsError, role_of, take_charge
+from auditweb.accounts.team import MissingError, RefusedError, take_charge
 from auditweb.catalogue import INVITATION_RESENT, INVITATION_WITHDRAWN, MEMBER_INVITED, MEMBER_JOINED
 from auditweb.extensions import db
 from auditweb.models import Invitation, Membership, Organisation, Person
@@ -35,7 +36,8 @@ AT_ONCE: Final = 30
 A_DAY: Final = 100  # invitations and resendings of one organisation
 PAGE: Final = 50
 
-OWNERS_ONLY = "Only an owner can invite somebody as owner, send such an invitation again or withdraw it."
+OWNERS_ONLY = "Only an owner can send an invitation to an owner again or withdraw it."
+NOT_AS_OWNER = "Nobody is invited as an owner: a member can be made one."
 
 _BETWEEN = re.compile(r"[\r\n,;]")
 
@@ -49,11 +51,12 @@ class AddressesError(Exception):
 
 
 class TooManyError(Exception):
-    """An allowance is used up; *seconds* until it is there again."""
+    """An allowance is used up, or this one was *just_sent*; *seconds* until it can be."""
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, *, just_sent: bool = False) -> None:
         super().__init__()
         self.seconds = seconds
+        self.just_sent = just_sent
 
 
 class UnusableError(Exception):
@@ -117,9 +120,9 @@ def invite(org_id: int, by: SignedIn, text: str, role: Role, *, origin: Origin) 
     AddressesError names what is no address, and who belongs to the organisation or is invited already. An invitation
     that has expired makes way for the new one.
     """
-    mine = take_charge(org_id, by.person_id)
-    if not may_manage(mine, role):
-        raise RightsError(OWNERS_ONLY)
+    mine = take_charge(org_id, by)
+    if role is Role.OWNER or not may_manage(mine, role):
+        raise RightsError(NOT_AS_OWNER)
     addresses = _addresses_in(org_id, text)
     _spend(org_id, len(addresses))
     db.session.execute(delete(Invitation).where(Invitation.org_id == org_id, Invitation.email.in_(addresses)))
@@ -131,7 +134,7 @@ def resend(org_id: int, by: SignedIn, invitation_id: int, *, origin: Origin) -> 
     row = _theirs_to_manage(org_id, by, invitation_id)
     now = clock.now()
     if (wait := row.sent_at + RESEND_AFTER - now) > timedelta(0):
-        raise TooManyError(-(-wait // timedelta(seconds=1)))
+        raise TooManyError(-(-wait // timedelta(seconds=1)), just_sent=True)
     _spend(org_id, 1)
     token = secrets.token_urlsafe(32)
     row.token_hash, row.sent_at, row.expires_at, row.mail = _hash(token), now, now + LIFETIME, "none"
@@ -316,7 +319,7 @@ def _open(
 
 
 def _theirs_to_manage(org_id: int, by: SignedIn, invitation_id: int) -> Invitation:
-    mine = take_charge(org_id, by.person_id)
+    mine = take_charge(org_id, by)
     row = db.session.scalar(select(Invitation).where(Invitation.org_id == org_id, Invitation.id == invitation_id))
     if row is None:
         raise MissingError

@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from auditweb import catalogue, clock
 from auditweb.accounts import slugs
-from auditweb.accounts.people import find_by_former_slug, find_organisation, lock_organisation
-from auditweb.accounts.permissions import CAN_GRANT, Role, TwoFactorRule
+from auditweb.accounts.charge import take_charge
+from auditweb.accounts.people import find_by_former_slug, find_organisation
+from auditweb.accounts.permissions import CAN_GRANT, Right, Role, TwoFactorRule
 from auditweb.accounts.sessions import LONGEST, LONGEST_IDLE, SignedIn
 from auditweb.catalogue import Action
 from auditweb.extensions import db
@@ -40,7 +41,7 @@ class Unfit(ValueError):  # noqa: N818  (its name says what it is)
 
 def rename(org_id: int, name: str, *, by: SignedIn, origin: Origin) -> bool:
     """Give an organisation another name, and tell whether that changed anything."""
-    organisation = lock_organisation(org_id)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
     return _change(organisation, catalogue.ORGANISATION_RENAMED, {"name": name}, by, origin, name=name)
 
 
@@ -51,7 +52,7 @@ def change_slug(org_id: int, slug: str, *, by: SignedIn, origin: Origin) -> bool
     The old one leads to the new one for good, and nobody else gets it. Raises Unfit, with the transaction rolled back
     if somebody else took the address at this very moment.
     """
-    organisation = lock_organisation(org_id)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
     if slug == organisation.slug:
         return False
     check_slug(slug, org_id)
@@ -78,7 +79,7 @@ def check_slug(slug: str, org_id: int = 0) -> None:
 
 def change_zone(org_id: int, zone: str, *, by: SignedIn, origin: Origin) -> bool:
     """Set the zone that an organisation counts days in, and tell whether that changed anything."""
-    organisation = lock_organisation(org_id)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
     values: dict[str, Any] = {"zone": zone}
     if zone != organisation.zone and (day := _day_of(organisation)):
         values["two_factor_from"] = days.start_of(day, zone)  # the same day, as it is counted now
@@ -93,7 +94,7 @@ def require_two_factor(
 
     Tells whether that changed anything. Raises Unfit if the day is past or over a year away.
     """
-    organisation = lock_organisation(org_id)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
     before = TwoFactorRule(organisation.two_factor_rule)
     if rule is TwoFactorRule.OPTIONAL:
         return before is not rule and _change(
@@ -136,7 +137,7 @@ def limit_sessions(org_id: int, idle_minutes: int, session_hours: int, *, by: Si
         raise ValueError("these limits are not within the bounds")
     told = {"without_use": f"{idle_minutes} minutes", "at_most": f"{session_hours} hours"}
     return _change(
-        lock_organisation(org_id),
+        take_charge(org_id, by, Right.MANAGE_SETTINGS),
         catalogue.SESSION_LIMITS_CHANGED,
         told if session_hours > 1 else told | {"at_most": "1 hour"},
         by,

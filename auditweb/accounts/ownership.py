@@ -13,9 +13,10 @@ from sqlalchemy import delete, select, update
 
 from auditweb import catalogue, clock
 from auditweb.accounts import offers
+from auditweb.accounts.charge import take_charge
 from auditweb.accounts.entries import as_target
 from auditweb.accounts.people import lock_organisation
-from auditweb.accounts.permissions import Role
+from auditweb.accounts.permissions import Right, Role
 from auditweb.accounts.sessions import SignedIn
 from auditweb.catalogue import Action
 from auditweb.extensions import db
@@ -76,11 +77,9 @@ def find_members(org_id: int) -> Sequence[Member]:
 
 def offer(org_id: int, to_id: int, *, by: SignedIn, origin: Origin) -> str:
     """Offer one's ownership to a member, and return their name."""
-    lock_organisation(org_id)
+    take_charge(org_id, by, Right.OWN)
     if open_offer := find_offer(org_id):
         raise OwnershipError(f"The ownership is offered to {open_offer.to_name} already. Withdraw that offer first.")
-    if _role_of(org_id, by.person_id) is not Role.OWNER:
-        raise OwnershipError("You are not an owner of this organisation any more.")
     to_name = next((member.name for member in find_members(org_id) if member.person_id == to_id), None)
     if to_name is None:
         raise OwnershipError("This person does not belong to the organisation any more, or is an owner already.")
@@ -93,7 +92,7 @@ def offer(org_id: int, to_id: int, *, by: SignedIn, origin: Origin) -> str:
 
 def withdraw(org_id: int, *, by: SignedIn, origin: Origin) -> str:
     """Take the open offer back, and return the name of whom it was made to."""
-    lock_organisation(org_id)
+    take_charge(org_id, by, Right.OWN)
     taken_back = find_offer(org_id)
     if taken_back is None:
         raise OwnershipError("There is no open offer any more.")
@@ -130,12 +129,6 @@ def _close(org_id: int, by: SignedIn) -> Offer:
 
 def _forget_offer(org_id: int) -> None:
     db.session.execute(delete(OwnershipOffer).where(OwnershipOffer.org_id == org_id))
-
-
-def _role_of(org_id: int, person_id: int) -> Role | None:
-    belongs = (Membership.person_id == person_id, Membership.removed_at.is_(None))
-    role = db.session.scalar(select(Membership.role).where(Membership.org_id == org_id, *belongs))
-    return Role(role) if role else None
 
 
 def _set_role(org_id: int, person_id: int, role: Role) -> None:

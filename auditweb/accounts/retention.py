@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from auditweb import catalogue, clock
-from auditweb.accounts.people import lock_organisation
+from auditweb.accounts.charge import take_charge
+from auditweb.accounts.permissions import Right
 from auditweb.accounts.sessions import SignedIn
 from auditweb.models import Organisation
 from auditweb.parties import Origin
@@ -33,7 +34,7 @@ def keep(org_id: int, months: int | None, *, by: SignedIn, origin: Origin) -> bo
 
     What was announced is called off by it. Raises NoticeNeededError for less than is kept now.
     """
-    organisation = lock_organisation(org_id)
+    organisation = take_charge(org_id, by, Right.OWN)
     if is_shorter(months, organisation.retention_months):
         raise NoticeNeededError
     if months == organisation.retention_months:
@@ -52,7 +53,7 @@ def shorten(org_id: int, months: int, *, by: SignedIn, origin: Origin) -> dateti
 
     None, and nothing changed, if that is announced already or is no less than is kept now.
     """
-    organisation = lock_organisation(org_id)
+    organisation = take_charge(org_id, by, Right.OWN)
     if months == organisation.shorter_months or not is_shorter(months, organisation.retention_months):
         return None
     begins = clock.now() + NOTICE
@@ -64,7 +65,7 @@ def shorten(org_id: int, months: int, *, by: SignedIn, origin: Origin) -> dateti
 
 def call_off(org_id: int, *, by: SignedIn, origin: Origin) -> bool:
     """Go on keeping entries as long as now, and tell whether anything else had been announced."""
-    return _call_off(lock_organisation(org_id), by, origin)
+    return _call_off(take_charge(org_id, by, Right.OWN), by, origin)
 
 
 def is_shorter(months: int | None, than: int | None) -> bool:

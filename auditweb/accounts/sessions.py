@@ -8,7 +8,7 @@ person's organisations, of several the shortest.
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -34,6 +34,7 @@ LONGEST = timedelta(hours=24)
 
 CODE_LIMIT = timedelta(minutes=10)
 SEEN_EVERY = timedelta(minutes=1)
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -61,6 +62,7 @@ class Place:
     shorter_months: int | None = None
     shorter_from: datetime | None = None
     is_offered: bool = False  # its ownership, to this person
+    visited_at: datetime | None = None  # by this person, to the minute
 
     @property
     def may_read_log(self) -> bool:
@@ -69,6 +71,11 @@ class Place:
     def may(self, right: Right) -> bool:
         """Tell whether the person has *right* here."""
         return may(self.role, right)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to write down that the person is here."""
+        return self.visited_at is None or clock.now() - self.visited_at >= SEEN_EVERY
 
     @property
     def wants_two_factor(self) -> bool:
@@ -98,6 +105,7 @@ class SignedIn:
     places: tuple[Place, ...]
     must_enrol: bool = False
     has_two_factor: bool = False
+    started_at: datetime = BEFORE_ALL
 
     @property
     def actor(self) -> Actor:
@@ -189,10 +197,9 @@ def find(session_id: str) -> SignedIn | None:
     if not rows:
         return None
     places = tuple(_place(*row[_PLACE]) for row in rows if row[_PLACE.start] is not None)
-    found = SignedIn(id_hash, *rows[0][:9], places, *rows[0][9:11])
-    started_at = rows[0][11]
+    found = SignedIn(id_hash, *rows[0][:9], places, *rows[0][9:12])
     idle, absolute = found.limits
-    return found if found.seen_at > now - idle and started_at > now - absolute else None
+    return found if found.seen_at > now - idle and found.started_at > now - absolute else None
 
 
 def _place(
@@ -287,7 +294,8 @@ def _hash(session_id: str) -> str:
 # Columns of tables, not of entities: this runs at every request, and the ORM's rows cost twice as much.
 _session, _person = SignInSession.__table__.c, Person.__table__.c
 _membership, _organisation, _factor = Membership.__table__.c, Organisation.__table__.c, TwoFactor.__table__.c
-_PLACE = slice(12, 27)  # the columns about an organisation; those before are about the person
+_presence = Presence.__table__.c
+_PLACE = slice(12, 28)  # the columns about an organisation; those before are about the person
 _FIND = (
     select(
         _person.id,
@@ -317,6 +325,7 @@ _FIND = (
         _organisation.shorter_months,
         _organisation.shorter_from,
         is_offered(_organisation.id, _person.id),
+        _presence.seen_at,
     )
     .select_from(SignInSession.__table__)
     .join(Person.__table__, _person.id == _session.person_id)
@@ -324,6 +333,7 @@ _FIND = (
     .outerjoin(
         Organisation.__table__, and_(_organisation.id == _membership.org_id, _organisation.disabled_at.is_(None))
     )
+    .outerjoin(Presence.__table__, and_(_presence.org_id == _organisation.id, _presence.person_id == _person.id))
     .where(_session.id_hash == bindparam("id_hash"), _session.awaits_code.is_(False), _person.active.is_(True))
     .where(_session.seen_at > bindparam("idle"), _session.started_at > bindparam("absolute"))
     .order_by(_organisation.name, _organisation.id)

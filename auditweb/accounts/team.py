@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, litera
 
 from auditweb import clock
 from auditweb.accounts import sessions, two_factor
+from auditweb.accounts.charge import RightsError, role_of
+from auditweb.accounts.charge import take_charge as take_charge_of
 from auditweb.accounts.directory import contains
-from auditweb.accounts.entries import as_target, record_in_each_organisation
+from auditweb.accounts.entries import ELSEWHERE, as_target, organisations_of
 from auditweb.accounts.people import lock_organisation, lock_person
-from auditweb.accounts.permissions import CAN_GRANT, Right, Role, may, may_manage
+from auditweb.accounts.permissions import GRANTED, Right, Role, may_manage
 from auditweb.accounts.sessions import SignedIn
 from auditweb.catalogue import (
     AUDITOR_APPOINTED,
@@ -35,7 +37,6 @@ from auditweb.recorder import record
 
 PAGE = 50
 
-RIGHTS_LOST = "Your role here was changed a moment ago, and you may not do this any more. Nothing was changed."
 OWNERS_ONLY = "Only an owner can make someone an owner, or change or remove one. Nothing was changed."
 LAST_OWNER = "An organisation needs an owner, and there is no other. Make somebody else an owner first."
 
@@ -44,10 +45,6 @@ _HEIGHT = {Role.OWNER: 2, Role.ADMIN: 1, Role.AUDITOR: 0, Role.MEMBER: 0}
 
 class MissingError(Exception):
     """There is no such member or invitation in this organisation."""
-
-
-class RightsError(Exception):
-    """Whoever asked may not do that; the text is a sentence for them."""
 
 
 class RefusedError(Exception):
@@ -124,6 +121,12 @@ def find_member(org_id: int, person_id: int) -> Member:
     return _member(*row)
 
 
+def former_name(org_id: int, person_id: int) -> str | None:
+    """Return the name of someone who belonged to an organisation and does no longer."""
+    gone = Membership.removed_at.is_not(None), Membership.org_id == org_id, Membership.person_id == person_id
+    return db.session.scalar(select(Person.name).join(Membership, Membership.person_id == Person.id).where(*gone))
+
+
 def count(org_id: int) -> Counts:
     """Return how many belong to an organisation, are invited, and belonged to it, in one statement."""
     numbers = (
@@ -134,31 +137,25 @@ def count(org_id: int) -> Counts:
     return Counts(*db.session.execute(select(*numbers)).one())
 
 
-def role_of(org_id: int, person_id: int) -> Role | None:
-    """Return the role that someone has in an organisation now, or None if they do not belong to it."""
-    role = db.session.scalar(select(Membership.role).where(*_is(org_id, person_id)))
-    return None if role is None else Role(role)
+def is_last_owner(org_id: int, person_id: int) -> bool:
+    """Tell whether an organisation would have no owner without this one."""
+    return role_of(org_id, person_id) is Role.OWNER and not _has_other_owner(org_id, person_id)
 
 
 # Changing who does
 
 
-def take_charge(org_id: int, person_id: int) -> Role:
-    """
-    Keep everybody else from changing an organisation's people until this transaction is over.
-
-    Returns the role that a person has in it now; RightsError if it does not let them manage the team any more.
-    """
-    lock_organisation(org_id)
-    role = role_of(org_id, person_id)
-    if role is None or not may(role, Right.MANAGE_TEAM):
-        raise RightsError(RIGHTS_LOST)
+def take_charge(org_id: int, by: SignedIn) -> Role:
+    """Take charge of an organisation's people (see `charge`), and return the role that *by* has in it."""
+    take_charge_of(org_id, by, Right.MANAGE_TEAM)
+    role = role_of(org_id, by.person_id)
+    assert role is not None
     return role
 
 
 def change_role(org_id: int, by: SignedIn, person_id: int, role: Role, *, origin: Origin) -> bool:
     """Give a member another role; False, and nothing recorded, if it is what they have."""
-    mine = take_charge(org_id, by.person_id)
+    mine = take_charge(org_id, by)
     member = find_member(org_id, person_id)
     if not (may_manage(mine, member.role) and may_manage(mine, role)):
         raise RightsError(OWNERS_ONLY)
@@ -178,7 +175,7 @@ def change_role(org_id: int, by: SignedIn, person_id: int, role: Role, *, origin
 
 def remove(org_id: int, by: SignedIn, person_id: int, *, origin: Origin) -> None:
     """End a membership, and every session of that person. Their entries stay."""
-    mine = take_charge(org_id, by.person_id)
+    mine = take_charge(org_id, by)
     member = find_member(org_id, person_id)
     if person_id == by.person_id:
         raise RefusedError("Nobody removes themselves. You can leave the organisation instead.")
@@ -207,18 +204,19 @@ def reset_two_factor(org_id: int, by: SignedIn, person_id: int, *, origin: Origi
     """
     Take a member's second factor away, and sign them out: they set up another at their next sign-in.
 
-    That opens every organisation of theirs, so it takes someone who could do it in each one that they help to run.
+    That opens every organisation of theirs, so it takes someone who could do it in each one whose log they read. The
+    others are told of it, and not who did it: that is no business of theirs.
     """
-    mine = take_charge(org_id, by.person_id)
+    mine = take_charge(org_id, by)
     member = find_member(org_id, person_id)
     if person_id == by.person_id:
         raise RefusedError("Your own two-factor authentication is changed in your sign-in settings.")
     if not may_manage(mine, member.role):
         raise RightsError(OWNERS_ONLY)
-    if _runs_what_is_not_for(by.person_id, person_id, org_id):
+    if _reads_what_is_not_for(by.person_id, person_id, org_id):
         raise RefusedError(
-            f"{member.name} is an owner or admin of another organisation too, where you may not do this. "
-            "Only someone who may do it there as well can reset their two-factor authentication."
+            f"The account of {member.name} opens more than this organisation, and so it is not for you alone to reset "
+            "its two-factor authentication. Ask whoever runs this server."
         )
     lock_person(person_id)  # no session is being opened that would be missed, and no factor set up
     if not two_factor.remove(person_id):
@@ -226,7 +224,11 @@ def reset_two_factor(org_id: int, by: SignedIn, person_id: int, *, origin: Origi
     db.session.execute(update(Person).where(Person.id == person_id).values(must_enrol=True))
     sessions.end_all(person_id)
     target = as_target(person_id, member.name)
-    record_in_each_organisation(TWO_FACTOR_RESET, person_id, actor=by.actor, target=target, origin=origin)
+    now = clock.now()
+    for place in organisations_of(person_id):
+        known = place == org_id or role_of(place, by.person_id) is not None
+        actor, seen = (by.actor, origin) if known else (ELSEWHERE, None)
+        record(TWO_FACTOR_RESET, org_id=place, actor=actor, target=target, occurred_at=now, origin=seen)
 
 
 # The statements
@@ -322,8 +324,8 @@ def _action(old: Role, new: Role) -> Action:
     return MEMBER_ROLE_CHANGED
 
 
-def _runs_what_is_not_for(person_id: int, other_id: int, org_id: int) -> bool:
-    """Tell whether *other_id* is an owner or admin elsewhere, where *person_id* may not manage them."""
+def _reads_what_is_not_for(person_id: int, other_id: int, org_id: int) -> bool:
+    """Tell whether *other_id* reads the log of another organisation, where *person_id* may not manage them."""
     rows = db.session.execute(
         select(Membership.org_id, Membership.person_id, Membership.role).where(
             Membership.person_id.in_([person_id, other_id]),
@@ -334,5 +336,6 @@ def _runs_what_is_not_for(person_id: int, other_id: int, org_id: int) -> bool:
     mine = {row.org_id: Role(row.role) for row in rows if row.person_id == person_id}
     theirs = {row.org_id: Role(row.role) for row in rows if row.person_id == other_id}
     return any(
-        role in CAN_GRANT and not (place in mine and may_manage(mine[place], role)) for place, role in theirs.items()
+        role in GRANTED[Right.READ_LOG] and not (place in mine and may_manage(mine[place], role))
+        for place, role in theirs.items()
     )

@@ -8,10 +8,11 @@ from typing import TypeVar
 import click
 
 from auditweb import database
-from auditweb.accounts import expiry, removal
+from auditweb.accounts import expiry, removal, stale_invitations
 from auditweb.accounts.expiry import Expired, Expiry, Progress
 from auditweb.accounts.removal import Removal
 from auditweb.accounts.retention import told
+from auditweb.accounts.stale_invitations import Stale
 from auditweb.config import Settings
 from auditweb.ledger.locks import UnderRepairError, only_one
 from auditweb.ledger.watch import FINISH_IT
@@ -29,13 +30,16 @@ def purge(settings: Settings, *, dry_run: bool) -> bool:
         removals = removal.find_removals(engine)
         going = {due.org_id for due in removals}
         expiries = [due for due in expiry.find_expiries(engine) if due.org_id not in going]
-        if not removals and not expiries:
+        stale = [due for due in stale_invitations.find_stale(engine) if due.org_id not in going]
+        if not removals and not expiries and not stale:
             click.echo("Nothing is due.")
         if dry_run:
-            for plan in [*map(_expiry, expiries), *map(_removal, removals)]:
+            for plan in [*map(_expiry, expiries), *map(_closing, stale), *map(_removal, removals)]:
                 click.echo(plan)
             return True
         sound = [_expire(due, partial(expiry.expire, engine, due.org_id)) for due in expiries]
+        for due in stale:
+            click.echo(f"{_name(due)}: closed {_invitations(stale_invitations.close(engine, due.org_id))}.")
         sound += [_remove(due, partial(removal.remove, engine, due.org_id)) for due in removals]
         return all(sound)
 
@@ -45,6 +49,10 @@ def _expiry(due: Expiry) -> str:
     if due.entries:
         return f"{kept} {_entries(due.entries)} up to {_day(due.last_day)} would be removed."
     return f"{kept} What a run that was killed left over would be finished." if due.left or due.untidy else kept
+
+
+def _closing(due: Stale) -> str:
+    return f"{_name(due)}: {_invitations(due.invitations)} would be closed."
 
 
 def _removal(due: Removal) -> str:
@@ -79,7 +87,7 @@ def _run(due: Expiry | Removal, work: Callable[[Progress], Done], steps: int, la
         return None
 
 
-def _name(due: Expiry | Removal) -> str:
+def _name(due: Expiry | Removal | Stale) -> str:
     return visible_text(due.name)
 
 
@@ -89,6 +97,10 @@ def _wish(due: Removal) -> str:
 
 def _entries(number: int) -> str:
     return f"{number:,} {'entry' if number == 1 else 'entries'}"
+
+
+def _invitations(number: int) -> str:
+    return f"{number:,} {'invitation' if number == 1 else 'invitations'} that nobody accepted"
 
 
 def _day(day: date | None) -> str:

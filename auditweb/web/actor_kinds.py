@@ -24,7 +24,8 @@ class Kind:
 
 
 MEMBER = Kind("Member")
-FORMER_MEMBER = Kind("Former member", "Removed", "b-removed")
+FORMER_MEMBER = Kind("Former member", "Former member", "b-removed")
+OUTSIDER = Kind("Not a member", "Not a member", "b-removed")
 SYSTEM = Kind("System process", "System", "b-system", icon="bot", hue=0)
 API_KEY = Kind("API key", "API key", "b-api", icon="plug", hue=9)
 REVOKED_API_KEY = Kind("API key, revoked", "API key, revoked", "b-api b-removed", icon="plug", hue=0)
@@ -39,9 +40,15 @@ _BY_TYPE = {
 
 
 def kind_of(ref: ActorRef, profile: ActorProfile | None) -> Kind:
-    """Return what kind of actor *ref* is today. A member whom nobody knows any more has left, that much is known."""
+    """
+    Return what kind of actor *ref* is today.
+
+    A member whom nobody knows here may be of another organisation, which shares somebody's account with this one.
+    """
     if ref.type == ActorType.MEMBER:
-        return MEMBER if profile and profile.standing is Standing.CURRENT else FORMER_MEMBER
+        if profile is None:
+            return OUTSIDER
+        return MEMBER if profile.standing is Standing.CURRENT else FORMER_MEMBER
     if ref.type == ActorType.API_KEY:
         return API_KEY if profile and profile.standing is Standing.CURRENT else REVOKED_API_KEY
     return _BY_TYPE[ActorType(ref.type)]

@@ -14,6 +14,7 @@ from werkzeug.exceptions import (
     UnprocessableEntity,
 )
 
+from auditweb.accounts.charge import RightsError
 from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.logs import request_id
@@ -49,6 +50,7 @@ _OWN_WORDS = {BadRequest, Conflict, Forbidden, NotFound, UnprocessableEntity}
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(NotAllowed, show_who_can_help)
+    app.register_error_handler(RightsError, show_rights)
     app.register_error_handler(TooSlow, lambda _: show(ServiceUnavailable()))
 
 
@@ -80,6 +82,14 @@ def show_who_can_help(error: NotAllowed) -> Response:
     if wants_fragment():
         return _explanation_alone(error.reason, 403)
     return make_response(render_template("errors/403.html", reason=error.reason, helpers=error.helpers), 403)
+
+
+def show_rights(error: RightsError) -> Response:
+    """Say what is not for someone with this role, though they may see the page."""
+    db.session.rollback()
+    if wants_fragment():
+        return _explanation_alone(str(error), 403)
+    return make_response(render_template("errors/page.html", heading="You may not do this", reason=str(error)), 403)
 
 
 def _page(status: int, heading: str, explanation: str) -> str:

@@ -103,11 +103,17 @@ def forget() -> None:
     g.pop("csrf_token", None)  # where Flask-WTF keeps it for the length of a request
 
 
-def require_person() -> SignedIn:
-    """Return the signed-in person; for anyone else the answer is the way to the sign-in page and back."""
+def require_person(*, enrolled: bool = True) -> SignedIn:
+    """
+    Return the signed-in person; for anyone else the answer is the way to the sign-in page and back.
+
+    Whoever has to set up a second factor first is led there; *enrolled* is False for the pages that do it.
+    """
     person = signed_in()
     if person is None:
         abort(make_response(to_sign_in()))
+    if enrolled and person.lacks_two_factor():
+        abort(_lead_to(url_for("two_factor.set_up", next=_page_url())))
     return person
 
 
@@ -217,16 +223,17 @@ def _find_visitor(session_id: str) -> Visitor | None:
     person = sessions.find(session_id)
     if person is None:
         return None
-    if person.is_due and request.endpoint not in _ON_ITS_OWN:
+    if request.endpoint not in _ON_ITS_OWN:
         g.session_in_use = person
     return Visitor(session_id, person)
 
 
 def _note_use(response: Response) -> Response:
-    """Keep the session from idling out. The request's own transaction is over by now, so nobody waits for it."""
-    if person := g.pop("session_in_use", None):
+    """Keep the session from idling out, and note who is where, once the request's own transaction is over."""
+    person, place = g.pop("session_in_use", None), g.get("place")
+    if person is not None and (person.is_due or (place is not None and place.is_due)):
         db.session.rollback()
-        sessions.touch(person, g.get("place"))
+        sessions.touch(person, place)
     return response
 
 

@@ -57,7 +57,7 @@ def accept(token: str) -> ResponseReturnValue:
     offer = rules.find_offer(token)
     person = gate.signed_in()
     if person is not None:
-        return _join(token, offer, person)
+        return _join(token, offer, gate.require_person())
     form = NewAccountForm(offer)
     if offer.has_account:
         return _page(token, offer, form, status=409)

@@ -11,7 +11,7 @@ from auditweb.accounts import password_changes as rules
 from auditweb.accounts.password_changes import Link, Owner
 from auditweb.accounts.password_rules import HINT, problem_with
 from auditweb.accounts.sign_in import MustWait
-from auditweb.mail import Message
+from auditweb.mail import Message, is_address
 from auditweb.web import gate, mailing
 from auditweb.web.sign_in import LONGEST_EMAIL, too_many_tries
 from auditweb.web.viewing import absolute
@@ -41,6 +41,10 @@ class AskForm(FlaskForm):  # type: ignore[misc]
             Length(max=LONGEST_EMAIL, message="This is too long."),
         ],
     )
+
+    def validate_email(self, field: EmailField) -> None:
+        if not is_address(field.data.strip()):
+            raise ValidationError("This is not an e-mail address.")
 
 
 class NewPasswordForm(FlaskForm):  # type: ignore[misc]

@@ -24,7 +24,7 @@ from auditweb.accounts.people import save_profile, save_theme
 from auditweb.accounts.sessions import SignedIn
 from auditweb.extensions import db
 from auditweb.web.foreign_text import visible_text
-from auditweb.web.gate import came_from, safe_path, signed_in, to_sign_in
+from auditweb.web.gate import came_from, require_person, safe_path, signed_in
 from auditweb.web.shell import THEMES, Shell, theme_cookie
 
 LONGEST_NAME = 100
@@ -69,9 +69,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
 @bp.route("/profile", methods=["GET", "POST"])
 def index() -> ResponseReturnValue:
     """Show the person's settings, or save them and show them again."""
-    person = signed_in()
-    if person is None:
-        return to_sign_in()
+    person = require_person()
     form = ProfileForm(
         data={
             "name": person.name,

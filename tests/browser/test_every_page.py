@@ -203,6 +203,8 @@ SIGHTS = {
     ),
     "a member": Sight(f"{TEAM}/members/2"),
     "remove": Sight(f"{TEAM}/members/2/remove"),
+    "reset two-factor": Sight(f"{TEAM}/members/2/two-factor"),
+    "make an owner": Sight(f"{TEAM}/members/2/role/owner"),
     "roles": Sight(f"{TEAM}/roles"),
     "invitation": Sight("/invitations/the link of sofia@northgate.example", who=""),
     "invitation for another": Sight("/invitations/the link of sofia@northgate.example"),

@@ -49,7 +49,7 @@ def test_a_member_from_the_invitation_to_the_last_day(new_context: Callable[...,
     vera.get_by_role("link", name="Nadia Rahman", exact=True).click()
     expect(vera.locator(".chip")).to_have_text(["Actor: Nadia Rahman"])
     assert summaries(vera) == ["Accepted the invitation and joined as auditor"]
-    expect(vera.locator(".row .badge")).to_have_text(["Removed"])
+    expect(vera.locator(".row .badge")).to_have_text(["Former member"])
     vera.goto(f"{LOG}?category=team")
     assert summaries(vera) == [
         "Removed Nadia Rahman from the organisation",

@@ -210,7 +210,7 @@ def test_each_kind_of_actor_explains_itself(app: Flask, reader: Reader, organisa
     assert cell_of(UNKNOWN_PERSON) == (
         "Unknown person", [], "anonymous:unknown, someone who was not signed in",
     )  # fmt: skip
-    assert cell_of(Actor(ActorType.MEMBER, "9999", "Long Gone"))[1] == ["Removed"]
+    assert cell_of(Actor(ActorType.MEMBER, "9999", "Long Gone"))[1] == ["Not a member"]
 
 
 def test_a_revoked_key_says_so(app: Flask, reader: Reader, organisation: Place, an_event: AnEvent) -> None:

@@ -147,7 +147,7 @@ def test_the_night_of_deletions_stands_out(loaded: Demo) -> None:
 def test_those_who_left_and_those_who_feed_explain_themselves(loaded: Demo) -> None:
     nia = loaded.person("nia@northgate.example")
 
-    assert "Removed" in loaded.get(f"?actor=member:{nia.id}").words
+    assert "Former member" in loaded.get(f"?actor=member:{nia.id}").words
     assert "made by Ines Duarte" in loaded.get("?actor=api_key:key_7Q2M").text
     assert "API key, revoked" in loaded.get("?actor=api_key:key_1B5X").words
 

@@ -230,13 +230,19 @@ def test_of_many_who_use_a_link_at_once_one_does(
 def test_a_known_and_an_unknown_address_get_the_same_answer(
     app: Flask, member: Someone, visitor: Reader, mail: MailServer
 ) -> None:
-    answers = [ask(visitor, email) for email in (NOBODY, "correct horse battery staple", member.email)]
+    answers = [ask(visitor, email) for email in (NOBODY, "somebody@else.example", member.email)]
 
     assert {(answer.status, answer.location, answer.text) for answer in answers} == {
         (303, f"{ASK}/sent", answers[0].text)
     }
     assert [message["To"] for message in mail.wait_for()] == [member.email]
     assert NOBODY not in visitor.get(f"{ASK}/sent").text
+
+
+def test_what_is_no_address_is_refused_beside_its_field(visitor: Reader, mail: MailServer) -> None:
+    for typed in ("correct horse battery staple", "ana@", "a@b.example, c@d.example"):
+        page = ask(visitor, typed)
+        assert (page.status, "This is not an e-mail address." in page.words) == (422, True), typed
 
 
 def test_an_unknown_address_costs_what_a_known_one_does(app: Flask, member: Someone) -> None:

@@ -157,6 +157,8 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/team/leave": [f"{TEAM}/leave"],
     "/o/<org>/settings/team/members/<int(max=2147483647):person_id>": [f"{TEAM}/members/3"],
     "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/remove": [f"{TEAM}/members/3/remove"],
+    "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/role/<role>": [f"{TEAM}/members/3/role/owner"],
+    "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/two-factor": [f"{TEAM}/members/3/two-factor"],
     "/invitations/<token>": ["/invitations/nothing"],
 }
 _LEAD_ELSEWHERE = {

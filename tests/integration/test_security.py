@@ -54,6 +54,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "token": link.rpartition("/")[2],
         "person_id": owner.someone.id if owner.someone else 0,
         "invitation_id": 1,
+        "role": "admin",
     }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
@@ -195,6 +196,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{invitation}/resend",
         f"{invitation}/withdraw",
         f"{member}/role",
+        f"{member}/role/<role>",
         f"{member}/two-factor",
         f"{member}/remove",
     }

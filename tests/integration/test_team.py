@@ -10,17 +10,27 @@ import sqlalchemy as sa
 from flask import Flask
 
 from auditweb import clock
-from auditweb.accounts import people, sessions, two_factor
-from auditweb.accounts import team as team_rules
+from auditweb.accounts import charge, people, sessions, two_factor
 from auditweb.accounts.permissions import GRANTED, Right, Role, may, may_manage
 from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, OwnershipOffer, Person, Presence, SignInSession
 from auditweb.parties import Origin
 from tests.integration.conftest import SignedInAs
 from tests.integration.test_access import without_tokens
-from tests.readers import Page, Place, Reader, Someone, add_organisation, add_person, join, leave, open_session
+from tests.readers import (
+    PASSWORD,
+    Page,
+    Place,
+    Reader,
+    Someone,
+    add_organisation,
+    add_person,
+    join,
+    leave,
+    open_session,
+)
 from tests.second_factors import enrol
-from tests.teams import at_once, entries, error, invite, notice, of, roles, team, told
+from tests.teams import at_once, entries, error, give_role, invite, notice, of, roles, team, told
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -70,8 +80,15 @@ def test_each_member_has_role_second_factor_last_visit_and_first_day(
     assert owner.get(str(link["href"])).status == 200
 
 
-def test_a_visit_is_what_last_active_tells_of(app: Flask, organisation: Place, owner: Reader) -> None:
-    assert "Never" in owner.get(team(organisation)).words
+def test_a_visit_is_what_last_active_tells_of(
+    app: Flask, organisation: Place, other_organisation: Place, owner: Reader
+) -> None:
+    assert owner.someone
+    join(app, other_organisation, owner.someone, "admin")
+    owner.get(organisation.log)
+    assert "just now" in owner.get(team(organisation)).words, "from the first page on"
+    owner.get(other_organisation.log)
+    assert "just now" in owner.get(team(other_organisation)).words, "a minute has not passed, but this is elsewhere"
     with clock.set_to(clock.now() + timedelta(minutes=2)):
         owner.get(team(organisation))
         assert "just now" in owner.get(team(organisation)).words
@@ -164,7 +181,7 @@ def test_former_members_have_a_list_with_their_last_day(
     page = owner.get(team(organisation, "/former"))
 
     assert names(page) == ["Priya Raman"]
-    assert "Removed" in page.words
+    assert "Former member" in page.words
     assert "Last day 6 Nov 2026" in page.words
     assert "Priya" not in owner.get(team(organisation)).text
     assert owner.get(team(organisation, "/former?q=nobody")).select(".blank")
@@ -195,11 +212,14 @@ def test_a_place_of_nobody_here_is_not_there(
 # Who may
 
 
-def test_the_team_is_for_those_who_manage_it(organisation: Place, signed_in_as: SignedInAs) -> None:
+def test_the_team_is_for_those_who_manage_it(app: Flask, organisation: Place, signed_in_as: SignedInAs) -> None:
     signed_in_as(Role.OWNER, name="Maya Okafor")
+    tom = add_person(app, "Tom Price")
+    join(app, organisation, tom)
     for role in Role:
         reader = signed_in_as(role, name=f"Some {role}")
-        for rest in ("", "/former", "/invitations", "/invite", "/roles", "/members/1", "/members/1/remove"):
+        his = [f"/members/{tom.id}{rest}" for rest in ("", "/remove", "/two-factor")]
+        for rest in ("", "/former", "/invitations", "/invite", "/roles", *his):
             page = reader.get(team(organisation, rest))
             assert page.status == (200 if may(role, Right.MANAGE_TEAM) else 403), rest
             if page.status == 403:
@@ -233,10 +253,12 @@ def test_another_organisations_people_are_the_same_404(
     missing = without_tokens(owner.get(team(organisation, "/members/999999")).text)
 
     for person_id in (kenji.id, gone.id, 2**31 - 1, 2**31, 10**30):
-        for rest in ("", "/remove"):
+        for rest in ("", "/two-factor", "/role/owner"):
             page = owner.get(team(organisation, f"/members/{person_id}{rest}"))
             assert (page.status, without_tokens(page.text)) == (404, missing)
-        for rest in ("/role", "/two-factor", "/remove"):
+        for rest in ("/role", "/role/owner", "/two-factor", "/remove"):
+            if (person_id, rest) == (gone.id, "/remove"):
+                continue  # see below: it has been done
             page = owner.post(team(organisation, f"/members/{person_id}{rest}"), {"role": "admin"})
             assert (page.status, without_tokens(page.text)) == (404, missing), (person_id, rest)
     assert owner.post(of(other_organisation, kenji, "/role"), {"role": "admin"}).status == 404
@@ -267,7 +289,7 @@ def test_a_change_of_role_is_told_by_what_it_means(
         join(app, organisation, priya, old)
         before = told(app)
 
-        answer = owner.post(of(organisation, priya, "/role"), {"role": new})
+        answer = give_role(owner, organisation, priya, new)
 
         assert (answer.status, answer.location) == (303, of(organisation, priya))
         assert roles(app, organisation)[priya.id] == new
@@ -309,8 +331,11 @@ def test_admins_neither_make_nor_touch_owners(
         page = admin.post(of(organisation, maya, rest), form)
         assert page.status == 403
         assert "Only an owner can" in page.words
-    page = invite(admin, organisation, "new@x.example", role="owner")
-    assert (page.status, error(page, "role")) == (422, "Only an owner can make someone an owner.")
+    assert admin.get(of(organisation, priya, "/role/owner")).status == 403
+    assert admin.get(of(organisation, maya, "/remove")).status == 403
+    for reader in (admin, owner):
+        page = invite(reader, organisation, "new@x.example", role="owner")
+        assert (page.status, error(page, "role")) == (422, "Only an owner can make someone an owner.")
     assert entries(app) == []
     assert roles(app, organisation)[priya.id] == "member"
 
@@ -344,7 +369,8 @@ def test_the_last_owner_stays_one(app: Flask, organisation: Place, owner: Reader
     assert "needs an owner" in error(page, "role")
     assert page.select_one("input[name=role][value=member][checked]"), "what was chosen stays chosen"
     page = owner.post(team(organisation, "/leave"))
-    assert (page.status, "needs an owner" in notice(page)) == (409, True)
+    assert (page.status, "You are its only owner" in notice(page)) == (409, True)
+    assert not owner.get(team(organisation, "/leave")).select("main .btn.danger")
     page = owner.post(of(organisation, owner.someone, "/remove"))
     assert (page.status, "You can leave" in notice(page)) == (409, True)
     assert entries(app) == []
@@ -356,8 +382,8 @@ def test_the_last_owner_stays_one(app: Flask, organisation: Place, owner: Reader
 
 Act = Callable[[Reader, Place, Someone | None], Page]
 ACTS: dict[str, Act] = {
-    "demote each other": lambda who, place, other: who.post(of(place, other, "/role"), {"role": "member"}),
-    "remove each other": lambda who, place, other: who.post(of(place, other, "/remove")),
+    "demote each other": lambda who, place, other: give_role(who, place, other, "member"),
+    "remove each other": lambda who, place, other: who.post(of(place, other, "/remove"), {"password": PASSWORD}),
     "both leave": lambda who, place, _other: who.post(team(place, "/leave")),
     "both step down": lambda who, place, _other: who.post(of(place, who.someone, "/role"), {"role": "admin"}),
 }
@@ -403,7 +429,9 @@ def test_whoever_is_removed_is_out_at_once_and_stays_on_record(
     assert names(owner.get(team(organisation, "/former"))) == ["Priya Raman"]
     again = open_session(app, app.test_client(), priya)
     assert (again.get(organisation.log).status, again.get(other_organisation.log).status) == (404, 200)
-    assert owner.post(of(organisation, priya, "/remove")).status == 404
+    assert owner.post(of(organisation, priya, "/remove")).location == team(organisation), "pressed twice"
+    assert "Priya Raman does not belong to Northgate Imports any more." in notice(owner.get(team(organisation)))
+    assert told(app) == ["Removed Priya Raman from the organisation"]
 
 
 def test_the_entries_of_someone_removed_keep_their_name_and_say_so(
@@ -417,7 +445,7 @@ def test_the_entries_of_someone_removed_keep_their_name_and_say_so(
 
     assert row is not None
     assert "Priya Raman" in row.get_text()
-    assert "Removed" in row.get_text()
+    assert "Former member" in row.get_text()
 
 
 def test_removal_warns_of_invitations_that_stay_open(
@@ -447,7 +475,7 @@ def test_offers_of_ownership_end_with_those_they_concern(
     offer(tom.id, priya.id)
     owner.post(of(organisation, priya, "/role"), {"role": "admin"})
     assert is_open()
-    owner.post(of(organisation, tom, "/role"), {"role": "admin"})
+    give_role(owner, organisation, tom, "admin")
     assert not is_open(), "who is no owner any more has nothing to offer"
     offer(owner.someone.id if owner.someone else 0, priya.id)
     owner.post(of(organisation, priya, "/remove"))
@@ -479,7 +507,7 @@ def test_anyone_can_leave_from_their_profile(
 def test_a_reset_signs_out_and_asks_for_another(
     app: Flask, organisation: Place, other_organisation: Place, owner: Reader, priya: Someone
 ) -> None:
-    join(app, other_organisation, priya, "auditor")
+    join(app, other_organisation, priya)
     enrol(app, priya)
     with app.app_context():
         sessions.start(priya.id, Origin(ip="127.0.0.1"))
@@ -493,8 +521,10 @@ def test_a_reset_signs_out_and_asks_for_another(
         assert two_factor.count_recovery_codes(priya.id) == 0
         assert db.session.get_one(Person, priya.id).must_enrol
         assert not db.session.scalars(sa.select(SignInSession).filter_by(person_id=priya.id)).all()
-    for place in (organisation, other_organisation):
+    for place, by in ((organisation, "Maya Okafor"), (other_organisation, "Another organisation")):
         assert told(app, place) == ["Reset two-factor authentication for Priya Raman"]
+        (entry,) = entries(app, place)
+        assert (entry.actor_name, entry.ip is None) == (by, place is other_organisation), "unknown there, they stay so"
 
 
 ELSEWHERE = [  # my role here, theirs elsewhere and mine there; what is answered
@@ -503,7 +533,9 @@ ELSEWHERE = [  # my role here, theirs elsewhere and mine there; what is answered
     ("owner", "owner", "admin", 409),
     ("owner", "admin", "admin", 303),
     ("admin", "owner", "owner", 303),
-    ("admin", "auditor", None, 303),
+    ("admin", "auditor", None, 409),
+    ("admin", "auditor", "admin", 303),
+    ("admin", "member", None, 303),
 ]
 
 
@@ -523,10 +555,35 @@ def test_who_runs_another_organisation_is_reset_only_by_those_who_may_there(
         assert page.status == status, (here, theirs, mine)
         assert len(entries(app)) - before == (2 if status == 303 else 0)
         if status == 409:
-            assert "owner or admin of another organisation" in notice(page)
+            assert "not for you alone to reset" in notice(page)
             assert mine or other_organisation.name not in page.text
         else:
             enrol(app, priya)
+
+
+def test_an_owner_is_made_unmade_and_removed_only_by_who_proves_who_they_are(
+    app: Flask, organisation: Place, owner: Reader, priya: Someone
+) -> None:
+    for old, new in (("member", "owner"), ("owner", "admin")):
+        join(app, organisation, priya, old)
+        address = of(organisation, priya, f"/role/{new}")
+        assert owner.post(of(organisation, priya, "/role"), {"role": new}).location == address
+        assert owner.get(address).status == 200
+        for form in ({}, {"password": "not hers"}):
+            page = owner.post(address, form)
+            assert page.status == 422
+            assert error(page, "password")
+        assert roles(app, organisation)[priya.id] == old
+    assert owner.get(of(organisation, priya, "/role/auditor")).status == 200
+    for nothing in ("god", "OWNER"):
+        assert owner.get(of(organisation, priya, f"/role/{nothing}")).status == 404
+
+    page = owner.post(of(organisation, priya, "/remove"))
+    assert (page.status, error(page, "password")) == (422, "Enter your password.")
+    assert priya.id in roles(app, organisation)
+    assert entries(app) == []
+    assert owner.post(of(organisation, priya, "/remove"), {"password": PASSWORD}).status == 303
+    assert told(app) == ["Removed Priya Raman from the organisation"]
 
 
 def test_there_has_to_be_something_to_reset(app: Flask, organisation: Place, owner: Reader, priya: Someone) -> None:
@@ -590,12 +647,29 @@ def test_rights_are_looked_at_when_it_is_ones_turn(
         db.session.execute(sa.update(Membership).filter_by(person_id=owner.someone.id).values(role="auditor"))  # type: ignore[union-attr]
         return locked
 
-    monkeypatch.setattr(team_rules, "lock_organisation", lock_after_a_demotion)
+    monkeypatch.setattr(charge, "lock_organisation", lock_after_a_demotion)
+    settings, proof = f"/o/{organisation.slug}/settings", {"password": PASSWORD}
 
-    for rest, form in (("/role", {"role": "admin"}), ("/remove", {}), ("/two-factor", {})):
-        page = owner.post(of(organisation, priya, rest), form)
-        assert (page.status, "changed a moment ago" in page.words) == (403, True)
-    page = invite(owner, organisation, "new@x.example")
-    assert (page.status, "changed a moment ago" in page.words) == (403, True)
+    for address, form in (
+        (of(organisation, priya, "/role"), {"role": "admin"}),
+        (of(organisation, priya, "/role/owner"), proof),
+        (of(organisation, priya, "/remove"), {}),
+        (of(organisation, priya, "/two-factor"), {}),
+        (team(organisation, "/invite"), {"addresses": "new@x.example", "role": "member"}),
+        (f"{settings}/general", {"panel": "name", "name": "Southgate"}),
+        (f"{settings}/general", {"panel": "address", "slug": "southgate"}),
+        (f"{settings}/general", {"panel": "time-zone", "zone": "Asia/Tokyo"}),
+        (f"{settings}/general", {"panel": "two-factor", "rule": "everyone", "first_day": f"{clock.now():%Y-%m-%d}"}),
+        (f"{settings}/general", {"panel": "sessions", "idle_minutes": "20", "session_hours": "8"}),
+        (f"{settings}/data", {"months": "good"}),
+        (f"{settings}/data/shorter?months=12", proof),
+        (f"{settings}/data/shorter/call-off", {}),
+        (f"{settings}/data/transfer", {"to": str(priya.id)} | proof),
+        (f"{settings}/data/transfer/withdraw", {}),
+        (f"{settings}/data/delete", {"typed": organisation.name} | proof),
+        (f"{settings}/data/delete/call-off", {}),
+    ):
+        page = owner.post(address, form)
+        assert (page.status, "changed a moment ago" in page.words) == (403, True), (address, form, page.words)
     assert entries(app) == []
     assert roles(app, organisation)[priya.id] == "member"

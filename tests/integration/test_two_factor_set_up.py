@@ -132,8 +132,32 @@ def test_beginning_anew_makes_a_new_secret(reader: Reader) -> None:
 def test_a_code_before_it_has_begun_sets_nothing_up(reader: Reader) -> None:
     page = reader.post(SET_UP, {"code": "123456"})
 
-    assert page.status == 422
-    assert "Show the QR code" in page.words
+    assert (page.status, page.location) == (303, SET_UP)
+    assert "Show the QR code" in reader.get(SET_UP).words
+
+
+def test_what_another_session_began_is_never_shown(app: Flask, member: Someone, reader: Reader) -> None:
+    """Whoever once had somebody's session open must not know the secret that is then taken into use."""
+    thief = open_session(app, app.test_client(), member)
+    thief.post(BEGIN)
+    secret = secret_on(thief.get(SET_UP))
+
+    assert "Show the QR code" in reader.get(SET_UP).words
+    assert reader.post(SET_UP, {"code": pyotp.TOTP(secret).now()}).location == SET_UP
+    reader.post(BEGIN)
+    assert secret_on(reader.get(SET_UP)) != secret
+    with app.app_context():
+        assert not two_factor.is_enrolled(member.id)
+
+
+def test_a_session_left_open_cannot_lock_its_owner_out(app: Flask, reader: Reader) -> None:
+    with clock.set_to(clock.now() + timedelta(minutes=11)):
+        assert reader.get(SET_UP).select_one("input[name=password]")
+        for form, problem in (({}, "Enter your password."), ({"password": "not hers"}, "This is not your password.")):
+            page = reader.post(BEGIN, form)
+            assert (page.status, problem in page.words, page.select(".secret")) == (422, True, [])
+        assert reader.post(BEGIN, {"password": PASSWORD}).location == SET_UP
+        assert secret_on(reader.get(SET_UP))
 
 
 def test_one_that_is_in_use_is_not_replaced(app: Flask, reader: Reader) -> None:
@@ -176,7 +200,7 @@ def test_the_session_is_as_old_as_it_was(app: Flask, member: Someone, reader: Re
     with app.app_context():
         (began,) = db.session.scalars(select(SignInSession.started_at)).all()
     with clock.set_to(clock.now() + timedelta(minutes=20)):
-        reader.post(BEGIN)
+        reader.post(BEGIN, {"password": PASSWORD})
         reader.post(SET_UP, {"code": code_for(reader.get(SET_UP))})
     with app.app_context():
         assert db.session.scalars(select(SignInSession.started_at)).all() == [began]

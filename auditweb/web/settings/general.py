@@ -45,9 +45,13 @@ class NameForm(FlaskForm):  # type: ignore[misc]
 class SlugForm(FlaskForm):  # type: ignore[misc]
     slug = StringField(
         "Address of its pages",
-        filters=[lambda text: text.strip().lower() if text else text],
         validators=[DataRequired("Enter an address."), Length(max=200, message="This is too long.")],
     )
+
+    @property
+    def wanted(self) -> str:
+        """What was typed, as addresses are written."""
+        return str(self.slug.data).strip().lower()
 
 
 class ZoneForm(FlaskForm):  # type: ignore[misc]
@@ -81,7 +85,7 @@ def _save_name(viewer: MemberViewer, form: Any) -> bool:
 
 
 def _save_slug(viewer: MemberViewer, form: Any) -> bool:
-    return rules.change_slug(viewer.org_id, form.slug.data, by=viewer.person, origin=origin())
+    return rules.change_slug(viewer.org_id, form.wanted, by=viewer.person, origin=origin())
 
 
 def _save_zone(viewer: MemberViewer, form: Any) -> bool:
@@ -120,7 +124,7 @@ PANELS = {
     ),
     "time-zone": Panel(ZoneForm, lambda place: {"zone": place.zone}, _save_zone, "The time zone is changed."),
     "two-factor": Panel(
-        TwoFactorForm, _two_factor_values, _save_two_factor, "What is asked of people at sign-in is changed."
+        TwoFactorForm, _two_factor_values, _save_two_factor, "The rule for two-factor authentication is changed."
     ),
     "sessions": Panel(
         SessionsForm, _session_values, _save_sessions, "How long people stay signed in is changed, from now on."
@@ -151,7 +155,7 @@ def change(org: str) -> ResponseReturnValue:
         return _page(viewer, form)
     db.session.commit()
     flash(panel.done if changed else UNCHANGED)
-    here = form.slug.data if isinstance(form, SlugForm) else viewer.org_slug
+    here = form.wanted if isinstance(form, SlugForm) else viewer.org_slug
     return redirect(url_for("general.index", org=here), 303)
 
 

@@ -59,7 +59,10 @@ def index(org: str) -> ResponseReturnValue:
 def invite(org: str) -> ResponseReturnValue:
     """Ask whom to invite with which role, and send them their links: to all of them or, if one cannot be, to none."""
     viewer = member_of(org, Right.MANAGE_TEAM)
-    form = InviteForm(viewer.place.role, data={"role": Role.MEMBER.value, "addresses": _suggested()})
+    # An owner is made of a member, with fresh proof.
+    form = InviteForm(
+        viewer.place.role, without={Role.OWNER}, data={"role": Role.MEMBER.value, "addresses": _suggested()}
+    )
     if request.method != "POST":
         return _ask(viewer, form)
     if not form.validate():
@@ -179,6 +182,8 @@ def _told(problems: Sequence[str]) -> list[str]:
 
 
 def _wait(error: TooManyError) -> str:
+    if error.just_sent:
+        return f"This one was sent a moment ago. Wait {duration(error.seconds)} before you send it again."
     hours = -(-error.seconds // 3600)
     wait = f"about {hours} hours" if hours > 1 else duration(error.seconds)
     return f"So many invitations cannot be sent at the moment. Wait {wait}, then try again."

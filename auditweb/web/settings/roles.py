@@ -1,6 +1,6 @@
 """Roles as people choose them, and what to call them in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from flask_wtf import FlaskForm
 from wtforms import RadioField, ValidationError
@@ -22,10 +22,12 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
 
     role = RadioField("Role", validate_choice=False)
 
-    def __init__(self, role: Role, **values: object) -> None:
+    def __init__(self, role: Role, *, without: Collection[Role] = (), **values: object) -> None:
         super().__init__(**values)
         self.role.choices = [
-            SelectChoice(each.value, each.value.capitalize()) for each in Role if may_manage(role, each)
+            SelectChoice(each.value, each.value.capitalize())
+            for each in Role
+            if may_manage(role, each) and each not in without
         ]
 
     def validate_role(self, field: RadioField) -> None:

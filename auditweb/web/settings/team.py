@@ -1,12 +1,12 @@
 """Settings → Team: who belongs to the organisation, who did, who is invited, and what each role may do."""
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from auditweb.accounts import team
 from auditweb.accounts.permissions import GRANTED, Right, Role, may, may_manage
-from auditweb.accounts.team import Members, MissingError, RightsError
+from auditweb.accounts.team import Members, MissingError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.extensions import db
 from auditweb.web import errors
@@ -28,7 +28,8 @@ bp.add_url_rule(f"{_INVITATION}/resend", "resend", inviting.resend, methods=["PO
 bp.add_url_rule(f"{_INVITATION}/withdraw", "withdraw", inviting.withdraw, methods=["POST"])
 bp.add_url_rule(_MEMBER, "member", member.show)
 bp.add_url_rule(f"{_MEMBER}/role", "change_role", member.change_role, methods=["POST"])
-bp.add_url_rule(f"{_MEMBER}/two-factor", "reset_two_factor", member.reset_two_factor, methods=["POST"])
+bp.add_url_rule(f"{_MEMBER}/two-factor", "reset_two_factor", member.reset_two_factor, methods=["GET", "POST"])
+bp.add_url_rule(f"{_MEMBER}/role/<role>", "confirm_role", member.confirm_role, methods=["GET", "POST"])
 bp.add_url_rule(f"{_MEMBER}/remove", "remove", member.remove, methods=["GET", "POST"])
 bp.add_url_rule("/leave", "leave", member.leave, methods=["GET", "POST"])
 
@@ -62,13 +63,6 @@ def show_missing(_error: MissingError) -> ResponseReturnValue:
     """Answer as for any page that is not there: another organisation's people and invitations are no different."""
     db.session.rollback()
     return errors.show(NotFound())
-
-
-@bp.errorhandler(RightsError)
-def show_rights(error: RightsError) -> ResponseReturnValue:
-    """Say what is not for someone with this role, though they may see the page."""
-    db.session.rollback()
-    return make_response(render_template("errors/page.html", heading="You may not do this", reason=str(error)), 403)
 
 
 def _list(viewer: MemberViewer, name: str, text: str, found: Members) -> Response:
