@@ -2,13 +2,14 @@
 
 from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
-from auditweb.accounts import invitations, team
+from auditweb.accounts import api_keys, invitations, team
 from auditweb.accounts.permissions import Right
 from auditweb.accounts.team import Member, RefusedError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.extensions import db
-from auditweb.web.foreign_text import visible_text
+from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments
 from auditweb.web.settings.people import page, row
@@ -83,13 +84,13 @@ def leave(org: str) -> ResponseReturnValue:
     """Ask whether someone, whatever their role, wants to leave, and let them go."""
     viewer = member_of(org)
     if request.method != "POST":
-        return page(viewer, "leave")
+        return _ask_to_leave(viewer)
     try:
         team.leave(viewer.org_id, viewer.person, origin=origin())
     except RefusedError as error:
         db.session.rollback()
         flash(str(error), "bad")
-        return page(viewer, "leave", 409)
+        return _ask_to_leave(viewer, status=409)
     db.session.commit()
     flash(f"You have left {visible_text(viewer.org_name)}.")
     return redirect(url_for("profile.index"), 303)
@@ -102,4 +103,13 @@ def _show(viewer: MemberViewer, found: Member, form: RoleForm | None = None, *, 
 
 def _ask_to_remove(viewer: MemberViewer, found: Member, *, status: int = 200) -> Response:
     open_ones = [visible_text(email) for email in invitations.sent_by(viewer.org_id, found.person_id)]
-    return page(viewer, "remove", status, person=row(viewer, found, Moments.of(viewer)), open_ones=open_ones)
+    keys = _keys_of(viewer, found.person_id)
+    return page(viewer, "remove", status, person=row(viewer, found, Moments.of(viewer)), open_ones=open_ones, keys=keys)
+
+
+def _ask_to_leave(viewer: MemberViewer, *, status: int = 200) -> Response:
+    return page(viewer, "leave", status, keys=_keys_of(viewer, viewer.person.person_id))
+
+
+def _keys_of(viewer: MemberViewer, person_id: int) -> list[Markup]:
+    return [visible(name) for name in api_keys.made_by(viewer.org_id, person_id)]
