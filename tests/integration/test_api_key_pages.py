@@ -1,5 +1,6 @@
 """Settings → API keys: what the lists tell of keys, what becomes of them with their makers, and for whom they are."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,14 +9,16 @@ from flask import Flask
 
 from auditweb import clock
 from auditweb.accounts import api_keys as rules
-from auditweb.accounts import people
+from auditweb.accounts import people, sessions
 from auditweb.accounts.callers import Scope
 from auditweb.accounts.key_rights import Rights
 from auditweb.accounts.permissions import Right, Role, may
+from auditweb.accounts.sessions import SignedIn
+from auditweb.accounts.team import MissingError
 from auditweb.catalogue import Category
 from auditweb.extensions import db
 from auditweb.models import ApiKeyUse
-from auditweb.parties import Actor, ActorType
+from auditweb.parties import Actor, ActorType, Origin
 from tests.api_keys import add, caller, create, form, found, keys, stored
 from tests.integration.conftest import AnEvent, SignedInAs
 from tests.integration.test_access import without_tokens
@@ -23,6 +26,7 @@ from tests.readers import Page, Place, Reader, Someone, add_person, join, leave,
 from tests.teams import entries, notice, of, team, told
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+Which = tuple[int, SignedIn, str]
 MISSING = "key_0000000000"
 
 
@@ -189,6 +193,12 @@ def test_another_organisations_keys_are_the_same_404(
     app: Flask, organisation: Place, other_organisation: Place, owner: Reader, somebody: Someone
 ) -> None:
     token = add(app, other_organisation, somebody)
+    add(app, other_organisation, somebody, id_="key_GGGGGGGGGG")
+    with app.app_context():
+        rules.end(other_organisation.id, "key_GGGGGGGGGG", NOON)
+        db.session.commit()
+    for rest in ("", "/revoked"):
+        assert not owner.get(keys(organisation, rest)).select(".keylist"), rest
     missing = without_tokens(owner.get("/o/nobody/settings/api-keys").text)
     for rest in PAGES:
         page = owner.get(keys(other_organisation, rest))
@@ -205,6 +215,21 @@ def test_another_organisations_keys_are_the_same_404(
     assert owner.get(keys(organisation, "/revoked?after=key_0123456789")).status == 404
     for id_ in ("%00", "x" * 3000, "..", "%F0%9F%9A%97", "key_%00"):
         assert owner.get(keys(organisation, f"/{id_}")).status == 404, id_
+    with app.app_context():  # the rules look by themselves, too
+        assert owner.someone is not None
+        by, from_here = sessions.find(sessions.start(owner.someone.id, Origin())), Origin(ip="127.0.0.1")
+        assert by is not None
+        which: Which = (organisation.id, by, "key_0123456789")
+        reads = Rights(frozenset({Scope.READ}))
+        changes: list[Callable[[], object]] = [
+            lambda: rules.rename(*which, "Other", origin=from_here),
+            lambda: rules.change_rights(*which, reads, origin=from_here),
+            lambda: rules.rotate(*which, "at once", version="", origin=from_here),
+            lambda: rules.revoke(*which, origin=from_here),
+        ]
+        for change in changes:
+            with pytest.raises(MissingError):
+                change()
     assert caller(app, token) is not None
     assert entries(app) == []
 
