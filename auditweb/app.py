@@ -33,7 +33,7 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import data, deletion, general, ownership, team
+from auditweb.web.settings import api_keys, data, deletion, general, ownership, team
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -48,6 +48,7 @@ BLUEPRINTS = (
     help_pages,
     health.bp,
     general.bp,
+    api_keys.bp,
     data.bp,
     ownership.bp,
     deletion.bp,

@@ -94,11 +94,15 @@ SUPPORT_ACCESS_ALLOWED = Action(
     "support_access.allowed", _C, "Allowed support to open this organisation", details=("ticket",), sensitive=True
 )
 SUPPORT_ACCESS_ENDED = Action("support_access.ended", _C, "Ended support’s access to this organisation")
-API_KEY_CREATED = Action("api_key.created", _C, "Created the API key {target}", details=("scope",), sensitive=True)
+_KEY_RIGHTS = ("scope", "categories", "addresses", "expires")
+API_KEY_CREATED = Action("api_key.created", _C, "Created the API key {target}", details=_KEY_RIGHTS, sensitive=True)
+API_KEY_RENAMED = Action("api_key.renamed", _C, "Renamed an API key to {target}")
 API_KEY_SCOPE_CHANGED = Action(
-    "api_key.scope_changed", _C, "Changed what the API key {target} may do", details=("scope",), sensitive=True
+    "api_key.scope_changed", _C, "Changed what the API key {target} may do", details=_KEY_RIGHTS, sensitive=True
 )
-API_KEY_ROTATED = Action("api_key.rotated", _C, "Replaced the secret of the API key {target}", sensitive=True)
+API_KEY_ROTATED = Action(
+    "api_key.rotated", _C, "Replaced the secret of the API key {target}", details=("overlap",), sensitive=True
+)
 API_KEY_REVOKED = Action("api_key.revoked", _C, "Revoked the API key {target}")
 DOCUMENT_RETENTION_CHANGED = Action(
     "organisation.document_retention_changed", _C, "Changed how long documents are kept"

@@ -1,8 +1,8 @@
 """
 Who calls the API: the key behind a request, what it may do there, and its use.
 
-A token is `aw_`, ten letters and digits that name the key, and a secret of 32 random bytes. Only the secret's SHA-256
-is stored: it has nothing that could be guessed, so a slow hash would protect nothing.
+A token is `aw_`, the letters and digits that name the key (ten; of older keys fewer), and a secret of 32 random bytes.
+Only the secret's SHA-256 is stored: it has nothing that could be guessed, so a slow hash would protect nothing.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from auditweb.parties import Actor, ActorType
 PREFIX: Final = "key_"
 NOTED_EVERY: Final = timedelta(minutes=1)
 
-_TOKEN = re.compile(r"aw_([0-9A-Z]{10})_([A-Za-z0-9_-]{43})", re.ASCII)
+_TOKEN = re.compile(r"aw_([0-9A-Z]{4,10})_([A-Za-z0-9_-]{43})", re.ASCII)
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's, as ids of entries are spelled
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 

@@ -1,4 +1,4 @@
-"""Creating and finding organisations, their people and their API keys. Every function works in the open transaction."""
+"""Creating and finding organisations and their people. Every function works in the open transaction."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from auditweb import clock
 from auditweb.accounts import passwords
 from auditweb.accounts.permissions import CAN_GRANT, Role
 from auditweb.extensions import db
-from auditweb.models import ApiKey, DeletedOrganisation, FormerSlug, Membership, Organisation, Person
+from auditweb.models import DeletedOrganisation, FormerSlug, Membership, Organisation, Person
 from auditweb.models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -68,21 +68,6 @@ def remove_member(organisation: Organisation, person: Person, removed_at: dateti
         .where(Membership.org_id == organisation.id, Membership.person_id == person.id, Membership.removed_at.is_(None))
         .values(removed_at=removed_at or clock.now())
     )
-
-
-def create_api_key(
-    organisation: Organisation, key_id: str, name: str, maker: Person, created_at: datetime | None = None
-) -> ApiKey:
-    """Add a key that other systems' entries can name."""
-    return _added(
-        ApiKey(id=key_id, org_id=organisation.id, name=name, maker_id=maker.id, created_at=created_at or clock.now())
-    )
-
-
-def revoke_api_key(key: ApiKey, revoked_at: datetime | None = None) -> None:
-    """End *key*, which stays on record."""
-    key.revoked_at = revoked_at or clock.now()
-    db.session.flush()
 
 
 def find_organisation(slug: str) -> Organisation | None:

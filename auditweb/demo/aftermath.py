@@ -1,4 +1,4 @@
-"""What is true at the end of the demo because of what was told: who is still invited, and who was last seen when."""
+"""What is true at the end of the demo because of what was told: who is still invited, who and what was seen when."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from auditweb import catalogue as c
 from auditweb.accounts.invitations import LIFETIME
 from auditweb.demo.happenings import Happening
 from auditweb.extensions import db
-from auditweb.models import Invitation, Presence, TwoFactor
+from auditweb.models import ApiKeyUse, Invitation, Presence, TwoFactor
 from auditweb.parties import ActorType
 
 _CLOSED = {c.INVITATION_WITHDRAWN, c.INVITATION_EXPIRED}
@@ -34,11 +34,17 @@ class Aftermath:
         self._invited: dict[tuple[int, str], _Invited] = {}
         self._seen: dict[tuple[int, int], datetime] = {}
         self._enrolled: dict[int, datetime] = {}
+        self._used: dict[str, ApiKeyUse] = {}
 
     def hear(self, org_id: int, happening: Happening) -> None:
         """Take in one thing that happened in an organisation."""
         if happening.email and happening.actor.type is ActorType.MEMBER:
             self._seen[org_id, int(happening.actor.id)] = happening.at
+        if happening.actor.type is ActorType.API_KEY:
+            ip = happening.origin.ip if happening.origin else None
+            self._used[happening.actor.id] = ApiKeyUse(
+                key_id=happening.actor.id, org_id=org_id, used_at=happening.at, ip=ip
+            )
         self._hear_of_invitations(org_id, happening)
         self._hear_of_second_factors(happening)
 
@@ -46,6 +52,7 @@ class Aftermath:
         """Add the rows to the open transaction; the people of *without_factor* can sign in by password alone."""
         for (org_id, person_id), at in self._seen.items():
             db.session.add(Presence(org_id=org_id, person_id=person_id, seen_at=at))
+        db.session.add_all(self._used.values())
         for (org_id, email), invited in self._invited.items():
             db.session.add(
                 Invitation(

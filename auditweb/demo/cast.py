@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from auditweb.accounts.callers import Scope
+from auditweb.catalogue import Category
 from auditweb.demo.devices import user_agent
 from auditweb.demo.hours import MONDAY_TO_SATURDAY, WEEKDAYS, Hours
 from auditweb.demo.trade import EUROPE_TO_JAPAN, JAPAN_TO_BRITAIN, Trade
@@ -57,7 +59,12 @@ class Colleague:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key, its maker's address, and when it was made and revoked (days before the end)."""
+    """
+    An API key, its maker's address, and what it may do. No *categories* stand for all of them.
+
+    It was *made* and *revoked* so many days before the end of the demo, and *expires* so many after it. It is used from
+    the address *ip*, and from nowhere else if it is *tied* to that.
+    """
 
     id: str
     name: str
@@ -65,6 +72,14 @@ class Key:
     made: float
     ip: str
     revoked: float | None = None
+    scopes: frozenset[Scope] = frozenset({Scope.WRITE})
+    categories: frozenset[Category] = frozenset()
+    expires: float | None = None
+    tied: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return Scope.WRITE in self.scopes
 
     @property
     def actor(self) -> Actor:
@@ -324,9 +339,35 @@ NORTHGATE = Company(
         _YUTO,
     ),
     keys=(
-        Key("key_7Q2M", FORWARDER, "ines@northgate.example", made=610, ip="192.0.2.60"),
-        Key("key_3HD9", "Dealer feed", "maya@northgate.example", made=640, ip="192.0.2.88"),
+        Key(
+            "key_7Q2M",
+            FORWARDER,
+            "ines@northgate.example",
+            made=610,
+            ip="192.0.2.60",
+            categories=frozenset({Category.SHIPMENTS}),
+            tied=True,
+        ),
+        Key(
+            "key_3HD9",
+            "Dealer feed",
+            "maya@northgate.example",
+            made=640,
+            ip="192.0.2.88",
+            scopes=frozenset(Scope),
+            categories=frozenset({Category.VEHICLES, Category.DOCUMENTS}),
+            expires=9,
+        ),
         Key("key_1B5X", "Old stock list", "ben@northgate.example", made=690, revoked=350, ip="192.0.2.120"),
+        Key(
+            "key_5T8W",
+            "Security monitor",
+            "ben@northgate.example",
+            made=480,
+            ip="198.51.100.77",
+            scopes=frozenset({Scope.READ}),
+            tied=True,
+        ),
     ),
 )
 
@@ -389,5 +430,14 @@ OSAKA_BAY = Company(
         ),
         _YUTO,
     ),
-    keys=(Key("key_9KT4", "Showroom website", "kenji@osaka-bay.example", made=520, ip="192.0.2.201"),),
+    keys=(
+        Key(
+            "key_9KT4",
+            "Showroom website",
+            "kenji@osaka-bay.example",
+            made=520,
+            ip="192.0.2.201",
+            categories=frozenset({Category.VEHICLES, Category.DOCUMENTS}),
+        ),
+    ),
 )

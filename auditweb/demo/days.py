@@ -55,7 +55,7 @@ def _office(world: World, entries: int) -> Iterator[Beginning]:
         *(
             partial(office.feed, world, key, _share(entries, 45))
             for key in world.company.keys
-            if key.name != cast.FORWARDER
+            if key.writes and key.name != cast.FORWARDER
         ),
     )
     for story in steady:

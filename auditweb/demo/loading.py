@@ -11,18 +11,21 @@ from operator import attrgetter
 from sqlalchemy import select
 
 from auditweb import clock
-from auditweb.accounts import passwords, people
+from auditweb.accounts import api_keys, passwords, people
+from auditweb.accounts.callers import new_secret
+from auditweb.accounts.key_rights import Rights
 from auditweb.catalogue import Category
 from auditweb.demo import cast
 from auditweb.demo.aftermath import Aftermath
-from auditweb.demo.cast import NORTHGATE, OPEN_TO_ANYONE, OSAKA_BAY, PASSWORD, Colleague, Company
+from auditweb.demo.cast import NORTHGATE, OPEN_TO_ANYONE, OSAKA_BAY, PASSWORD, Colleague, Company, Key
 from auditweb.demo.days import stories_of
 from auditweb.demo.desks import at_their_desks
 from auditweb.demo.happenings import Happening, tell
 from auditweb.demo.mark import find_mark
 from auditweb.demo.world import World
 from auditweb.extensions import db
-from auditweb.models import DemoMark, Organisation, Person
+from auditweb.models import ApiKeyUse, DemoMark, Organisation, Person
+from auditweb.reading import days
 from auditweb.recorder import record
 
 COMPANIES = (NORTHGATE, OSAKA_BAY)
@@ -171,9 +174,25 @@ def _move_in(organisation: Organisation, world: World, hashed: str) -> None:
     for key in world.company.keys:
         maker = people.find_person(key.maker)
         assert maker is not None
-        made = people.create_api_key(organisation, key.id, key.name, maker, world.ago(days=key.made))
-        if key.revoked is not None:
-            people.revoke_api_key(made, world.ago(days=key.revoked))
+        _hand_out(organisation, world, key, maker)
+
+
+def _hand_out(organisation: Organisation, world: World, key: Key, maker: Person) -> None:
+    """Make a key, whose secret nobody has."""
+    lasts = None if key.expires is None else days.day_of(world.ago(days=-key.expires), organisation.zone)
+    rights = Rights(
+        key.scopes,
+        key.categories,
+        (f"{key.ip}/32",) if key.tied else (),
+        None if lasts is None else days.end_of(lasts, organisation.zone),
+    )
+    created_at = world.ago(days=key.made)
+    api_keys.add(organisation.id, key.id, key.name, maker.id, rights, secret=new_secret(), created_at=created_at)
+    if key.revoked is not None:
+        api_keys.end(organisation.id, key.id, world.ago(days=key.revoked))
+    if not key.writes:  # nothing tells of what it does, and it never rests
+        used = ApiKeyUse(key_id=key.id, org_id=organisation.id, used_at=world.ago(minutes=2), ip=key.ip)
+        db.session.add(used)
 
 
 def _go_on(mark: DemoMark, progress: Callable[[int, int], object]) -> None:

@@ -5,6 +5,8 @@ from datetime import datetime, time, timedelta
 from functools import partial
 
 from auditweb import catalogue as c
+from auditweb.accounts.callers import Scope
+from auditweb.accounts.key_rights import scope_words
 from auditweb.demo import suppliers
 from auditweb.demo.cast import AARON, IMPORTOPS, JESS, NIGHTLY_JOBS, SUPPORT_ADDRESS, Colleague, Key
 from auditweb.demo.happenings import Beginning, Happening, Story, in_order
@@ -77,10 +79,13 @@ def life_of_key(world: World, key: Key) -> Story:
     rng, target = world.dice(f"key {key.id}"), Target("api_key", key.id, key.name)
     maker = world.colleague(key.maker)
     at = maker.hours.later(rng, world.ago(days=key.made), days=(-1, -0.5))
-    yield world.by(maker, at, c.API_KEY_CREATED, target, scope="record and read")
-    if rng.random() < 0.7:
+    may = scope_words(key.scopes)
+    if key.scopes == {Scope.WRITE}:
+        yield world.by(maker, at, c.API_KEY_CREATED, target, scope=scope_words(Scope))
         at = maker.hours.soon(rng, at)
-        yield world.by(maker, at, c.API_KEY_SCOPE_CHANGED, target, scope="record")
+        yield world.by(maker, at, c.API_KEY_SCOPE_CHANGED, target, scope=may)
+    else:
+        yield world.by(maker, at, c.API_KEY_CREATED, target, scope=may)
     end = world.until if key.revoked is None else world.ago(days=key.revoked)
     while True:
         at = world.people[0].hours.later(rng, at, days=(150, 190))

@@ -45,6 +45,7 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
         (
             SettingsPage("General", "building-2", "general.index", Right.MANAGE_SETTINGS),
             SettingsPage("Team", "users", "team.index", Right.MANAGE_TEAM),
+            SettingsPage("API keys", "plug", "api_keys.index", Right.MANAGE_KEYS),
             SettingsPage("Data management", "database", "data.index", Right.MANAGE_SETTINGS),
         ),
     ),

@@ -10,11 +10,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Response, expect
 
 from tests.browser.site import LOG, TEAM, Site, fill_in_and_send, wait_until_ready
+from tests.browser.world import PASSWORD
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
 SETTINGS = "/o/northgate/settings"
 SIGN_IN = f"{SETTINGS}/sign-in"
+KEYS = f"{SETTINGS}/api-keys"
+HOSTILE_KEYS = "/o/hostile/settings/api-keys"
 SHORT = f"{LOG}?category=organisation"
 HOSTILE = "/o/hostile/settings/audit-log"
 
@@ -67,6 +70,14 @@ def _send_nothing(page: Page) -> None:
 def _invite(page: Page, *addresses: str) -> None:
     page.get_by_label("E-mail addresses").fill(", ".join(addresses))
     page.get_by_role("button", name="Make invitations").click()
+    expect(page.locator(".fielderror, .handout").first).to_be_visible()
+
+
+def _ask_for_key(page: Page, name: str, networks: str = "", password: str = PASSWORD) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Only from these addresses").fill(networks)
+    page.get_by_label("Your password").fill(password)
+    page.get_by_role("button", name="Create the key").click()
     expect(page.locator(".fielderror, .handout").first).to_be_visible()
 
 
@@ -174,6 +185,20 @@ SIGHTS = {
     "general, refused": Sight(f"{SETTINGS}/general", do=_send_a_reserved_word),
     "data management": Sight(f"{SETTINGS}/data"),
     "hostile data management": Sight("/o/hostile/settings/data"),
+    "keys": Sight(KEYS),
+    "keys, none": Sight("/o/newcomers/settings/api-keys"),
+    "revoked keys": Sight(f"{KEYS}/revoked"),
+    "new key, refused": Sight(f"{KEYS}/new", do=lambda page: _ask_for_key(page, "Dealer feed", "203.0.113.7/24", "x")),
+    "a key's secret": Sight(
+        "/o/workshop/settings/api-keys/new", who="vera", do=lambda page: _ask_for_key(page, f"{time_ns()}")
+    ),
+    "a key": Sight(f"{KEYS}/key_monitor"),
+    "a revoked key": Sight(f"{KEYS}/key_gone"),
+    "what a key may do": Sight(f"{KEYS}/key_monitor/rights"),
+    "replacing a secret": Sight(f"{KEYS}/key_monitor/secret"),
+    "revoking a key": Sight(f"{KEYS}/key_monitor/revoke"),
+    "hostile keys": Sight(HOSTILE_KEYS),
+    "a hostile key": Sight(f"{HOSTILE_KEYS}/key_hostile_3"),
     "handing over": Sight("/o/osaka-bay/settings/data/transfer", who="kenji"),
     "deleting": Sight(f"{SETTINGS}/data/delete"),
     "an offer": Sight(f"{SETTINGS}/ownership", who="tom"),

@@ -7,10 +7,13 @@ from hashlib import sha256
 from itertools import cycle
 
 from auditweb import catalogue, clock
-from auditweb.accounts.people import add_member, create_api_key, create_organisation, create_person, remove_member
-from auditweb.catalogue import Action
+from auditweb.accounts import api_keys
+from auditweb.accounts.callers import Scope
+from auditweb.accounts.key_rights import Rights
+from auditweb.accounts.people import add_member, create_organisation, create_person, remove_member
+from auditweb.catalogue import Action, Category
 from auditweb.extensions import db
-from auditweb.models import Event, Invitation, Organisation, OwnershipOffer, Person, TwoFactor
+from auditweb.models import ApiKeyUse, Event, Invitation, Organisation, OwnershipOffer, Person, TwoFactor
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.recorder import record
 
@@ -76,7 +79,8 @@ def make_world() -> None:
     hana = _someone("hana", "Hana Sato", northgate, "member", joined)
     priya = _someone("priya", "Priya Raman", northgate, "member", joined)
     remove_member(northgate, priya, now - timedelta(days=1))
-    create_api_key(northgate, FEED.id, FEED.name, maya, joined)
+    _hand_out_keys(northgate, maya, priya, now)
+    _hand_out_hostile_keys(hostile, strangers[0])
     workshop = create_organisation("workshop", "The Workshop", "Europe/London", created_at=joined)
     _someone("vera", "Vera Lund", workshop, "owner", joined)
     db.session.add(_invitation(northgate, maya, "sofia@northgate.example", now, mail="sent"))
@@ -99,6 +103,28 @@ def _someone(who: str, name: str, organisation: Organisation, role: str, joined:
     person = create_person(f"{who}@{organisation.slug}.example", name, PASSWORD, created_at=joined)
     add_member(organisation, person, role, joined)
     return person
+
+
+def _hand_out_keys(organisation: Organisation, maya: Person, priya: Person, now: datetime) -> None:
+    joined = now - timedelta(days=400)
+    writes = Rights(frozenset({Scope.WRITE}), frozenset({Category.SHIPMENTS, Category.VEHICLES, Category.DOCUMENTS}))
+    reads = Rights(frozenset(Scope), networks=("203.0.113.0/24", "2001:db8:7::/48"), expires_at=now + timedelta(days=6))
+    api_keys.add(organisation.id, FEED.id, FEED.name, maya.id, writes, secret="s" * 43, created_at=joined)
+    api_keys.add(organisation.id, "key_monitor", "Monitor", priya.id, reads, secret="s" * 43, created_at=joined)
+    api_keys.add(organisation.id, "key_trial", "Trial", maya.id, Rights(frozenset({Scope.READ})), created_at=joined)
+    past = Rights(frozenset({Scope.WRITE}), expires_at=now - timedelta(days=9))
+    api_keys.add(organisation.id, "key_past", "Stock list", maya.id, past, secret="s" * 43, created_at=joined)
+    api_keys.add(organisation.id, "key_gone", "Old stock list", maya.id, reads, secret="s" * 43, created_at=joined)
+    api_keys.end(organisation.id, "key_gone", now - timedelta(days=40))
+    for key_id, minutes in ((FEED.id, 12), ("key_monitor", 60 * 30)):
+        used_at = now - timedelta(minutes=minutes)
+        db.session.add(ApiKeyUse(key_id=key_id, org_id=organisation.id, used_at=used_at, ip="203.0.113.58"))
+
+
+def _hand_out_hostile_keys(organisation: Organisation, maker: Person) -> None:
+    for number, name in enumerate(HOSTILE_NAMES):
+        rights = Rights(frozenset(Scope), networks=("2001:db8:1234:5678:9abc:def0::/96",) * 9)
+        api_keys.add(organisation.id, f"key_hostile_{number}", name, maker.id, rights, secret="s" * 43)
 
 
 def _invitation(organisation: Organisation, inviter: Person, email: str, at: datetime, *, mail: str) -> Invitation:

@@ -20,7 +20,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from auditweb import catalogue, clock, ids
-from auditweb.accounts import two_factor
+from auditweb.accounts import api_keys, two_factor
+from auditweb.accounts.callers import Scope
+from auditweb.accounts.key_rights import Rights
 from auditweb.accounts.people import find_person
 from auditweb.app import create_app
 from auditweb.bulk import record_many
@@ -30,11 +32,15 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
+from tests.api_keys import caller
+from tests.api_keys import create as make_key
+from tests.api_keys import form as key_form
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
 from tests.readers import (
     PASSWORD,
+    Place,
     Reader,
     Someone,
     add_organisation,
@@ -56,6 +62,8 @@ SETTINGS = "/o/northgate/settings"
 LOG = f"{SETTINGS}/audit-log"
 SIGN_IN = f"{SETTINGS}/sign-in"
 TEAM = f"{SETTINGS}/team"
+KEYS = f"{SETTINGS}/api-keys"
+KEY = f"{KEYS}/key_0000000007"
 MY_LOG = "/o/northgate/my-log"
 READER = "1"  # the id of the person who opens all addresses
 
@@ -149,6 +157,13 @@ ADDRESSES: dict[str, list[str]] = {
     ],
     "/o/<org>/settings/audit-log/entries/<spelled>": [f"{LOG}/entries/{{id}}", f"{LOG}/entries/7ZZZZZZZZZZZZ"],
     "/o/<org>/settings/audit-log/entries/<spelled>.json": [f"{LOG}/entries/{{id}}.json"],
+    "/o/<org>/settings/api-keys": [KEYS],
+    "/o/<org>/settings/api-keys/revoked": [f"{KEYS}/revoked", f"{KEYS}/revoked?after=key_0000000015"],
+    "/o/<org>/settings/api-keys/new": [f"{KEYS}/new"],
+    "/o/<org>/settings/api-keys/<key_id>": [KEY, f"{KEYS}/nothing"],
+    "/o/<org>/settings/api-keys/<key_id>/rights": [f"{KEY}/rights"],
+    "/o/<org>/settings/api-keys/<key_id>/secret": [f"{KEY}/secret"],
+    "/o/<org>/settings/api-keys/<key_id>/revoke": [f"{KEY}/revoke"],
     "/o/<org>/settings/team": [TEAM, f"{TEAM}?q=member", f"{TEAM}?q=member&after=3"],
     "/o/<org>/settings/team/former": [f"{TEAM}/former", f"{TEAM}/former?q=member&after=21"],
     "/o/<org>/settings/team/invitations": [f"{TEAM}/invitations", f"{TEAM}/invitations?after=9"],
@@ -241,7 +256,19 @@ def _settle(app: Flask) -> Reader:
         member = add_person(app, f"Member {number}", f"m{number}@northgate.example")
         join(app, places[0], member)
     leave(app, places[0], member)
+    _hand_out_keys(app, places[0].id, ines.id)
     return open_session(app, app.test_client(), ines)
+
+
+def _hand_out_keys(app: Flask, org_id: int, maker_id: int) -> None:
+    """Give an organisation ten keys, as many as it revoked before."""
+    with app.app_context():
+        for number in range(20):
+            key_id = f"key_{number:010}"
+            api_keys.add(org_id, key_id, f"Feed {number}", maker_id, Rights(frozenset(Scope)), secret="s" * 43)
+            if number >= 10:
+                api_keys.end(org_id, key_id, NOW - timedelta(days=number))
+        db.session.commit()
 
 
 def _fill(fresh: Database) -> int:
@@ -330,6 +357,14 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
     assert reader.post(f"{TEAM}/members/4/role", {"role": "auditor"}).status == 303
     assert reader.post(f"{TEAM}/members/5/two-factor").status == 409
     assert reader.post(f"{TEAM}/members/6/remove").status == 303
+    here = "the keys"
+    key_id, token = make_key(reader, Place(1, "northgate", "", ""))
+    of_key = f"{KEYS}/{key_id}"
+    assert reader.post(f"{of_key}/name", {"name": "Another"}).status == 303
+    assert reader.post(f"{of_key}/rights", key_form(scopes=["events:read"])).status == 303
+    assert reader.post(f"{KEY}/secret", key_form(overlap="1 hour", version="")).status == 409
+    assert caller(app, token) is not None
+    assert reader.post(f"{of_key}/revoke").status == 303
     here = "signing in and out"
     visitor = Reader(app.test_client())
     assert visitor.sign_in("m1@northgate.example", "wrong").status == 401

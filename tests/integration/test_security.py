@@ -15,6 +15,7 @@ from auditweb.ids import to_text
 from auditweb.parties import Actor, ActorType
 from auditweb.recorder import record
 from auditweb.web.assets import asset_url
+from tests.api_keys import add as add_api_key
 from tests.readers import PASSWORD, Place, Reader, Someone, add_organisation, add_person, check, join, open_session
 from tests.teams import invite, links
 
@@ -43,6 +44,7 @@ def owner(app: Flask, organisation: Place, somebody: Someone) -> Reader:
 def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str, set[str]]]:
     """Every rule of the app as an address that exists, with its methods."""
     (link,) = links(invite(owner, organisation, "nadia@northgate.example"))
+    add_api_key(app, organisation, owner.someone or add_person(app, "Ines"))
     with app.app_context():
         event = record(catalogue.SIGNED_OUT, org_id=organisation.id, actor=Actor(ActorType.MEMBER, "7", "Ada"))
         spelled = to_text(event.id)
@@ -55,6 +57,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "person_id": owner.someone.id if owner.someone else 0,
         "invitation_id": 1,
         "role": "admin",
+        "key_id": "key_0123456789",
     }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
@@ -161,6 +164,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
 
     settings = "/o/<org>/settings"
     member = f"{settings}/team/members/<int(max=2147483647):person_id>"
+    key = f"{settings}/api-keys/<key_id>"
     invitation = f"{settings}/team/invitations/<int(max=2147483647):invitation_id>"
     assert changing == {
         "/setup",
@@ -175,6 +179,11 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/profile",
         "/theme",
         f"{settings}/general",
+        f"{settings}/api-keys/new",
+        f"{key}/name",
+        f"{key}/rights",
+        f"{key}/secret",
+        f"{key}/revoke",
         f"{settings}/data",
         f"{settings}/data/shorter",
         f"{settings}/data/shorter/call-off",

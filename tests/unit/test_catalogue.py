@@ -33,6 +33,7 @@ organisation.integration_disconnected = Disconnected [integration: HMRC CDS decl
 support_access.allowed = Allowed support to open this organisation
 support_access.ended = Ended support’s access to this organisation
 api_key.created = Created the API key [target: Dealer feed]
+api_key.renamed = Renamed an API key to [target: Dealer feed]
 api_key.scope_changed = Changed what the API key [target: Dealer feed] may do
 api_key.rotated = Replaced the secret of the API key [target: Dealer feed]
 api_key.revoked = Revoked the API key [target: Dealer feed]

@@ -32,6 +32,7 @@ NEVER_SEEN = {
     "organisation.two_factor_required_of_admins",
     "organisation.two_factor_deadline_changed",
     "organisation.session_limits_changed",
+    "api_key.renamed",
     "organisation.log_retention_shortened",
     "organisation.log_retention_shortening_cancelled",
     "organisation.ownership_offered",

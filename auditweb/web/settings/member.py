@@ -2,14 +2,15 @@
 
 from flask import Response, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
-from auditweb.accounts import invitations, team
+from auditweb.accounts import api_keys, invitations, team
 from auditweb.accounts.charge import RightsError
 from auditweb.accounts.permissions import Right, Role, may_manage
 from auditweb.accounts.team import OWNERS_ONLY, Member, MissingError, RefusedError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.extensions import db
-from auditweb.web.foreign_text import visible_text
+from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments
 from auditweb.web.settings.people import page, row
@@ -109,12 +110,12 @@ def leave(org: str) -> ResponseReturnValue:
     """Ask whether someone, whatever their role, wants to leave, and let them go."""
     viewer = member_of(org)
     if request.method != "POST":
-        return page(viewer, "leave", is_last_owner=team.is_last_owner(viewer.org_id, viewer.person.person_id))
+        return _ask_to_leave(viewer, is_last_owner=team.is_last_owner(viewer.org_id, viewer.person.person_id))
     try:
         team.leave(viewer.org_id, viewer.person, origin=origin())
     except RefusedError:
         db.session.rollback()
-        return page(viewer, "leave", 409, is_last_owner=True)
+        return _ask_to_leave(viewer, is_last_owner=True, status=409)
     db.session.commit()
     flash(f"You have left {visible_text(viewer.org_name)}.")
     return redirect(url_for("profile.index"), 303)
@@ -147,5 +148,15 @@ def _gone_already(org: str, person_id: int) -> ResponseReturnValue:
 
 def _ask_to_remove(viewer: MemberViewer, found: Member, form: ProofForm | None, *, status: int = 200) -> Response:
     open_ones = [visible_text(email) for email in invitations.sent_by(viewer.org_id, found.person_id)]
+    keys = _keys_of(viewer, found.person_id)
     person = row(viewer, found, Moments.of(viewer))
-    return page(viewer, "remove", status, person=person, open_ones=open_ones, form=form)
+    return page(viewer, "remove", status, person=person, open_ones=open_ones, keys=keys, form=form)
+
+
+def _ask_to_leave(viewer: MemberViewer, *, is_last_owner: bool, status: int = 200) -> Response:
+    keys = _keys_of(viewer, viewer.person.person_id)
+    return page(viewer, "leave", status, keys=keys, is_last_owner=is_last_owner)
+
+
+def _keys_of(viewer: MemberViewer, person_id: int) -> list[Markup]:
+    return [visible(name) for name in api_keys.made_by(viewer.org_id, person_id)]
