@@ -1,15 +1,21 @@
 """Other systems that call the API: a key of an organisation, and what is sent with it."""
 
-from collections.abc import Iterable
-from datetime import datetime
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from auditweb import clock
 from auditweb.accounts.callers import Scope, hashed, new_key_id, new_secret, token_of
 from auditweb.catalogue import Category
 from auditweb.extensions import db
-from auditweb.models import ApiKey
+from auditweb.models import ApiKey, Event
 from tests.readers import Place, Someone
 
 
@@ -43,3 +49,56 @@ def new_key(
         )
         db.session.commit()
     return token_of(key_id, secret)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Another system with its key."""
+
+    client: FlaskClient
+    token: str
+
+    def send(
+        self, body: object, kind: str = "application/json", *, headers: Mapping[str, str] | None = None, ip: str = ""
+    ) -> TestResponse:
+        """Post events: bytes as they are, anything else as JSON."""
+        return self.client.post(
+            "/api/v1/events",
+            data=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            content_type=kind,
+            headers={"Authorization": f"Bearer {self.token}", **(headers or {})},
+            environ_overrides={"REMOTE_ADDR": ip} if ip else None,
+        )
+
+
+def rows(app: Flask) -> list[dict[str, Any]]:
+    """Return what is in all logs, oldest first."""
+    with app.app_context():
+        return [dict(row._mapping) for row in db.session.execute(select(Event.__table__).order_by(Event.id))]
+
+
+def told(answer: TestResponse, status: int) -> dict[str, Any]:
+    """Return the problem that an answer tells of."""
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    problem: dict[str, Any] = json.loads(answer.text)
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
+    return problem
+
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+HANA: dict[str, Any] = {"type": "member", "id": "42", "name": "Hana Sato"}
+STEPWGN: dict[str, Any] = {
+    "type": "vehicle",
+    "id": "veh_4471",
+    "name": "2020 Honda Stepwgn Spada",
+    "url": "/vehicles/4471",
+}
+BID: dict[str, Any] = {"action": "vehicle.bid_raised", "target": STEPWGN}
+ORDER: dict[str, Any] = {
+    "action": "order.shipped",
+    "category": "shipments",
+    "summary": "Shipped the order 4471 to Osaka",
+}

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from auditweb import catalogue, clock, ids
 from auditweb.accounts import two_factor
+from auditweb.accounts.callers import Scope
 from auditweb.accounts.people import find_person
 from auditweb.app import create_app
 from auditweb.bulk import record_many
@@ -30,11 +31,13 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
+from tests.callers import ORDER, Program, new_key
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
 from tests.readers import (
     PASSWORD,
+    Place,
     Reader,
     Someone,
     add_organisation,
@@ -297,6 +300,7 @@ def _event(number: int) -> dict[str, Any]:
 
 def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
     """Open every address, as a page and as a part of one, and write in each way there is."""
+    assert reader.someone is not None
     here = ""
     seen: set[tuple[str, str]] = set()
 
@@ -322,6 +326,11 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
             record(org_id=1, **_event(RARE * 7))
             record_many([_event(RARE * 9)], org_id=1)
         db.session.rollback()
+    here = "the API"
+    key = new_key(app, Place(1, "northgate", "Northgate", "Europe/London"), reader.someone, scopes=[Scope.WRITE])
+    program = Program(app.test_client(), key)
+    events = [ORDER | {"idempotency_key": f"k{number}"} for number in range(3)]
+    assert [program.send(events).status_code, program.send(events).status_code] == [201, 200]
     here = "the team"
     (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
     assert accept(Reader(app.test_client()), link).status == 303
