@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, cast
 
 import psycopg
 from sqlalchemy import Connection, Table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from auditweb import recorder
 from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.models import Event
-from auditweb.recorder import AnySession, RecordError
+from auditweb.recorder import AnySession, IdempotencyConflict, RecordError
 
 CHUNK = 1_000  # written at once: in a fraction of a second, far from the limit on a statement's time
 
@@ -65,15 +65,24 @@ def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession 
     """
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
     write = _copy if connection.dialect.name == "postgresql" else _insert
+    beaten: list[Checked] = []
     with connection.begin_nested(), _as_sqlalchemy_tells():
         fresh = _unknown(connection, org_id, list(items))
-        write(connection, fresh)
+        write(connection, fresh, beaten)
     written = {item.row["idempotency_key"]: item.row["id"] for item in fresh}
     for item in items:
         if (key := item.row["idempotency_key"]) in written and key is not None:
             item.row["id"] = written[key]  # one key twice among them
-    new = {item.place for item in fresh}
+    new = {item.place for item in fresh} - {item.place for item in beaten}
     return [item.place in new for item in items]
+
+
+def find_conflicts(
+    items: Iterable[Checked], *, org_id: int, session: AnySession | None = None
+) -> list[IdempotencyConflict]:
+    """Return all that `write_checked` would refuse of these rows, in their order, where it names the first."""
+    connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
+    return [error for _, error in _found(connection, org_id, list(items)) if error is not None]
 
 
 def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
@@ -87,42 +96,55 @@ def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
 
 def _unknown(connection: Connection, org_id: int, chunk: list[Checked]) -> list[Checked]:
     """Return those whose idempotency key neither the log has nor one before them; compare the others with it."""
-    keys = {key for item in chunk if (key := item.row["idempotency_key"]) is not None}
-    if not keys:
-        return chunk
-    known = recorder.find_by_keys(connection, org_id, keys)
     fresh = []
-    for item in chunk:
-        key = item.row["idempotency_key"]
-        if key in known:
-            _compare(known[key], item)
-            item.row["id"] = known[key]["id"]
-            continue
-        if key is not None:
-            known[key] = item.row
-        fresh.append(item)
+    for item, error in _found(connection, org_id, chunk):
+        if error is not None:
+            raise error
+        if item is not None:
+            fresh.append(item)
     return fresh
 
 
-def _compare(known: dict[str, Any], item: Checked) -> None:
-    try:
-        recorder.compare(known, item.row, item.omitted)
-    except RecordError as error:
-        error.index = item.place
-        raise
+def _found(
+    connection: Connection, org_id: int, chunk: list[Checked]
+) -> Iterator[tuple[Checked | None, IdempotencyConflict | None]]:
+    """Yield of each item itself if its key is free, and the conflict if it belongs to an entry that says else."""
+    keys = {key for item in chunk if (key := item.row["idempotency_key"]) is not None}
+    known = recorder.find_by_keys(connection, org_id, keys) if keys else {}
+    for item in chunk:
+        key = item.row["idempotency_key"]
+        if key not in known:
+            if key is not None:
+                known[key] = item.row
+            yield item, None
+            continue
+        item.row["id"] = known[key]["id"]
+        try:
+            recorder.compare(known[key], item.row, item.omitted)
+            yield None, None
+        except IdempotencyConflict as error:
+            error.index = item.place
+            yield None, error
 
 
-def _write_singly(connection: Connection, items: Sequence[Checked]) -> int:
-    """Write as `record` does: an id is taken among these, or another transaction was quicker with a key."""
+def _write_singly(connection: Connection, items: Sequence[Checked], beaten: list[Checked]) -> int:
+    """
+    Write as `record` does: an id is taken among these, or another transaction was quicker with a key.
+
+    Those are added to *beaten*, and get the id of the entry that has their key.
+    """
     written = 0
     for item in items:
         try:
             row = recorder.write(connection, item.row, item.omitted)
-            written += row is item.row
-            item.row["id"] = row["id"]
         except RecordError as error:
             error.index = item.place
             raise
+        if row is item.row:
+            written += 1
+        else:
+            item.row["id"] = row["id"]
+            beaten.append(item)
     return written
 
 
@@ -133,6 +155,8 @@ def _as_sqlalchemy_tells() -> Iterator[None]:
         yield
     except psycopg.errors.QueryCanceled as error:
         raise TooSlow("writing took too long and was ended") from error
+    except (psycopg.OperationalError, sqlite3.OperationalError) as error:
+        raise OperationalError("record_many", None, error) from error
     except (psycopg.Error, sqlite3.Error) as error:
         raise DBAPIError("record_many", None, error) from error
 
@@ -150,9 +174,9 @@ def _copy_all(connection: Connection, org_id: int, chunks: Iterable[list[_Number
     written = 0
     for chunk in chunks:
         keyed: list[Checked] = []  # written afterwards: nothing can be asked while rows are sent
-        written += _copy(connection, _without_key(chunk, org_id, keyed))
+        written += _copy(connection, _without_key(chunk, org_id, keyed), [])
         if fresh := _unknown(connection, org_id, keyed):
-            written += _copy(connection, fresh)
+            written += _copy(connection, fresh, [])
     return written
 
 
@@ -165,7 +189,7 @@ def _without_key(chunk: list[_Numbered], org_id: int, keyed: list[Checked]) -> I
             keyed.append(item)
 
 
-def _copy(connection: Connection, items: Iterable[Checked]) -> int:
+def _copy(connection: Connection, items: Iterable[Checked], beaten: list[Checked]) -> int:
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     items = iter(items)
     sent: list[Checked] = []
@@ -178,7 +202,7 @@ def _copy(connection: Connection, items: Iterable[Checked]) -> int:
                 copy.write_row((str(row["occurred_at"]), str(row["recorded_at"]), _json(row["facts"]), *_kept(row)))
     except psycopg.errors.UniqueViolation:
         driver.execute("ROLLBACK TO SAVEPOINT chunk")
-        return _write_singly(connection, [*sent, *items])
+        return _write_singly(connection, [*sent, *items], beaten)
     driver.execute("RELEASE SAVEPOINT chunk")
     return len(sent)
 
@@ -202,14 +226,14 @@ def _insert_all(connection: Connection, org_id: int, chunks: Iterable[list[_Numb
             written += under_way()
             fresh = _unknown(connection, org_id, checked)
             if len(fresh) < CHUNK:
-                written += _insert(connection, fresh)
+                written += _insert(connection, fresh, [])
                 under_way = int
             else:
-                under_way = helper.submit(_insert, connection, fresh).result
+                under_way = helper.submit(_insert, connection, fresh, []).result
         return written + under_way()
 
 
-def _insert(connection: Connection, items: list[Checked]) -> int:
+def _insert(connection: Connection, items: list[Checked], beaten: list[Checked]) -> int:
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
     lines = [_line(item.row) for item in items]
     first, written = 0, 0
@@ -219,7 +243,7 @@ def _insert(connection: Connection, items: list[Checked]) -> int:
                 driver.execute(statement, list(chain.from_iterable(lines[first : first + size])))
                 written += size
             except sqlite3.IntegrityError:  # which undoes the statement
-                written += _write_singly(connection, items[first : first + size])
+                written += _write_singly(connection, items[first : first + size], beaten)
             first += size
     return written
 

@@ -51,6 +51,7 @@ class Settings(BaseModel):
     smtp_url: str | None = Field(default=None, repr=False)
     mail_from: str | None = None
     places_file: Path | None = None
+    api_requests_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:

@@ -34,6 +34,10 @@ class TooSlow(sa.exc.SQLAlchemyError):
     """A statement was ended because it took longer than a request may wait. The connection is good afterwards."""
 
 
+# What a request can do nothing about: the log cannot be reached, or too many want it. Sent again later, it may succeed.
+OUT_OF_REACH = (TooSlow, sa.exc.OperationalError)
+
+
 class UnusableError(Exception):
     """The database cannot be reached, or not be read or changed; the text is one sentence without its password."""
 

@@ -26,6 +26,7 @@ MAX_SLUG = 100
 MAX_ID = 200  # also of a request id and of an idempotency key
 MAX_NAME = 300
 MAX_FACT = 1000
+MAX_FACTS = 64  # of one event
 MAX_SUMMARY = 2000
 MAX_URL = 2000
 MAX_USER_AGENT = 500  # a longer one is cut: it is what a stranger sent, and must not keep an entry from being made
@@ -188,6 +189,8 @@ def _has_zone(moment: datetime) -> bool:
 def _facts_and_sentence(action: AnyAction, facts: object, target: object) -> dict[str, Any]:
     if not isinstance(facts, Mapping):
         raise RecordError("facts", "a mapping of names to texts is needed")
+    if len(facts) > MAX_FACTS:
+        raise RecordError("facts", f"these are more than {MAX_FACTS}")
     kept: dict[str, str] = {}
     for name, value in facts.items():
         name = _text("facts", name, MAX_TYPE)

@@ -19,6 +19,16 @@ def reading() -> Iterator[None]:
         _reading.reset(token)
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """Let transactions that begin within the block write, also in a request that otherwise only reads."""
+    token = _reading.set(False)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
 def set_reading(only: bool) -> None:
     """Say whether transactions that begin from here on only read, where a `with` block does not fit (a request)."""
     _reading.set(only)

@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple
 from auditweb import clock
 from auditweb.accounts import key_rights
 from auditweb.accounts.callers import hashed, new_key_id, new_secret, token_of
+from auditweb.accounts.charge import take_charge
 from auditweb.accounts.key_rights import InvalidError, Rights, facts_of
-from auditweb.accounts.people import lock_organisation
-from auditweb.accounts.permissions import Right, may
+from auditweb.accounts.permissions import Right
 from auditweb.accounts.sessions import SignedIn
-from auditweb.accounts.team import RIGHTS_LOST, MissingError, RefusedError, RightsError, role_of
+from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.catalogue import (
     API_KEY_CREATED,
     API_KEY_RENAMED,
@@ -138,7 +138,7 @@ def made_by(org_id: int, person_id: int) -> Sequence[str]:
 
 def create(org_id: int, by: SignedIn, name: str, rights: Rights, *, origin: Origin) -> Made:
     """Make a key, and return it with its secret, which is not kept."""
-    organisation = _take_charge(org_id, by)
+    organisation = take_charge(org_id, by, Right.MANAGE_KEYS)
     check_name(org_id, name)
     key_rights.check(rights)
     if count(org_id)[0] >= MOST_KEYS:
@@ -201,7 +201,7 @@ def rotate(org_id: int, by: SignedIn, key_id: str, overlap: str, *, version: str
 
 def revoke(org_id: int, by: SignedIn, key_id: str, *, origin: Origin) -> bool:
     """End a key at once and for good; False, and nothing recorded, if that was done before. It stays on record."""
-    organisation = _take_charge(org_id, by)
+    organisation = take_charge(org_id, by, Right.MANAGE_KEYS)
     name = db.session.scalar(select(ApiKey.name).where(*_is(org_id, key_id)))
     if name is None:
         raise MissingError
@@ -260,18 +260,9 @@ def check_name(org_id: int, name: str, *, but: str = "") -> None:
 # The statements
 
 
-def _take_charge(org_id: int, by: SignedIn) -> Organisation:
-    """Keep everybody else from changing keys and people meanwhile; RightsError if one may not manage keys any more."""
-    organisation = lock_organisation(org_id)
-    role = role_of(org_id, by.person_id)
-    if role is None or not may(role, Right.MANAGE_KEYS):
-        raise RightsError(RIGHTS_LOST)
-    return organisation
-
-
 def _in_charge_of(org_id: int, by: SignedIn, key_id: str) -> tuple[Organisation, ApiKey]:
     """Return a key that is to be changed: a revoked one cannot be."""
-    organisation = _take_charge(org_id, by)
+    organisation = take_charge(org_id, by, Right.MANAGE_KEYS)
     found = select(ApiKey).where(*_is(org_id, key_id)).execution_options(populate_existing=True)
     key = db.session.scalars(found).first()
     if key is None:

@@ -8,19 +8,25 @@ made to call.
 from flask import Blueprint, Flask, Response, g
 
 from auditweb.accounts.callers import note_use
-from auditweb.api import callers, problems
+from auditweb.api import callers, limits, problems, writing
+from auditweb.config import Settings
 from auditweb.extensions import csrf, db
 
 PREFIX = "/api/"
 
 bp = Blueprint("api", __name__, url_prefix=f"{PREFIX}v1")
 bp.before_request(callers.authenticate)
+bp.before_request(limits.count)
+bp.after_request(limits.tell)
 problems.answer_errors_of(bp)
 
+bp.add_url_rule("/events", view_func=writing.write_events, methods=["POST"])
 
-def init_app(app: Flask) -> None:
-    """Add the API to *app*."""
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Add the API to *app*, as *settings* have it."""
     csrf.exempt(bp)
+    limits.init_app(app, settings)
     app.register_blueprint(bp)
 
 

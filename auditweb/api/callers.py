@@ -16,12 +16,9 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="auditweb"'}
 
 def authenticate() -> None:
     """Find out who calls, before anything of the request is read; whoever has no key that opens gets a 401."""
-    header = request.headers.get("Authorization", "")
-    token = header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
     g.called_from = request.remote_addr
     try:
-        with transactions.reading():
-            g.caller = find_caller(token, g.called_from)
+        found_again()
     except UnknownCallerError:
         raise Problem(
             401,
@@ -30,6 +27,15 @@ def authenticate() -> None:
             "Send a valid key of this organisation in the header Authorization: Bearer aw_…",
             headers=_CHALLENGE,
         ) from None
+
+
+def found_again() -> None:
+    """Look at the key anew, as a request does that goes on for long; UnknownCallerError once it opens no more."""
+    header = request.headers.get("Authorization", "")
+    token = header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
+    try:
+        with transactions.reading():
+            g.caller = find_caller(token, g.called_from)
     finally:
         db.session.rollback()  # nobody waits for this request while its body comes in
 

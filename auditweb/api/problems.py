@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+import structlog
 from flask import Blueprint, Response, json, make_response
 from werkzeug.exceptions import HTTPException
 
-from auditweb.database import TooSlow
+from auditweb.database import OUT_OF_REACH
 from auditweb.extensions import db
 from auditweb.logs import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPES: Final = "urn:auditweb:problem:"
+
+_log = structlog.stdlib.get_logger("auditweb.api")
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -57,7 +60,8 @@ def answer_errors_of(bp: Blueprint) -> None:
     """Have whatever goes wrong in views of *bp* told as a problem."""
     bp.register_error_handler(Problem, answer)
     bp.register_error_handler(HTTPException, show)
-    bp.register_error_handler(TooSlow, _too_slow)
+    for error in OUT_OF_REACH:
+        bp.register_error_handler(error, _out_of_reach)
 
 
 def answer(problem: Problem) -> Response:
@@ -81,7 +85,8 @@ def show(error: HTTPException) -> Response | HTTPException:
     return response
 
 
-def _too_slow(_error: TooSlow) -> Response:
+def _out_of_reach(error: Exception) -> Response:
+    _log.error("the database did not do what the API asked for", exc_info=error)
     return answer(Problem(503, "busy", *_WORDS[503], headers={"Retry-After": "5"}))
 
 

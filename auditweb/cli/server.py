@@ -22,6 +22,7 @@ from auditweb.extensions import db
 from auditweb.ledger.watch import SealingThread
 
 _LAST_BATCH = 5  # seconds that a worker on its way out waits for its sealer
+_PATIENCE = 60  # seconds that a thread waits for the next bytes of a body, or until some of an answer are taken
 _THREADS = 8  # streams and long polls hold a thread each, never a whole worker
 
 _log = structlog.stdlib.get_logger("auditweb.server")
@@ -109,9 +110,14 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _forgiving(app: Flask) -> WSGIApplication:
-    """Have a body that is no http answered with 400: gunicorn finds out when *app* reads it, and fails."""
+    """
+    Have a body that is no http, or does not come, answered with 400: it is when *app* reads it that gunicorn finds out.
+
+    It would wait for its next bytes for ever, and whoever sends none would keep a thread.
+    """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["gunicorn.socket"].settimeout(_PATIENCE)
         environ["wsgi.input"] = _Body(environ["wsgi.input"])
         return app(environ, start_response)
 
@@ -131,7 +137,7 @@ class _Body:
     def _tried(self, read: Callable[..., bytes], *size: int) -> bytes:
         try:
             return read(*size)
-        except (ParseException, NoMoreData) as error:
+        except (ParseException, NoMoreData, OSError) as error:
             raise ClientDisconnected from error
 
 

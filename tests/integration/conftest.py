@@ -12,8 +12,10 @@ import pytest
 from flask import Flask
 
 from auditweb import cli, clock
+from auditweb.accounts.callers import Scope
 from auditweb.accounts.permissions import Role
 from auditweb.models import Event
+from tests.callers import Program, new_key
 from tests.log_pages import NOW, fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
 from tests.servers import clean_environ
@@ -91,6 +93,12 @@ def reader(signed_in_as: SignedInAs) -> Reader:
 def fill(app: Flask, organisation: Place) -> FillLog:
     """Fill Northgate's log: `fill(51, actor=…)`."""
     return partial(fill_log, app, organisation)
+
+
+@pytest.fixture
+def program(app: Flask, organisation: Place, somebody: Someone) -> Program:
+    """A system of Northgate that may write and read."""
+    return Program(app.test_client(), new_key(app, organisation, somebody, scopes=list(Scope)))
 
 
 @pytest.fixture

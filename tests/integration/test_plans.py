@@ -35,6 +35,7 @@ from auditweb.recorder import record
 from tests.api_keys import caller
 from tests.api_keys import create as make_key
 from tests.api_keys import form as key_form
+from tests.callers import ORDER, Program, new_key
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
@@ -326,6 +327,7 @@ def _event(number: int) -> dict[str, Any]:
 
 def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
     """Open every address, as a page and as a part of one, and write in each way there is."""
+    assert reader.someone is not None
     here = ""
     seen: set[tuple[str, str]] = set()
 
@@ -351,6 +353,11 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
             record(org_id=1, **_event(RARE * 7))
             record_many([_event(RARE * 9)], org_id=1)
         db.session.rollback()
+    here = "the API"
+    key = new_key(app, Place(1, "northgate", "Northgate", "Europe/London"), reader.someone, scopes=[Scope.WRITE])
+    program = Program(app.test_client(), key)
+    events = [ORDER | {"idempotency_key": f"k{number}"} for number in range(3)]
+    assert [program.send(events).status_code, program.send(events).status_code] == [201, 200]
     here = "the team"
     (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
     assert accept(Reader(app.test_client()), link).status == 303

@@ -1,12 +1,16 @@
 """How gunicorn is run."""
 
 import gc
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, request
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.unreader import SocketUnreader
+from werkzeug.test import EnvironBuilder
 
 from auditweb.cli import server
 from auditweb.config import Settings
@@ -47,3 +51,23 @@ def test_workers_are_threaded_and_share_what_start_up_made(options: dict[str, An
     options["when_ready"](None)
     assert gc.get_freeze_count() > 10_000
     assert options["said_ready"] is True
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["nothing comes", "the connection ends"])
+def test_whoever_stops_sending_keeps_no_thread(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """The body that does not come is the sender's fault, not ours."""
+    monkeypatch.setattr(server, "_PATIENCE", 0.01)
+    app = Flask("test")
+    app.add_url_rule("/", view_func=lambda: request.get_data(), methods=["POST"])
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"half")
+    if not late:
+        theirs.close()
+    environ = EnvironBuilder(method="POST").get_environ() | {"gunicorn.socket": ours, "CONTENT_LENGTH": "100"}
+    environ["wsgi.input"] = Body(LengthReader(SocketUnreader(ours), 100))
+
+    status = Response.from_app(server._forgiving(app), environ).status_code
+
+    assert status == 400
+    ours.close()
+    theirs.close()

@@ -15,7 +15,7 @@ from auditweb.accounts.api_keys import Key, Keys, Made
 from auditweb.accounts.callers import Scope
 from auditweb.accounts.key_rights import InvalidError, scope_words
 from auditweb.accounts.permissions import Right
-from auditweb.accounts.team import MissingError, RefusedError, RightsError
+from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.catalogue import Category
 from auditweb.extensions import db
@@ -179,13 +179,6 @@ def show_missing(_error: MissingError) -> ResponseReturnValue:
     """Answer as for any page that is not there: another organisation's key is no different."""
     db.session.rollback()
     return errors.show(NotFound())
-
-
-@bp.errorhandler(RightsError)
-def show_rights(error: RightsError) -> ResponseReturnValue:
-    """Say what is not for someone with this role, though they could see the page."""
-    db.session.rollback()
-    return make_response(render_template("errors/page.html", heading="You may not do this", reason=str(error)), 403)
 
 
 def _list(viewer: MemberViewer, name: str, found: Keys) -> Response:
