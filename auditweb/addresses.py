@@ -1,0 +1,13 @@
+"""Where things are found, for people and programs elsewhere."""
+
+from flask import current_app, request, url_for
+
+
+def absolute(path: str) -> str:
+    """Return the address of *path* for people elsewhere."""
+    return (current_app.config.get("PUBLIC_URL") or request.host_url).rstrip("/") + path
+
+
+def log_of(org_slug: str) -> str:
+    """Return the whole address of an organisation's log; those of its entries begin with it."""
+    return absolute(url_for("audit_log.index", org=org_slug))
