@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
     app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
-    api.init_app(app)
+    api.init_app(app, settings)
     app.register_error_handler(HTTPException, _tell)
 
     with app.app_context():

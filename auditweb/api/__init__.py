@@ -8,18 +8,26 @@ made to call.
 from flask import Blueprint, Flask, Response, g
 
 from auditweb.accounts.callers import note_use
-from auditweb.api import callers, problems
+from auditweb.api import asking, callers, holding, problems, reading
+from auditweb.config import Settings
 from auditweb.extensions import csrf, db
+from auditweb.reading.filters import BadFilter
 
 PREFIX = "/api/"
 
 bp = Blueprint("api", __name__, url_prefix=f"{PREFIX}v1")
 bp.before_request(callers.authenticate)
 problems.answer_errors_of(bp)
+bp.register_error_handler(BadFilter, asking.show_bad_filter)
+bp.add_url_rule("/events", "events", reading.events)
+bp.add_url_rule("/events/<spelled>", "event", reading.event)
+bp.add_url_rule("/actions", "actions", reading.actions)
+bp.add_url_rule("/counts", "counts", reading.counts)
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Add the API to *app*."""
+    holding.init_app(app, settings)
     csrf.exempt(bp)
     app.register_blueprint(bp)
 

@@ -1,5 +1,6 @@
 """Who calls, by the key in the Authorization header, and whether they may."""
 
+from collections.abc import Callable
 from typing import cast
 
 from flask import g, request
@@ -16,12 +17,10 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="auditweb"'}
 
 def authenticate() -> None:
     """Find out who calls, before anything of the request is read; whoever has no key that opens gets a 401."""
-    header = request.headers.get("Authorization", "")
-    token = header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
     g.called_from = request.remote_addr
     try:
         with transactions.reading():
-            g.caller = find_caller(token, g.called_from)
+            g.caller = find_caller(_token(), g.called_from)
     except UnknownCallerError:
         raise Problem(
             401,
@@ -32,6 +31,22 @@ def authenticate() -> None:
         ) from None
     finally:
         db.session.rollback()  # nobody waits for this request while its body comes in
+
+
+def still(scope: Scope) -> Callable[[], None]:
+    """Return what raises UnknownCallerError once this request's key is good for *scope* no more, also after it."""
+    token, ip = _token(), g.called_from
+
+    def check() -> None:
+        if not find_caller(token, ip).may(scope):
+            raise UnknownCallerError
+
+    return check
+
+
+def _token() -> str:
+    header = request.headers.get("Authorization", "")
+    return header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
 
 
 def current_caller(scope: Scope) -> Caller:
