@@ -25,6 +25,8 @@ from auditweb.places import Places
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent  # wheel : checkout
 
+THREADS = 8  # of a worker: streams and long polls hold one each, never a whole worker
+
 _PREFIX = "AUDITWEB_"
 _FOR_TESTS = "AUDITWEB_TEST_"  # read by the tests, not by the server
 _SECRET_LENGTH = 32

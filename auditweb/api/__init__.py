@@ -8,9 +8,10 @@ made to call.
 from flask import Blueprint, Flask, Response, g
 
 from auditweb.accounts.callers import note_use
-from auditweb.api import callers, limits, problems, writing
+from auditweb.api import asking, callers, holding, limits, problems, reading, writing
 from auditweb.config import Settings
 from auditweb.extensions import csrf, db
+from auditweb.reading.filters import BadFilter
 
 PREFIX = "/api/"
 
@@ -19,12 +20,17 @@ bp.before_request(callers.authenticate)
 bp.before_request(limits.count)
 bp.after_request(limits.tell)
 problems.answer_errors_of(bp)
-
+bp.register_error_handler(BadFilter, asking.show_bad_filter)
+bp.add_url_rule("/events", "events", reading.events)
+bp.add_url_rule("/events/<spelled>", "event", reading.event)
+bp.add_url_rule("/actions", "actions", reading.actions)
+bp.add_url_rule("/counts", "counts", reading.counts)
 bp.add_url_rule("/events", view_func=writing.write_events, methods=["POST"])
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Add the API to *app*, as *settings* have it."""
+    holding.init_app(app, settings)
     csrf.exempt(bp)
     limits.init_app(app, settings)
     app.register_blueprint(bp)

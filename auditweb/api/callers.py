@@ -1,5 +1,6 @@
 """Who calls, by the key in the Authorization header, and whether they may."""
 
+from collections.abc import Callable
 from typing import cast
 
 from flask import g, request
@@ -31,13 +32,27 @@ def authenticate() -> None:
 
 def found_again() -> None:
     """Look at the key anew, as a request does that goes on for long; UnknownCallerError once it opens no more."""
-    header = request.headers.get("Authorization", "")
-    token = header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
     try:
         with transactions.reading():
-            g.caller = find_caller(token, g.called_from)
+            g.caller = find_caller(_token(), g.called_from)
     finally:
         db.session.rollback()  # nobody waits for this request while its body comes in
+
+
+def still(scope: Scope) -> Callable[[], None]:
+    """Return what raises UnknownCallerError once this request's key is good for *scope* no more, also after it."""
+    token, ip = _token(), g.called_from
+
+    def check() -> None:
+        if not find_caller(token, ip).may(scope):
+            raise UnknownCallerError
+
+    return check
+
+
+def _token() -> str:
+    header = request.headers.get("Authorization", "")
+    return header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME.lower() else ""
 
 
 def current_caller(scope: Scope) -> Caller:

@@ -10,8 +10,8 @@ from werkzeug.exceptions import ClientDisconnected
 
 from auditweb import ids
 from auditweb.accounts.callers import Scope, UnknownCallerError
+from auditweb.addresses import entries_of
 from auditweb.api import limits, ndjson
-from auditweb.api.addresses import entries_of
 from auditweb.api.callers import current_caller, found_again, request_origin
 from auditweb.api.cloud_events import read_cloud_event
 from auditweb.api.ingest import (

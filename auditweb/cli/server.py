@@ -17,13 +17,12 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from auditweb.config import Settings
+from auditweb.config import THREADS, Settings
 from auditweb.extensions import db
 from auditweb.ledger.watch import SealingThread
 
 _LAST_BATCH = 5  # seconds that a worker on its way out waits for its sealer
 _PATIENCE = 60  # seconds that a thread waits for the next bytes of a body, or until some of an answer are taken
-_THREADS = 8  # streams and long polls hold a thread each, never a whole worker
 
 _log = structlog.stdlib.get_logger("auditweb.server")
 
@@ -71,7 +70,7 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
             "preload_app": True,
             "worker_class": "gthread",
             "workers": settings.workers,
-            "threads": _THREADS,
+            "threads": THREADS,
             "keepalive": 5,
             "timeout": 60,
             "graceful_timeout": 10,

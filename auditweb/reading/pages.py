@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
 
 from sqlalchemy import BigInteger, Select, Table, bindparam, func, literal, literal_column, null, select
 
-from auditweb import clock, ids
+from auditweb import catalogue, clock, ids
 from auditweb.extensions import db
 from auditweb.models import Event, LogHead, SealQueue
 from auditweb.reading import search
-from auditweb.reading.filters import LogFilter, clauses
+from auditweb.reading.filters import BadFilter, LogFilter, clauses
 
 SIZE = 50
+LARGEST = 500
+
+_LIMITS = (SIZE, 100, 200, LARGEST)  # rows that statements ask for, of which as many are taken as a page has
 
 _CURSOR = bindparam("cursor", type_=BigInteger)
 _ACROSS = bindparam("across", type_=BigInteger)
@@ -46,6 +49,33 @@ class Row(NamedTuple):
     outcome: str
 
 
+class WholeRow(NamedTuple):
+    """Everything that an event holds, but whose it is."""
+
+    id: int
+    occurred_at: datetime
+    recorded_at: datetime
+    category: str
+    action: str
+    summary: str
+    facts: dict[str, str]
+    actor_type: str
+    actor_id: str
+    actor_name: str
+    via_type: str | None
+    via_id: str | None
+    via_name: str | None
+    target_type: str | None
+    target_id: str | None
+    target_name: str | None
+    target_url: str | None
+    ip: str | None
+    user_agent: str | None
+    request_id: str | None
+    outcome: str
+    idempotency_key: str | None
+
+
 _head, _queue = cast(Table, LogHead.__table__).c, cast(Table, SealQueue.__table__).c
 _REVISION = (
     select(_head.revision)
@@ -55,10 +85,13 @@ _REVISION = (
 )
 
 COLUMNS = tuple(_event[name] for name in Row._fields)
+WHOLE_COLUMNS = tuple(_event[name] for name in WholeRow._fields)
+
+R = TypeVar("R", Row, WholeRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class _PageOf(Generic[R]):
     """
     Events newest first, and whether others that match are newer or older than these.
 
@@ -68,11 +101,22 @@ class Page:
     when something waits for the sealer, or this is not known.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[R]
     has_newer: bool
     has_older: bool
     searched_to: int | None = None
     revision: int | None = None
+
+
+class Page(_PageOf[Row]):
+    __slots__ = ()
+    __doc__ = _PageOf.__doc__
+
+
+class WholePage(_PageOf[WholeRow]):
+    """The same with all that each event holds."""
+
+    __slots__ = ()
 
 
 def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = None) -> Page:
@@ -82,21 +126,12 @@ def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = Non
     After an event come the *size* just newer ones. Where there are fewer, a second statement finds the newest page
     instead: paging forward ends there, on a full page.
     """
-    if wanted.q:
-        return _search(wanted, size, now)
-    values = wanted.values(now or clock.now())
-    if wanted.before is not None:
-        rows, has_newer, revision = _fetch("before", values, size, wanted.before)
-        return Page(rows[:size], has_newer, len(rows) > size, revision=revision)
-    if wanted.after is not None:
-        rows, has_older, revision = _fetch("after", values, size, wanted.after)
-        if len(rows) >= size:
-            return Page(rows[-size:], len(rows) > size, has_older, revision=revision)
-    if wanted.oldest:
-        rows, _, revision = _fetch("oldest", values, size)
-        return Page(rows[-size:], len(rows) > size, has_older=False, revision=revision)
-    rows, _, revision = _fetch("newest", values, size)
-    return Page(rows[:size], has_newer=False, has_older=len(rows) > size, revision=revision)
+    return Page(*_find(Row, wanted, size, now))
+
+
+def find_whole_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = None) -> WholePage:
+    """Return the very page that `find_page` does, with all that each event holds."""
+    return WholePage(*_find(WholeRow, wanted, size, now))
 
 
 def find_event(org_id: int, event_id: int) -> Event | None:
@@ -110,33 +145,58 @@ def is_action_used(org_id: int, action: str) -> bool:
     return db.session.connection().execute(query).first() is not None
 
 
-def _search(wanted: LogFilter, size: int, now: datetime | None) -> Page:
-    found = search.find(wanted, COLUMNS, size=size, now=now)
-    rows = [Row._make(row[: len(COLUMNS)]) for row in found.rows]
-    return Page(rows, found.has_newer, found.has_older, found.searched_to, found.revision)
+def check_action(wanted: LogFilter) -> None:
+    """Refuse an action that neither the catalogue nor any event knows: an empty page would pass for an answer."""
+    if wanted.action and not catalogue.find(wanted.action) and not is_action_used(wanted.org_id, wanted.action):
+        raise BadFilter("action", f"There is no action “{wanted.action}”, and no entry has ever had it.")
 
 
-class _Fetched(NamedTuple):
-    """Events newest first, whether any are across the cursor, and the revision of the counts if they tell of all."""
-
-    rows: list[Row]
-    has_others: bool
-    revision: int | None
+_Found = tuple[list[R], bool, bool, int | None, int | None]  # what a page is made of
 
 
-def _fetch(place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> _Fetched:
+def _find(shape: type[R], wanted: LogFilter, size: int, now: datetime | None) -> _Found[R]:
+    if wanted.q:
+        return _search(shape, wanted, size, now)
+    values = wanted.values(now or clock.now())
+    if wanted.before is not None:
+        rows, has_newer, revision = _fetch(shape, "before", values, size, wanted.before)
+        return rows[:size], has_newer, len(rows) > size, None, revision
+    if wanted.after is not None:
+        rows, has_older, revision = _fetch(shape, "after", values, size, wanted.after)
+        if len(rows) >= size:
+            return rows[-size:], len(rows) > size, has_older, None, revision
+    if wanted.oldest:
+        rows, _, revision = _fetch(shape, "oldest", values, size)
+        return rows[-size:], len(rows) > size, False, None, revision
+    rows, _, revision = _fetch(shape, "newest", values, size)
+    return rows[:size], False, len(rows) > size, None, revision
+
+
+def _search(shape: type[R], wanted: LogFilter, size: int, now: datetime | None) -> _Found[R]:
+    columns = WHOLE_COLUMNS if shape is WholeRow else COLUMNS
+    found = search.find(wanted, columns, size=size, now=now)
+    rows = [shape._make(row[: len(columns)]) for row in found.rows]
+    return rows, found.has_newer, found.has_older, found.searched_to, found.revision
+
+
+# Events newest first, whether any are across the cursor, and the revision of the counts if they tell of all.
+_Fetched = tuple[list[R], bool, int | None]
+
+
+def _fetch(shape: type[R], place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> _Fetched[R]:
     """Find *size* events and, if there are more, one."""
     names, connection = tuple(values), db.session.connection()
     given = {**values, **_bounds(place, values, cursor)}
+    limit = next((each for each in _LIMITS if each >= size), size) + 1
     # Columns on a connection: a page needs no mapped objects, and building them costs more than the query.
-    found = connection.execute(_statement(place, names, size + 1), given).all()
+    found = connection.execute(_statement(place, names, limit, shape is WholeRow), given).all()[: size + 1]
     if found or place != "before":
         has_others = bool(found) and found[0].across is not None
     else:
         has_others = connection.scalar(_across(place, names), given) is not None
-    rows = [Row._make(row[:-2]) for row in found]
+    rows = [shape._make(row[:-2]) for row in found]
     newest_first = rows if place in ("newest", "before") else rows[::-1]
-    return _Fetched(newest_first, has_others, found[0].revision if found else None)
+    return newest_first, has_others, found[0].revision if found else None
 
 
 def _bounds(place: _Place, values: Mapping[str, Any], cursor: int) -> dict[str, int]:
@@ -152,7 +212,7 @@ def _bounds(place: _Place, values: Mapping[str, Any], cursor: int) -> dict[str, 
 
 
 @cache
-def _statement(place: _Place, names: tuple[str, ...], limit: int) -> Select[Any]:
+def _statement(place: _Place, names: tuple[str, ...], limit: int, whole: bool = False) -> Select[Any]:
     """
     Build the statement for *place*: a page, and in each row the nearest event on the other side of the cursor.
 
@@ -160,7 +220,7 @@ def _statement(place: _Place, names: tuple[str, ...], limit: int) -> Select[Any]
     at a tenth of the table, finds that dear, and plans it anew each time, which takes as long as answering it.
     """
     across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
-    page = select(*COLUMNS, _REVISION.label("revision"), across.label("across"))
+    page = select(*(WHOLE_COLUMNS if whole else COLUMNS), _REVISION.label("revision"), across.label("across"))
     page = page.where(*clauses(_event, _without(names, _NEARER.get(place))))
     page = page.limit(literal_column(str(limit)))
     if place == "before":

@@ -86,7 +86,7 @@ class _Search:
         """Return up to *number* rows in the order of the walk, and how far it came if time was up before."""
         walk = Walk(self._connection, question, self._deadline, newest_first=newest_first)
         rows: list[Any] = []
-        chunk = number
+        chunk = min(number, _CHECKED_AT_ONCE)
         while len(rows) < number and (keys := walk.take(chunk)):
             events = read_events(self._connection, question.org_id, [abs(key) for key in keys], self._columns)
             for key in keys:

@@ -16,7 +16,7 @@ from auditweb.reading import days
 from auditweb.reading.actors import find_name
 from auditweb.reading.filters import BadFilter, LogFilter
 from auditweb.reading.numbers import Numbers, find_numbers
-from auditweb.reading.pages import Page, find_page, is_action_used
+from auditweb.reading.pages import Page, check_action, find_page
 from auditweb.viewer import ActorProfile, Viewer
 from auditweb.web import actors, entry, jumps, new_entries
 from auditweb.web.assets import asset_url
@@ -47,7 +47,7 @@ def index(org: str) -> ResponseReturnValue:
     now = clock.now()
     page = find_page(wanted, now=now)
     if not page.rows:
-        _check_action(wanted)
+        check_action(wanted)
     numbers = find_numbers(wanted, page, now, viewer.zone)
     profiles = viewer.actors(_refs(wanted, page))
     shown = context(viewer, wanted, page, numbers, profiles, base=base, now=now)
@@ -139,12 +139,6 @@ def _narrower(wanted: LogFilter) -> Iterator[Link]:
         yield Link("Only the last 7 days", wanted.with_(last="7d").query())
     if wanted.q:
         yield Link("Without the search", wanted.without("q").query())
-
-
-def _check_action(wanted: LogFilter) -> None:
-    """Refuse an action that neither the catalogue nor any entry knows: an empty page would pass for an answer."""
-    if wanted.action and not catalogue.find(wanted.action) and not is_action_used(wanted.org_id, wanted.action):
-        raise BadFilter("action", f"There is no action “{wanted.action}”, and no entry has ever had it.")
 
 
 def _refs(wanted: LogFilter, page: Page) -> set[ActorRef]:

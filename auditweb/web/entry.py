@@ -1,11 +1,13 @@
 """One entry: its permalink page, its details under its row, and everything it holds as JSON."""
 
-from flask import Response, abort, jsonify, url_for
+from flask import Response, abort, make_response, url_for
 from flask.typing import ResponseReturnValue
 
 from auditweb import clock, ids
+from auditweb.addresses import absolute, log_of
 from auditweb.models import Event
 from auditweb.parties import ActorRef
+from auditweb.reading.as_json import entry_object, spell
 from auditweb.reading.filters import BadFilter
 from auditweb.reading.pages import find_event
 from auditweb.viewer import Viewer
@@ -15,7 +17,7 @@ from auditweb.web.foreign_text import visible_text
 from auditweb.web.htmx import IN_PAGE, private, render
 from auditweb.web.rows import Presenter
 from auditweb.web.times import Clock
-from auditweb.web.viewing import absolute, current_viewer
+from auditweb.web.viewing import current_viewer
 
 
 def show(org: str, spelled: str) -> ResponseReturnValue:
@@ -46,27 +48,9 @@ def show(org: str, spelled: str) -> ResponseReturnValue:
 def as_json(org: str, spelled: str) -> Response:
     """Return every field of one entry, for those who may read the log."""
     event = _found(current_viewer(), spelled)
-    return private(
-        jsonify(
-            id=spelled,
-            organisation=org,
-            occurred_at=_moment(event.occurred_at),
-            recorded_at=_moment(event.recorded_at),
-            category=event.category,
-            action=event.action,
-            summary=event.summary,
-            facts=event.facts,
-            actor={"type": event.actor_type, "id": event.actor_id, "name": event.actor_name},
-            via=event.via_type and {"type": event.via_type, "id": event.via_id, "name": event.via_name},
-            target=event.target_type
-            and {"type": event.target_type, "id": event.target_id, "name": event.target_name, "url": event.target_url},
-            ip=event.ip,
-            user_agent=event.user_agent,
-            request_id=event.request_id,
-            outcome=event.outcome,
-            idempotency_key=event.idempotency_key,
-        )
-    )
+    response = make_response(spell(entry_object(event, organisation=org, log=log_of(org))) + "\n")
+    response.mimetype = "application/json"
+    return private(response)
 
 
 def _found(viewer: Viewer, spelled: str) -> Event:
@@ -79,7 +63,3 @@ def _found(viewer: Viewer, spelled: str) -> Event:
     if event is None:
         abort(404)
     return event
-
-
-def _moment(moment: object) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -106,4 +106,8 @@ def _add_headers(response: Response) -> Response:
     if request.endpoint == "static" and request.method != "OPTIONS" and response.status_code in {200, 206, 304}:
         response.headers["Cache-Control"] = assets.cache_control()
         return response
+    if "ETag" in response.headers:  # a program may keep it, and asks each time whether it is still so
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["Vary"] = "Authorization, Accept"
+        return response
     return private(response)

@@ -5,6 +5,7 @@ from typing import cast
 from flask import abort, current_app, g, request
 from werkzeug.datastructures import MultiDict
 
+from auditweb.addresses import absolute as absolute
 from auditweb.reading.filters import LogFilter
 from auditweb.viewer import Viewer
 
@@ -23,8 +24,3 @@ def current_viewer() -> Viewer:
 def asked(viewer: Viewer, args: MultiDict[str, str]) -> LogFilter:
     """Read what *viewer* asks of their organisation's log; raises BadFilter."""
     return LogFilter.from_args(args, org_id=viewer.org_id, org_zone=viewer.org_zone)
-
-
-def absolute(path: str) -> str:
-    """Return the address of *path* for people elsewhere."""
-    return (current_app.config.get("PUBLIC_URL") or request.host_url).rstrip("/") + path

@@ -144,6 +144,7 @@ def test_the_json_has_every_field(reader: Reader, event: Event) -> None:
     assert response.json == {
         "id": ids.to_text(event.id),
         "organisation": "northgate",
+        "url": f"http://localhost{address(event)}",
         "occurred_at": "2026-11-23T10:19:07.123456Z",
         "recorded_at": "2026-11-23T10:42:07.000000Z",
         "category": "team",

@@ -6,11 +6,15 @@ from itertools import product
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 
 from auditweb.ids import LAST_ID, to_text
+from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
+from tests.callers import new_key
 from tests.integration.test_access import without_tokens
+from tests.programs import API, EVENTS, Program
 from tests.readers import Place, Reader, Someone, add_key, add_organisation, add_person, join
 from tests.teams import team
 
@@ -158,3 +162,37 @@ def test_a_forged_entry_id_is_a_404_or_refused(reader: Reader, organisation: Pla
             answer = reader.client.get(f"{organisation.log}/entries/{forged}{kind}")
             assert answer.status_code in {400, 404}, forged
             assert CANARY not in answer.text
+
+
+def test_the_api_tells_nothing_of_another_organisation(
+    app: Flask, organisation: Place, somebody: Someone, theirs: Event, ours: Event, kenji: Someone, engine: Engine
+) -> None:
+    Sealer(engine).run()
+    program = Program(app.test_client(), new_key(app, organisation, somebody, scopes=["events:read"]))
+    spelled = to_text(theirs.id)
+    questions = [
+        "", f"actor=member:{kenji.id}", "actor=api_key:key_osaka", "target=vehicle:veh_osaka", "outcome=denied",
+        "action=vehicle.updated", "category=vehicles", "last=9999d", f"q={CANARY}", f"q={spelled}", "q=192.0.2.77",
+        "from=2026-03-02&to=2026-03-02&tz=Asia/Tokyo",
+    ]  # fmt: skip
+    addresses = [f"{EVENTS}?{question}" for question in questions]
+    addresses += [f"{API}/counts?{question}" for question in questions]
+    addresses += [f"{EVENTS}?order=leaf&{question}" for question in questions if "q=" not in question]
+    addresses += [f"{EVENTS}?{place}={spelled}" for place in ("before", "after")]
+    addresses += [f"{EVENTS}?order=leaf&after=0", f"{EVENTS}?oldest=1", f"{API}/actions"]
+    seen = set()
+    for address in addresses:
+        answer = program.get(address)
+        assert answer.status_code == 200, address
+        assert CANARY not in answer.text.replace("with KANARI", ""), address  # where the question is told again
+        seen |= {event["id"] for event in (answer.json or {}).get("events", ())}
+    assert seen == {to_text(ours.id)}, "our own entry is there to be seen, theirs is not"
+    for question in questions:
+        assert CANARY not in "".join(program.lines(f"{EVENTS}?{question}"))
+    foreign, missing = (program.get(f"{EVENTS}/{id_}") for id_ in (spelled, MADE_UP))
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json is not None
+    assert missing.json is not None
+    assert {**foreign.json, "request_id": ""} == {**missing.json, "request_id": ""}
+    for forged in ("9" * 30, "-1", "Z" * 13, spelled.lower(), spelled[:-1], "%00", "..%2F..", "é" * 13):
+        assert program.get(f"{EVENTS}/{forged}").status_code in {400, 404}, forged

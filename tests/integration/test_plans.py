@@ -39,6 +39,7 @@ from tests.callers import ORDER, Program, new_key
 from tests.databases import Database, fresh_database
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
+from tests.programs import LINES
 from tests.readers import (
     PASSWORD,
     Place,
@@ -66,6 +67,7 @@ TEAM = f"{SETTINGS}/team"
 KEYS = f"{SETTINGS}/api-keys"
 KEY = f"{KEYS}/key_0000000007"
 MY_LOG = "/o/northgate/my-log"
+API = "/api/v1"
 READER = "1"  # the id of the person who opens all addresses
 
 # What no index answers alone, so that more is looked at than shown.
@@ -176,7 +178,18 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/role/<role>": [f"{TEAM}/members/3/role/owner"],
     "/o/<org>/settings/team/members/<int(max=2147483647):person_id>/two-factor": [f"{TEAM}/members/3/two-factor"],
     "/invitations/<token>": ["/invitations/nothing"],
+    "/api/v1/events": [
+        *(f"{API}/events?{wanted}&{place}" for wanted in ["", *FILTERS] for place in PLACES),
+        f"{API}/events?limit=500",
+        *(f"{API}/events?order=leaf&after=20000&{wanted}" for wanted in ["", *FILTERS] if "q=" not in wanted),
+        f"{API}/events?order=leaf&after=39000&wait=1",
+        f"{API}/events?order=leaf&limit=1000",
+    ],
+    "/api/v1/events/<spelled>": [f"{API}/events/{{id}}", f"{API}/events/7ZZZZZZZZZZZZ"],
+    "/api/v1/actions": [f"{API}/actions"],
+    "/api/v1/counts": [f"{API}/counts?{wanted}" for wanted in ["", *FILTERS]],
 }
+STREAMS = ["category=team", "q=stepwgn%20-nightly&last=30d", f"actor={MEMBER}&before={{id}}"]
 _LEAD_ELSEWHERE = {
     "/",
     "/sign-in",
@@ -219,8 +232,8 @@ def _read(profile: str, folder: Path) -> Log:
         rules = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
         log = Log(profile, rules)
         try:
-            reader = _settle(app)
-            _open_all(app, reader, log, _fill(fresh))
+            reader, key = _settle(app)
+            _open_all(app, reader, key, log, _fill(fresh))
         finally:
             with app.app_context():
                 db.engine.dispose()
@@ -246,8 +259,8 @@ def _faults_on_postgresql(log: Log, database: Database) -> Iterator[str]:
                     yield f"{mode}: {fault}\n{asked}"
 
 
-def _settle(app: Flask) -> Reader:
-    """Make three organisations, and return one who may read the log of the first."""
+def _settle(app: Flask) -> tuple[Reader, str]:
+    """Make three organisations, and return one who may read the log of the first, and a key that may."""
     places = [add_organisation(app, slug, slug.title()) for slug in ("northgate", "osaka-bay", "leith")]
     assert [place.id for place in places] == list(ENTRIES)
     ines = add_person(app, "Ines Ferreira")
@@ -258,7 +271,8 @@ def _settle(app: Flask) -> Reader:
         join(app, places[0], member)
     leave(app, places[0], member)
     _hand_out_keys(app, places[0].id, ines.id)
-    return open_session(app, app.test_client(), ines)
+    key = new_key(app, places[0], ines, scopes=["events:read"])
+    return open_session(app, app.test_client(), ines), key
 
 
 def _hand_out_keys(app: Flask, org_id: int, maker_id: int) -> None:
@@ -325,7 +339,7 @@ def _event(number: int) -> dict[str, Any]:
     return given
 
 
-def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
+def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> None:
     """Open every address, as a page and as a part of one, and write in each way there is."""
     assert reader.someone is not None
     here = ""
@@ -341,12 +355,19 @@ def _open_all(app: Flask, reader: Reader, log: Log, middle: int) -> None:
     with app.app_context():
         engine = db.engine
     sa.event.listen(engine, "before_cursor_execute", note)
+    authorized = {"Authorization": f"Bearer {key}"}
     for rule, addresses in ADDRESSES.items():
         for address in addresses:
-            for headers in ({}, {"HX-Request": "true", "HX-Request-Type": "partial"}):
+            of_the_api = rule.startswith("/api/")
+            for headers in [authorized] if of_the_api else [{}, {"HX-Request": "true", "HX-Request-Type": "partial"}]:
                 here = address.format(id=ids.to_text(middle))
                 page = reader.client.get(here, headers=headers)
                 assert page.status_code in {200, 204, 404} or rule in _LEAD_ELSEWHERE, (here, page.location, page.text)
+    for wanted in STREAMS:
+        here = f"{API}/events?{wanted}".format(id=ids.to_text(middle))
+        stream = reader.client.get(here, headers=authorized | LINES)
+        assert stream.text.count("\n") > 10, stream.text
+        stream.close()
     here = "record()"
     with app.app_context():
         for _ in range(2):

@@ -1,0 +1,18 @@
+"""Where things are found, for people and programs elsewhere."""
+
+from flask import current_app, request, url_for
+
+
+def absolute(path: str) -> str:
+    """Return the address of *path* for people elsewhere."""
+    return (current_app.config.get("PUBLIC_URL") or request.host_url).rstrip("/") + path
+
+
+def log_of(org_slug: str) -> str:
+    """Return the whole address of an organisation's log; those of its entries begin with it."""
+    return absolute(url_for("audit_log.index", org=org_slug))
+
+
+def entries_of(org_slug: str) -> str:
+    """Return what the addresses of an organisation's entries begin with; each ends in the entry's id."""
+    return f"{log_of(org_slug)}/entries/"
