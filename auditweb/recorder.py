@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, Text, bindparam, func, insert, join, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, class_mapper, scoped_session
@@ -360,8 +360,24 @@ def _is_taken(connection: Connection, event: dict[str, Any]) -> bool:
 
 def find_by_keys(connection: Connection, org_id: int, keys: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the rows of an organisation that have these idempotency keys, by key."""
-    found = select(_event).where(_event.c.org_id == org_id, _event.c.idempotency_key.in_(keys))
-    return {row.idempotency_key: dict(row._mapping) for row in connection.execute(found)}
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(_FIND_EACH, {"org_id": org_id, "keys": list(keys)})
+    else:
+        rows = connection.execute(select(_event).where(_event.c.org_id == org_id, _event.c.idempotency_key.in_(keys)))
+    return {row.idempotency_key: dict(row._mapping) for row in rows}
+
+
+# One look into the index for each key. Asked for all in one list, PostgreSQL may rather read an organisation's whole
+# log and compare each entry with each key: it does while it knows nothing of a table that has just been filled.
+_asked = func.unnest(bindparam("keys", type_=postgresql.ARRAY(Text))).table_valued("asked", name="asked")
+_held = (
+    select(_event)
+    .where(_event.c.org_id == bindparam("org_id"), _event.c.idempotency_key == _asked.c.asked)
+    .limit(1)
+    .correlate(_asked)
+    .lateral("held")
+)
+_FIND_EACH = select(_held).select_from(join(_asked, _held, true()))
 
 
 _COMPARED = (

@@ -219,7 +219,7 @@ def test_no_statement_goes_through_a_whole_log(profile: str, tmp_path: Path) -> 
     assert not log.faults, f"{len(log.faults)} faults in {len(log.asked)} statements\n\n" + "\n\n".join(log.faults[:5])
     assert log.rules == set(ADDRESSES)  # what is added to the app is looked at as well
     # And what was looked at is there: the statements of pages, of entries and of writing.
-    for part in ("LIMIT 51", "event.idempotency_key IN", "INSERT INTO event", "UPDATE rate", "actor_name"):
+    for part in ("LIMIT 51", "event.idempotency_key", "INSERT INTO event", "UPDATE rate", "actor_name"):
         assert any(part in asked.statement for asked in log.asked), part
 
 
