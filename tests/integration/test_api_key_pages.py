@@ -9,7 +9,7 @@ from flask import Flask
 
 from auditweb import clock
 from auditweb.accounts import api_keys as rules
-from auditweb.accounts import people, sessions
+from auditweb.accounts import charge, people, sessions
 from auditweb.accounts.callers import Scope
 from auditweb.accounts.key_rights import Rights
 from auditweb.accounts.permissions import Right, Role, may
@@ -179,7 +179,7 @@ def test_a_right_taken_away_meanwhile_counts(
         db.session.execute(sa.text("UPDATE membership SET role = :role"), {"role": role.value})
         return locked
 
-    monkeypatch.setattr(rules, "lock_organisation", lock)
+    monkeypatch.setattr(charge, "lock_organisation", lock)
     version = found(app, organisation, "key_0123456789").version
     for rest, sent in FORMS.items():
         page = owner.post(keys(organisation, rest), {**sent, "version": version})
