@@ -500,6 +500,10 @@ def test_owners_are_told_by_mail(make_app: Callable[[Settings], Flask], settings
         "zoe@northgate.example",
         "maya@northgate.example",
     ]
+    assert [message["Subject"] for message in sent[1:]] == [
+        "The audit log of Northgate Imports will be kept for a shorter time",
+        "Northgate Imports will be deleted",
+    ]
     assert "kept for 2 years only, from 23 December 2026 on" in first[1].get_content()
     assert "On 7 December 2026 everything of it goes for good" in " ".join(sent[2].get_content().split())
     for message in sent:
