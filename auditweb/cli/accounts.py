@@ -189,7 +189,9 @@ def switch_on(slug: str) -> None:
     with opening.application():
         name = operators.name_of_organisation(slug)
         done = operators.switch_on(slug)
-    click.echo(f"{name} can be opened again." if done else f"{name} was not disabled.")
+        due_at = operators.deletion_of(slug)
+    going = f" It is to be deleted on {due_at:%d %B %Y} now." if due_at else ""
+    click.echo(f"{name} can be opened again.{going}" if done else f"{name} was not disabled.")
 
 
 def _state(each: operators.ListedOrganisation) -> str:

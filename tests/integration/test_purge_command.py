@@ -479,6 +479,19 @@ def test_called_off_at_the_last_moment_it_stays(app: Flask, condemned: Place, ow
 
 
 @pytest.mark.usefixtures("at_now")
+def test_switched_off_it_stays_until_its_owners_can_call_it_off(
+    app: Flask, condemned: Place, owner_engine: Engine
+) -> None:
+    decide(app, condemned, disabled_at=NOW - timedelta(days=1))
+    before = contents(owner_engine)
+
+    assert removal.find_removals(owner_engine) == []
+    assert not removal.remove(owner_engine, condemned.id)
+
+    assert contents(owner_engine) == before
+
+
+@pytest.mark.usefixtures("at_now")
 def test_id_of_a_deleted_organisation_is_never_given_again(
     app: Flask, other_organisation: Place, owner_engine: Engine
 ) -> None:
