@@ -32,7 +32,7 @@ from auditweb.catalogue import (
 )
 from auditweb.database import TooSlow
 from auditweb.extensions import db
-from auditweb.models import Membership, Organisation, PasswordReset, Person, TwoFactor
+from auditweb.models import DeletedOrganisation, Membership, Organisation, PasswordReset, Person, TwoFactor
 from auditweb.recorder import record
 
 BUSY = "The database did not answer in time, and nothing was changed. Try again."
@@ -86,6 +86,17 @@ class ListedOrganisation:
     owners: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ListedDeletion:
+    """What remains of a deleted organisation; without *deleted_at* its deletion has begun and is to be gone on with."""
+
+    id: int
+    name: str
+    asked_by: str
+    asked_at: datetime
+    deleted_at: datetime | None
+
+
 def list_people(slug: str | None = None) -> list[ListedPerson]:
     """Return everyone, or the members of one organisation, by e-mail address."""
     with looking_up():
@@ -133,6 +144,13 @@ def _listed_organisations() -> list[ListedOrganisation]:
         )
         for each in db.session.scalars(select(Organisation).order_by(Organisation.slug))
     ]
+
+
+def list_deleted() -> list[ListedDeletion]:
+    """Return the organisations that were deleted, or are being, in the order of asking for it."""
+    with looking_up():
+        found = db.session.scalars(select(DeletedOrganisation).order_by(DeletedOrganisation.asked_at))
+        return [ListedDeletion(each.org_id, each.name, each.asked_by, each.asked_at, each.deleted_at) for each in found]
 
 
 def name_of(email: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -14,6 +14,7 @@ from auditweb.accounts.founding import RefusedError
 from auditweb.cli import asking
 from auditweb.extensions import db
 from auditweb.models import (
+    DeletedOrganisation,
     Event,
     FormerSlug,
     Membership,
@@ -401,7 +402,7 @@ def test_nothing_is_held_while_the_operator_thinks(
         asked.append(question)
         return answers.get(question, "leith")
 
-    monkeypatch.setattr(asking, "_need_someone", lambda _option: None)
+    monkeypatch.setattr(asking, "_need_someone", lambda *_options: None)
     monkeypatch.setattr("click.confirm", answer)
     monkeypatch.setattr("click.prompt", answer)
     for line, questions in {
@@ -471,3 +472,25 @@ def test_organisations_are_listed(operate: Operate, app: Flask, tom: Someone) ->
         "osaka-bay  Osaka Bay Motors   disabled  1        none                    Asia/Tokyo",
     ]
     assert [each["enabled"] for each in json.loads(operate("org list --json").said)] == [True, False]
+
+
+def test_what_remains_of_deleted_organisations_is_listed(app: Flask, operate: Operate, organisation: Place) -> None:
+    asked, done = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 16, tzinfo=UTC)
+    who = "Kenji Mori (kenji@osaka-bay.example)"
+    with app.app_context():
+        db.session.add_all(
+            DeletedOrganisation(org_id=org_id, name=name, asked_by=who, asked_at=asked, deleted_at=deleted_at)
+            for org_id, name, deleted_at in ((98, "Leith Cars", done), (99, "Forth\x1b[2J", None))
+        )
+        db.session.commit()
+
+    assert operate("org list --deleted").said.splitlines() == [
+        "ID  NAME            ASKED FOR BY                          ON             DELETED",
+        "98  Leith Cars      Kenji Mori (kenji@osaka-bay.example)  02 March 2026  16 March 2026",
+        "99  Forth\\u{1b}[2J  Kenji Mori (kenji@osaka-bay.example)  02 March 2026  under way",
+    ]
+    listed = json.loads(operate("org list --deleted --json").said)
+    assert [(each["id"], each["name"], each["deleted_at"] is None) for each in listed] == [
+        (98, "Leith Cars", False),
+        (99, "Forth\x1b[2J", True),
+    ]
