@@ -129,8 +129,8 @@ LOG_RETENTION_SHORTENING_CANCELLED = Action(
 LOG_PURGED = Action(
     "organisation.log_purged",
     _C,
-    "Removed audit log entries that were past their time",
-    details=("entries", "period", "up_to"),
+    "Removed audit log entries older than {period}, {entries} in all",
+    details=("up_to",),
     sensitive=True,
 )
 PERSON_ERASED = Action(

@@ -17,10 +17,11 @@ SENDER = "auditweb@example.org"
 
 @dataclass
 class MailServer:
-    """A running server: its address as a setting, what has arrived so far, and whose mail it does not take."""
+    """A running server: its address as a setting, what has arrived (*raw*: as it came), whose mail it does not take."""
 
     url: str
     messages: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
 
     @property
@@ -47,6 +48,7 @@ class MailServer:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.original_content or b""
+        self.raw.append(content)
         self.messages.append(message_from_bytes(content, policy=policy.default))
         return "250 OK"
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import aliased
 
 from auditweb import clock, transactions
-from auditweb.accounts import people, sessions, two_factor
+from auditweb.accounts import deletion, people, sessions, two_factor
 from auditweb.accounts.entries import OPERATOR, as_target, organisations_of, record_in_each_organisation
 from auditweb.accounts.founding import NewOrganisation, NewPerson, RefusedError, as_organisation_target, found
 from auditweb.accounts.permissions import Role
@@ -32,7 +32,7 @@ from auditweb.catalogue import (
 )
 from auditweb.database import TooSlow
 from auditweb.extensions import db
-from auditweb.models import Membership, Organisation, PasswordReset, Person, TwoFactor
+from auditweb.models import DeletedOrganisation, Membership, Organisation, PasswordReset, Person, TwoFactor
 from auditweb.recorder import record
 
 BUSY = "The database did not answer in time, and nothing was changed. Try again."
@@ -86,6 +86,17 @@ class ListedOrganisation:
     owners: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ListedDeletion:
+    """What remains of a deleted organisation; without *deleted_at* its deletion has begun and is to be gone on with."""
+
+    id: int
+    name: str
+    asked_by: str
+    asked_at: datetime
+    deleted_at: datetime | None
+
+
 def list_people(slug: str | None = None) -> list[ListedPerson]:
     """Return everyone, or the members of one organisation, by e-mail address."""
     with looking_up():
@@ -135,6 +146,13 @@ def _listed_organisations() -> list[ListedOrganisation]:
     ]
 
 
+def list_deleted() -> list[ListedDeletion]:
+    """Return the organisations that were deleted, or are being, in the order of asking for it."""
+    with looking_up():
+        found = db.session.scalars(select(DeletedOrganisation).order_by(DeletedOrganisation.asked_at))
+        return [ListedDeletion(each.org_id, each.name, each.asked_by, each.asked_at, each.deleted_at) for each in found]
+
+
 def name_of(email: str) -> str:
     """Return what the person with this address is called; RefusedError if there is none."""
     with looking_up():
@@ -145,6 +163,12 @@ def name_of_organisation(slug: str) -> str:
     """Return what the organisation with this address is called; RefusedError if there is none."""
     with looking_up():
         return _organisation(slug).name
+
+
+def deletion_of(slug: str) -> datetime | None:
+    """Return when the organisation with this address is going to be deleted, if its deletion was asked for."""
+    with looking_up():
+        return _organisation(slug).deletion_due_at
 
 
 def is_known(email: str) -> bool:
@@ -257,7 +281,12 @@ def switch_off(slug: str) -> bool:
 
 
 def switch_on(slug: str) -> bool:
-    """Let people in again; False if they were let in."""
+    """
+    Let people in again; False if they were let in.
+
+    If its deletion was asked for, its owners have all the time to call it off that they had at first. Refused where
+    no owner could come in.
+    """
     return _switch(slug, ORGANISATION_SWITCHED_ON, None)
 
 
@@ -267,6 +296,10 @@ def _switch(slug: str, action: Action, disabled_at: datetime | None) -> bool:
         if (organisation.disabled_at is None) == (disabled_at is None):
             return False
         organisation.disabled_at = disabled_at
+        if disabled_at is None:
+            _check_owner(organisation)
+            if organisation.deletion_due_at is not None:
+                organisation.deletion_due_at = clock.now() + deletion.NOTICE
         db.session.flush()
         record(action, org_id=organisation.id, actor=OPERATOR, target=as_organisation_target(organisation))
         return True
@@ -296,6 +329,17 @@ def _check_newcomer(email: str, slug: str) -> None:
         raise RefusedError(f"{person.email} belongs to {organisation.name} already.")
 
 
+def _check_owner(organisation: Organisation) -> None:
+    """Raise RefusedError unless an organisation has an owner whose account is on."""
+    owners = select(Person.id).join(Membership, Membership.person_id == Person.id)
+    able = owners.where(Membership.org_id == organisation.id, _is_member(), _is_owner(), Person.active.is_(True))
+    if db.session.scalar(able.limit(1)) is None:
+        raise RefusedError(
+            f"{organisation.name} has no owner whose account is on. Switch an owner’s on first (auditweb user enable), "
+            "or add another owner (auditweb user create --role owner)."
+        )
+
+
 def _person(email: str) -> Person:
     person = people.find_person(email)
     if person is None:
@@ -315,8 +359,7 @@ def _locked(email: str) -> Person:
     person = _person(email)
     for org_id in organisations_of(person.id):
         people.lock_organisation(org_id)
-    db.session.refresh(person, with_for_update=True)
-    return person
+    return people.lock_person(person.id)
 
 
 def _run_by_nobody_else(person_id: int) -> list[str]:

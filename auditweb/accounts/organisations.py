@@ -28,7 +28,14 @@ from auditweb.recorder import record
 IDLE_MINUTES: Final = range(5, int(LONGEST_IDLE.total_seconds()) // 60 + 1)
 SESSION_HOURS: Final = range(1, int(LONGEST.total_seconds()) // 3600 + 1)
 
+MOST_FORMER_SLUGS: Final = 10
+"""Nobody else gets them, so that one organisation must not keep any number of words for itself."""
+
 _TAKEN = "This address belongs to another organisation. Choose another."
+_TOO_MANY = (
+    f"There are {MOST_FORMER_SLUGS} former addresses already, which go on leading here, and there can be no more. "
+    "Keep the present one, or take one of those again: {former}."
+)
 
 
 class Unfit(ValueError):  # noqa: N818  (its name says what it is)
@@ -56,6 +63,9 @@ def change_slug(org_id: int, slug: str, *, by: SignedIn, origin: Origin) -> bool
     if slug == organisation.slug:
         return False
     check_slug(slug, org_id)
+    former = db.session.scalars(select(FormerSlug.slug).where(FormerSlug.org_id == org_id)).all()
+    if len(former) >= MOST_FORMER_SLUGS and slug not in former:
+        raise Unfit("slug", _TOO_MANY.format(former=", ".join(sorted(former))))
     # Once their own: they may have it back.
     db.session.execute(delete(FormerSlug).where(FormerSlug.slug == slug, FormerSlug.org_id == org_id))
     db.session.add(FormerSlug(slug=organisation.slug, org_id=org_id, given_up_at=clock.now()))

@@ -13,7 +13,7 @@ from auditweb.accounts.entries import as_actor, as_target, record_in_each_organi
 from auditweb.accounts.people import lock_person, normalise_email
 from auditweb.accounts.rate_limits import Limit
 from auditweb.accounts.sessions import SignedIn
-from auditweb.accounts.sign_in import MustWait, limit_of_account
+from auditweb.accounts.sign_in import MustWait, limits_of_account
 from auditweb.catalogue import PASSWORD_CHANGED, PASSWORD_RESET, PASSWORD_RESET_REQUESTED
 from auditweb.extensions import db
 from auditweb.models import PasswordReset, Person
@@ -21,6 +21,8 @@ from auditweb.parties import UNKNOWN_PERSON, Origin
 
 LINK_LIMIT = timedelta(hours=1)
 FREE_LINKS_FOR_AN_ACCOUNT = 3
+"""Asked for from one address: whoever else asks from elsewhere keeps the account's owner from nothing."""
+FREE_LINKS_FOR_AN_ACCOUNT_FROM_EVERYWHERE = 20
 FREE_LINKS_FROM_AN_ADDRESS = 20
 
 
@@ -64,10 +66,11 @@ def request_link(email: str, *, origin: Origin, secret: str) -> Link | MustWait 
     An address that somebody has costs the statements and commits of one that nobody has.
     """
     email = normalise_email(email)
-    account = Limit(f"reset:{rate_limits.keyed(email, secret)}", FREE_LINKS_FOR_AN_ACCOUNT)
-    verdict = rate_limits.count(Limit(f"reset from:{rate_limits.network(origin.ip)}", FREE_LINKS_FROM_AN_ADDRESS))
+    network = rate_limits.network(origin.ip)
+    account = Limit(f"reset:{rate_limits.keyed(email, secret)}", FREE_LINKS_FOR_AN_ACCOUNT_FROM_EVERYWHERE)
+    verdict = rate_limits.count(Limit(f"reset from:{network}", FREE_LINKS_FROM_AN_ADDRESS))
     if not verdict.refused:
-        verdict = rate_limits.count(account)
+        verdict = rate_limits.count(Limit(f"{account.key} from {network}", FREE_LINKS_FOR_AN_ACCOUNT), account)
     owner = _find(Person.email == email)
     if verdict.refused:
         db.session.commit()
@@ -114,7 +117,7 @@ def reset(token: str, password: str, *, origin: Origin, secret: str) -> bool:
         return False
     _store(person, hashed)
     sessions.end_all(person.id)
-    rate_limits.forget(limit_of_account(person.email, secret).key)
+    rate_limits.forget(*(limit.key for limit in limits_of_account(person.email, origin, secret)))
     record_in_each_organisation(PASSWORD_RESET, person.id, actor=as_actor(person.id, person.name), origin=origin)
     db.session.commit()
     return True

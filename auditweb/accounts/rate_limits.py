@@ -2,8 +2,9 @@
 How often something may be tried, counted in the database so that all workers agree.
 
 A window opens at the first try and closes by itself after a quarter of an hour. Within it some tries are free; after
-them each has to wait longer than the one before. Nobody is locked out for good, and nothing but the key and a count is
-kept. What costs somebody else something has an allowance instead: so much of it in a longer window, and no more.
+them each has to wait longer than the one before. A try that was refused makes nobody wait longer. Nobody is locked out
+for good, and nothing but the key and a count is kept. What costs somebody else something has an allowance instead: so
+much of it in a longer window, and no more.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, delete, select, update
+from sqlalchemy import ColumnElement, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -33,10 +34,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether this try may go ahead; if not, after how many seconds one may. *tries*: how many it is."""
+    """Whether this try may go ahead; if not, after how many *seconds* one may."""
 
-    seconds: int
-    tries: int
+    seconds: int = 0
 
     @property
     def refused(self) -> bool:
@@ -52,15 +52,19 @@ class Allowance:
     seconds: int
 
 
-def count(limit: Limit) -> Verdict:
-    """Count one more try, in one statement, and judge it."""
-    now = int(clock.now().timestamp())
-    window, hits = db.session.execute(_counted(limit.key, now)).one()
-    if hits == 1:
-        over = select(Rate.key).where(Rate.window <= now - WINDOW)
-        # Rows that others count in at this moment stay: waiting for each other, two who clear away would both fail.
-        db.session.execute(delete(Rate).where(Rate.key.in_(over.with_for_update(skip_locked=True))))
-    return Verdict(_seconds_to_wait(limit, window, hits, now), hits)
+def count(*limits: Limit) -> Verdict:
+    """Count one more try of each limit and judge it. One that any of them refuses counts for none."""
+    for place, limit in enumerate(limits):
+        if seconds := _count(limit):
+            for counted in limits[:place]:
+                give_back(counted.key)
+            return Verdict(seconds)
+    return Verdict()
+
+
+def tally(key: str) -> int:
+    """Return how often *key* came in its window, this time included, which nothing refuses."""
+    return int(db.session.execute(_counted(key, int(clock.now().timestamp()))).one().hits)
 
 
 def spend(allowance: Allowance, how_much: int = 1) -> int:
@@ -77,9 +81,10 @@ def spend(allowance: Allowance, how_much: int = 1) -> int:
     return max(1, last_part + WINDOW - now) if hits > allowance.much else 0
 
 
-def forget(key: str) -> None:
-    """Open *key* again: its owner has shown who they are."""
-    db.session.execute(delete(Rate).where(Rate.key == key))
+def forget(*keys: str) -> None:
+    """Open *keys* again, one after the other: their owner has shown who they are."""
+    for key in keys:
+        db.session.execute(delete(Rate).where(Rate.key == key))
 
 
 def give_back(key: str) -> None:
@@ -113,14 +118,24 @@ def delay_before(tries: int, free: int) -> int:
     return 0 if tries <= free else min(FIRST_DELAY * 2 ** min(tries - free - 1, 20), WINDOW)
 
 
-def _seconds_to_wait(limit: Limit, window: int, hits: int, now: int) -> int:
-    now = max(now, window)  # somebody else may have begun it just after this look at the clock
-    if now >= window + delay_before(hits, limit.free):
-        return 0
-    return max(1, window + delay_before(hits + 1, limit.free) - now)
+def _count(limit: Limit) -> int:
+    """Count one more try, in one statement, and return 0; or the seconds to wait where it is refused."""
+    now = int(clock.now().timestamp())
+    counted = db.session.execute(_counted(limit.key, now, free=limit.free)).first()
+    if counted is None:
+        window, hits = db.session.execute(select(Rate.window, Rate.hits).where(Rate.key == limit.key)).one()
+        return max(1, window + delay_before(hits + 1, limit.free) - now)
+    if counted.hits == 1:
+        over = select(Rate.key).where(Rate.window <= now - WINDOW)
+        # Rows that others count in at this moment stay: waiting for each other, two who clear away would both fail.
+        db.session.execute(delete(Rate).where(Rate.key.in_(over.with_for_update(skip_locked=True))))
+    return 0
 
 
-def _counted(key: str, now: int, *, begins: int | None = None, hits: int = 1) -> ReturningInsert[int, int]:
+def _counted(
+    key: str, now: int, *, begins: int | None = None, hits: int = 1, free: int | None = None
+) -> ReturningInsert[int, int]:
+    """Count, and return the window with what is in it now; nothing where it is too early for one after *free* ones."""
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     over: ColumnElement[bool] = Rate.window <= now - WINDOW
     begins = now if begins is None else begins
@@ -133,6 +148,13 @@ def _counted(key: str, now: int, *, begins: int | None = None, hits: int = 1) ->
                 "window": case((over, begins), else_=Rate.window),
                 "hits": case((over, hits), else_=Rate.hits + hits),
             },
+            where=None if free is None else or_(over, Rate.hits < free, Rate.window + _delay(free) <= now),
         )
         .returning(Rate.window, Rate.hits)
     )
+
+
+def _delay(free: int) -> ColumnElement[int]:
+    """Return what `delay_before` says of the next try."""
+    waits = {tries: delay_before(tries, free) for tries in range(free + 1, free + 9)}
+    return case(*((Rate.hits == tries - 1, wait) for tries, wait in waits.items()), else_=WINDOW)

@@ -2,8 +2,8 @@
 What the daily purge does to organisations whose day has come: everything of them goes.
 
 It is begun by a row that says whose wish it was. From then on nobody gets in, nothing can be called off, and whatever
-is left is removed step by step, by the next run if this one is killed. The row is what remains. The engine is the
-operator's, without the server's guard.
+is left is removed step by step, by the next run if this one is killed. The row is what remains. One that an operator
+switched off stays, for its owners could not call it off. The engine is the operator's, without the server's guard.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -41,7 +41,7 @@ def find_removals(engine: Engine) -> Sequence[Removal]:
     """Return the organisations whose day has come, those first whose removal was begun."""
     with Session(engine) as session:
         begun = sa.select(*_RECORD).where(DeletedOrganisation.deleted_at.is_(None)).order_by(DeletedOrganisation.org_id)
-        due = _asked(Organisation.deletion_due_at <= clock.now()).order_by(Organisation.id)
+        due = _asked(*_is_due(clock.now())).order_by(Organisation.id)
         found: list[Any] = [*session.execute(begun), *session.execute(due)]
     return [
         Removal(org_id, name, asked_by, asked_at, purger.count_to_erase(engine, org_id))
@@ -79,13 +79,17 @@ def _asked(*which: sa.ColumnElement[bool]) -> sa.Select[int, str, str, datetime 
     return columns.join(Person, Person.id == Organisation.deletion_asked_by).where(*which)
 
 
+def _is_due(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return Organisation.deletion_due_at <= now, Organisation.disabled_at.is_(None)
+
+
 def _begin(engine: Engine, org_id: int) -> bool:
     """Write down that an organisation is being removed, and let nobody in; False if that was called off meanwhile."""
     now = clock.now()
     with Session(engine) as session, session.begin():
         if session.get(DeletedOrganisation, org_id) is not None:
             return True
-        due = _asked(Organisation.id == org_id, Organisation.deletion_due_at <= now)
+        due = _asked(Organisation.id == org_id, *_is_due(now))
         asked = session.execute(due.with_for_update(of=Organisation)).first()
         if asked is None:
             return False

@@ -39,7 +39,7 @@ def enter(waiting_id: str, code: str, *, recovery: bool, origin: Origin) -> Acce
     person_id = sessions.awaiting_code(waiting_id)
     if person_id is None:
         return Expired()
-    limit = Limit(f"code:{person_id}", FREE_TRIES)
+    limit, refusals = Limit(f"code:{person_id}", FREE_TRIES), f"refused code:{person_id}"
     verdict = rate_limits.count(limit)
     db.session.commit()
 
@@ -52,16 +52,17 @@ def enter(waiting_id: str, code: str, *, recovery: bool, origin: Origin) -> Acce
         if not sessions.end_waiting(waiting_id):
             db.session.rollback()  # another request was quicker, or the password has been changed: no code is used up
             return Expired()
-        rate_limits.forget(limit.key)
+        rate_limits.forget(limit.key, refusals)
         session_id = sessions.start(person_id, origin)
         _record_success(person, recovery=recovery, origin=origin)
         db.session.commit()
         return Accepted(session_id)
 
-    if verdict.tries <= TRIES_RECORDED:
+    tries = rate_limits.tally(refusals)
+    if tries <= TRIES_RECORDED:
         reason = ("too many attempts", Outcome.DENIED) if verdict.refused else ("wrong code", Outcome.FAILURE)
         record_refusal(person_id, person.name, person.email, *reason, origin)
-    too_many = verdict.tries >= MOST_TRIES
+    too_many = tries >= MOST_TRIES
     if too_many:
         sessions.end_waiting(waiting_id)
     db.session.commit()

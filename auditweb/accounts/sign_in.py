@@ -11,13 +11,16 @@ from sqlalchemy import Row, select, update
 from auditweb.accounts import passwords, rate_limits, sessions, two_factor
 from auditweb.accounts.entries import as_actor, as_target, organisations_of, record_in_each_organisation
 from auditweb.accounts.people import lock_person, normalise_email
-from auditweb.accounts.rate_limits import Limit, Verdict
+from auditweb.accounts.rate_limits import Limit
 from auditweb.catalogue import SIGN_IN_REFUSED, SIGNED_IN, SIGNED_OUT
 from auditweb.extensions import db
 from auditweb.models import Person
 from auditweb.parties import UNKNOWN_PERSON, Origin, Outcome
 
 FREE_TRIES_OF_AN_ACCOUNT = 10
+"""From one address: whoever else tries the account from elsewhere keeps its owner from nothing."""
+FREE_TRIES_OF_AN_ACCOUNT_FROM_EVERYWHERE = 100
+"""More than any address alone can use up, and few enough for those who guess from many."""
 FREE_TRIES_FROM_AN_ADDRESS = 100
 TRIES_RECORDED = 20
 """In one window, so that a password guesser cannot flood an organisation's log; the rest is in the application log."""
@@ -65,14 +68,16 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
     counters, so that what was typed cannot be read from them.
     """
     email = normalise_email(email)
-    account = limit_of_account(email, secret)
+    account = limits_of_account(email, origin, secret)
     address = Limit(f"address:{rate_limits.network(origin.ip)}", FREE_TRIES_FROM_AN_ADDRESS)
     verdict = rate_limits.count(address)
-    if not verdict.refused:  # who may not try at all must not use up the tries of somebody's account
-        verdict = rate_limits.count(account)
+    may_try = not verdict.refused  # who may not try at all must not use up the tries of somebody's account
+    if may_try:
+        verdict = rate_limits.count(*account)
     person = _find(email)
     if verdict.refused:
-        _record_refusal(person, "too many attempts", Outcome.DENIED, account, verdict, origin)
+        if may_try:
+            _record_refusal(person, "too many attempts", Outcome.DENIED, account, origin)
         db.session.commit()
         return MustWait(verdict.seconds, known=person is not None)
     db.session.commit()
@@ -85,18 +90,20 @@ def sign_in(email: str, password: str, *, origin: Origin, secret: str) -> Accept
         right = _stays_right(person, password, alone=fresh_hash is not None)
     if person is None or not person.active or not right:
         reason = "wrong password" if person is None or person.active else "the account is switched off"
-        _record_refusal(person, reason, Outcome.FAILURE, account, verdict, origin)
+        _record_refusal(person, reason, Outcome.FAILURE, account, origin)
         db.session.commit()
         return Refused(known=person is not None)
 
     rate_limits.give_back(address.key)  # in the order of counting, or two at once wait for each other
-    rate_limits.forget(account.key)
+    rate_limits.forget(*(limit.key for limit in account))
     return _begin(person, fresh_hash, origin)
 
 
-def limit_of_account(email: str, secret: str) -> Limit:
-    """Return how often the password of an address may be tried."""
-    return Limit(f"account:{rate_limits.keyed(email, secret)}", FREE_TRIES_OF_AN_ACCOUNT)
+def limits_of_account(email: str, origin: Origin, secret: str) -> tuple[Limit, Limit]:
+    """Return how often the password of an address may be tried from where this request comes from, and by anyone."""
+    key = f"account:{rate_limits.keyed(email, secret)}"
+    here = Limit(f"{key} from {rate_limits.network(origin.ip)}", FREE_TRIES_OF_AN_ACCOUNT)
+    return here, Limit(key, FREE_TRIES_OF_AN_ACCOUNT_FROM_EVERYWHERE)
 
 
 def sign_out(person: sessions.SignedIn, *, origin: Origin) -> None:
@@ -142,15 +149,16 @@ def _find(email: str) -> _Account | None:
 
 
 def _record_refusal(
-    person: _Account | None, reason: str, outcome: Outcome, account: Limit, verdict: Verdict, origin: Origin
+    person: _Account | None, reason: str, outcome: Outcome, account: tuple[Limit, Limit], origin: Origin
 ) -> None:
     """Record a refused try under the account it was meant for; of an unknown address nothing is stored."""
-    if verdict.tries > TRIES_RECORDED:
+    _, everywhere = account
+    if rate_limits.tally(f"refused {everywhere.key}") > TRIES_RECORDED:
         return
     if person is None:
         # A look-up and a write all the same, so that a known address takes no longer than this. Nobody has the id 0.
         organisations_of(0)
-        rate_limits.rewrite(account.key)
+        rate_limits.rewrite(everywhere.key)
         return
     record_refusal(person.id, person.name, person.email, reason, outcome, origin)
 

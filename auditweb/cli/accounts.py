@@ -123,9 +123,13 @@ def org() -> None:
 
 
 @org.command(name="list")
+@click.option("--deleted", is_flag=True, help="What remains of those that were deleted, instead.")
 @_JSON
-def list_organisations(as_json: bool) -> None:
+def list_organisations(deleted: bool, as_json: bool) -> None:
     """List all organisations."""
+    if deleted:
+        _list_deleted(as_json=as_json)
+        return
     with opening.application():
         found = operators.list_organisations()
     if as_json:
@@ -157,7 +161,8 @@ def create_organisation(
 ) -> None:
     """Create an organisation and give it an owner. What no option says is asked for."""
     with opening.application():
-        new = asking.for_organisation(name, slug, zone, option="--name")
+        asking.check_options(name=name, slug=slug, zone=zone, owner=owner)
+        new = asking.for_organisation(name, slug, zone)
         email = asking.for_email(owner, option="--owner")
         person: NewPerson | str = email
         if not operators.is_known(email):
@@ -189,7 +194,30 @@ def switch_on(slug: str) -> None:
     with opening.application():
         name = operators.name_of_organisation(slug)
         done = operators.switch_on(slug)
-    click.echo(f"{name} can be opened again." if done else f"{name} was not disabled.")
+        due_at = operators.deletion_of(slug)
+    going = f" It is to be deleted on {due_at:%d %B %Y} now." if due_at else ""
+    click.echo(f"{name} can be opened again.{going}" if done else f"{name} was not disabled.")
+
+
+def _list_deleted(*, as_json: bool) -> None:
+    with opening.application():
+        found = operators.list_deleted()
+    if as_json:
+        _print_json(found)
+        return
+    tables.show(
+        ("ID", "NAME", "ASKED FOR BY", "ON", "DELETED"),
+        [
+            (
+                f"{each.id}",
+                each.name,
+                each.asked_by,
+                f"{each.asked_at:%d %B %Y}",
+                f"{each.deleted_at:%d %B %Y}" if each.deleted_at else "under way",
+            )
+            for each in found
+        ],
+    )
 
 
 def _state(each: operators.ListedOrganisation) -> str:

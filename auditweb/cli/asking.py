@@ -24,9 +24,29 @@ PASSWORD_STDIN: _Option = click.option(
 YES: _Option = click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
 
 
-def for_organisation(name: str | None, slug: str | None, zone: str | None, *, option: str) -> NewOrganisation:
+def check_options(**given: str | None) -> None:
+    """
+    Raise RefusedError with all that is wrong with the options of a new organisation, instead of one after the other.
+
+    Those that are None have to be asked for: they are named where nobody is there to answer.
+    """
+    checks = {
+        "name": names.problem_with,
+        "slug": slugs.problem_with,
+        "zone": _problem_with_zone,
+        "owner": _problem_with_email,
+        "owner_name": names.problem_with,
+    }
+    options = {f"--{name.replace('_', '-')}": (text, checks[name]) for name, text in given.items()}
+    problems = {option: check(names.tidied(text)) for option, (text, check) in options.items() if text is not None}
+    if any(problems.values()):
+        raise RefusedError(" ".join(f"{option}: {problem}" for option, problem in problems.items() if problem))
+    _need_someone(*(option for option in options if option not in problems))
+
+
+def for_organisation(name: str | None, slug: str | None, zone: str | None) -> NewOrganisation:
     """Return the organisation that the options tell of, having asked for what they left open."""
-    name = _text("Organisation", option, name, names.problem_with)
+    name = _text("Organisation", "--name", name, names.problem_with)
     slug = _text("Address of its pages, /o/…", "--slug", slug, slugs.problem_with, proposal=slugs.propose(name))
     zone = _text("Time zone", "--zone", zone, _problem_with_zone, proposal="Europe/London")
     return NewOrganisation(name, slug, zone)
@@ -92,9 +112,10 @@ def _text(label: str, option: str, given: str | None, problem_with: Problem, *, 
         click.echo(problem, err=True)
 
 
-def _need_someone(option: str) -> None:
-    if not sys.stdin.isatty():
-        raise RefusedError(f"{option} is needed: there is no terminal to ask at.")
+def _need_someone(*options: str) -> None:
+    if options and not sys.stdin.isatty():
+        are = "is" if len(options) == 1 else "are"
+        raise RefusedError(f"{', '.join(options)} {are} needed: there is no terminal to ask at.")
 
 
 def _problem_with_zone(zone: str) -> str | None:

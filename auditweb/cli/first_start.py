@@ -12,13 +12,13 @@ SERVER_ROLE = "auditweb_server"
 
 
 @click.command()
-@click.option("--organisation", metavar="NAME", help="What the organisation is called.")
+@click.option("--name", metavar="NAME", help="What the organisation is called.")
 @click.option(
     "--slug", metavar="SLUG", help="Its address: its pages begin with /o/SLUG. Made of the name if you agree."
 )
 @click.option("--zone", metavar="ZONE", help="Its time zone, such as Europe/London.")
-@click.option("--name", metavar="NAME", help="What its owner is called.")
-@click.option("--email", metavar="EMAIL", help="The address that the owner signs in with.")
+@click.option("--owner", metavar="EMAIL", help="The address that its owner signs in with.")
+@click.option("--owner-name", metavar="NAME", help="What its owner is called.")
 @asking.PASSWORD_STDIN
 @click.option(
     "--server-role",
@@ -28,11 +28,11 @@ SERVER_ROLE = "auditweb_server"
     help="On PostgreSQL: the role that the server connects as, for the rights that are printed.",
 )
 def setup(
-    organisation: str | None,
+    name: str | None,
     slug: str | None,
     zone: str | None,
-    name: str | None,
-    email: str | None,
+    owner: str | None,
+    owner_name: str | None,
     password_stdin: bool,
     server_role: str,
 ) -> None:
@@ -52,11 +52,12 @@ def setup(
             raise RefusedError(
                 f"{first_start.OVER} More of them: auditweb org create. More people: auditweb user create."
             )
-        new = asking.for_organisation(organisation, slug, zone, option="--organisation")
-        email = asking.for_email(email, option="--email")
-        owner = asking.for_person(email, name, place=new.name, from_stdin=password_stdin)
-        first_start.by_operator(new, owner)
-    click.echo(f"{new.name} is set up, and {owner.name} is its owner.")
+        asking.check_options(name=name, slug=slug, zone=zone, owner=owner, owner_name=owner_name)
+        new = asking.for_organisation(name, slug, zone)
+        email = asking.for_email(owner, option="--owner")
+        person = asking.for_person(email, owner_name, place=new.name, from_stdin=password_stdin, option="--owner-name")
+        first_start.by_operator(new, person)
+    click.echo(f"{new.name} is set up, and {person.name} is its owner.")
     if database.normalise_url(settings.database_url).get_backend_name() == "postgresql":
         click.echo(_grants(server_role))
     click.echo(f"Next: auditweb serve, and sign in at {_site(settings)}/o/{new.slug}/settings/audit-log")

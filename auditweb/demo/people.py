@@ -19,6 +19,7 @@ _TEAM_OF = {
     "yard": "Bristol yard",
 }
 _PASSES_BY = ("d.morgan", "k.osei", "l.ferreira", "s.bennett", "r.hussain", "p.dubois", "n.rehman")
+_OVER_AFTER = timedelta(days=21)  # when an invitation in vain is closed for sure, whatever holidays are in between
 
 
 def founding(world: World) -> Story:
@@ -93,11 +94,14 @@ def rota(world: World, changes: int) -> Story:
 
 def other_team_matters(world: World, how_many: int) -> Iterator[Beginning]:
     """Tell of invitations that came to nothing, changed roles and forgotten second factors."""
-    rng = world.dice("team matters")
+    rng, strangers = world.dice("team matters"), _Strangers(world)
     for number, moment in enumerate(moments(world, "team matters", how_many)):
         host = world.someone(rng, "admin", moment)
-        kind = (_invitation_in_vain, _stand_in, _second_factor_reset, _invitation_in_vain)[number % 4]
-        yield moment, partial(kind, world, number, host, host.hours.soon(rng, moment))
+        at = host.hours.soon(rng, moment)
+        if kind := (None, _stand_in, _second_factor_reset, None)[number % 4]:
+            yield moment, partial(kind, world, number, host, at)
+        else:
+            yield moment, partial(_invitation_in_vain, world, number, host, at, strangers.one_to_invite(at))
 
 
 def team(world: World, number: int) -> Target:
@@ -117,14 +121,34 @@ def moments(world: World, name: str, how_many: int) -> list[datetime]:
     return sorted(begins + (world.until - begins) * rng.random() for _ in range(how_many))
 
 
-def _invitation_in_vain(world: World, number: int, host: Colleague, at: datetime) -> Story:
+class _Strangers:
+    """The addresses of people who never come. One is invited again only when the last invitation to it is over."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._rng = world, world.dice("strangers")
+        self._free_from = {self._address(number): world.began for number in range(len(_PASSES_BY))}
+
+    def one_to_invite(self, at: datetime) -> str:
+        """Return an address without an open invitation at *at*, which has one from then on."""
+        free = [email for email, since in self._free_from.items() if since <= at]
+        chosen = self._rng.choice(free) if free else self._address(len(self._free_from))
+        self._free_from[chosen] = at + _OVER_AFTER
+        return chosen
+
+    def _address(self, number: int) -> str:
+        namesakes, name = divmod(number, len(_PASSES_BY))
+        return f"{_PASSES_BY[name]}{namesakes + 1 if namesakes else ''}@{self._world.company.slug}.example"
+
+
+def _invitation_in_vain(world: World, number: int, host: Colleague, at: datetime, email: str) -> Story:
     rng = world.dice(f"invitation {number}")
-    email = f"{rng.choice(_PASSES_BY)}@{world.company.slug}.example"
+    again = host.hours.later(rng, at, days=(3, 6)) if rng.random() < 0.5 else None
+    withdrawn = host.hours.later(rng, at, days=(8, 12)) if rng.random() < 0.4 else None
     yield world.by(host, at, c.MEMBER_INVITED, email=email, role="member")
-    if rng.random() < 0.5:
-        yield world.by(host, host.hours.later(rng, at, days=(3, 6)), c.INVITATION_RESENT, email=email)
-    if rng.random() < 0.4:
-        yield world.by(host, host.hours.later(rng, at, days=(8, 12)), c.INVITATION_WITHDRAWN, email=email)
+    if again and (withdrawn is None or again < withdrawn):  # over the holidays both may fall on the same day
+        yield world.by(host, again, c.INVITATION_RESENT, email=email)
+    if withdrawn:
+        yield world.by(host, withdrawn, c.INVITATION_WITHDRAWN, email=email)
     else:
         midnight = at.replace(hour=1, minute=40, second=0, microsecond=0) + timedelta(days=14)
         yield world.by_itself(NIGHTLY_JOBS, midnight, c.INVITATION_EXPIRED, email=email)

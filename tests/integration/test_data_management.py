@@ -245,12 +245,15 @@ def test_proof_takes_a_code_of_those_who_have_one(app: Flask, organisation: Plac
     assert state(app, organisation)["deletion_due_at"] is None
 
 
-def test_guessing_the_password_has_to_wait(app: Flask, organisation: Place, maya: Reader) -> None:
+def test_guessing_the_password_has_to_wait(app: Flask, organisation: Place, maya: Reader, tom: Reader) -> None:
     for _ in range(6):
         page = maya.post(f"{DATA}/delete", NAME | {"password": "wrong"})
 
     assert "Too many tries. Wait" in problem(page, "password")
-    assert "Too many tries. Wait" in problem(maya.post(f"{DATA}/delete", NAME | PROOF), "password")
+    for address in ("delete", "transfer", "shorter?months=24"):
+        blocked = maya.post(f"{DATA}/{address}", NAME | to(tom) | PROOF)
+        assert "Too many tries. Wait" in problem(blocked, "password")
+        assert (blocked.status, blocked.response.headers["Retry-After"]) == (429, "30")
     assert state(app, organisation)["deletion_due_at"] is None
 
 
@@ -499,6 +502,10 @@ def test_owners_are_told_by_mail(make_app: Callable[[Settings], Flask], settings
         "maya@northgate.example",
         "zoe@northgate.example",
         "maya@northgate.example",
+    ]
+    assert [message["Subject"] for message in sent[1:]] == [
+        "The audit log of Northgate Imports will be kept for a shorter time",
+        "Northgate Imports will be deleted",
     ]
     assert "kept for 2 years only, from 23 December 2026 on" in first[1].get_content()
     assert "On 7 December 2026 everything of it goes for good" in " ".join(sent[2].get_content().split())

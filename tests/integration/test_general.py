@@ -281,6 +281,29 @@ def test_old_links_of_others_are_the_same_404(
         assert visitor.get(f"/o/{slug}/settings/audit-log").location == (f"/sign-in?next=/o/{slug}/settings/audit-log")
 
 
+def test_an_organisation_keeps_ten_former_addresses_for_itself(
+    app: Flask, organisation: Place, signed_in_as: SignedInAs
+) -> None:
+    """It can go back to one of them, and from there to another one."""
+    maya = signed_in_as(Role.OWNER, name="Maya Okafor")
+    former = [f"former-{number}" for number in range(9)]
+    with app.app_context():
+        db.session.add_all(FormerSlug(slug=slug, org_id=organisation.id, given_up_at=NOW) for slug in former)
+        db.session.commit()
+
+    assert move(maya, "northgate", "tenth").status == 303
+    refused = move(maya, "tenth", "eleventh")
+
+    assert refused.status == 422
+    assert problem(refused, "slug").startswith("There are 10 former addresses already, which go on leading here")
+    assert "take one of those again: former-0, former-1," in problem(refused, "slug")
+    assert move(maya, "tenth", "former-3").status == 303
+    assert move(maya, "former-3", "eleventh").status == 422
+    with app.app_context():
+        kept = db.session.scalars(sa.select(FormerSlug.slug)).all()
+    assert sorted(kept) == sorted({*former, "northgate", "tenth"} - {"former-3"})
+
+
 def test_an_address_given_up_stays_the_organisations_own(
     app: Flask, organisation: Place, other_organisation: Place, reader: Reader, signed_in_as: SignedInAs
 ) -> None:

@@ -179,6 +179,22 @@ def test_where_there_is_a_mail_server_the_link_goes_by_mail(
     assert [message["To"] for message in mail.wait_for(2)] == [NADIA, "tom@x.example"]
 
 
+def test_names_are_read_in_a_mail_as_they_are(make_app: MakeApp, settings: Settings, mail: MailServer) -> None:
+    """What looks like an encoded header is nothing but a name."""
+    evil = "=?utf-8?q?=0d=0aReply-To:_e@evil.example=0a=0a<a_href=//evil.example>Go</a>?="
+    app = make_app(settings.model_copy(update=mail.settings))
+    place, maya = add_organisation(app, "northgate", evil), add_person(app, f"Zoë {evil}")
+    join(app, place, maya, "owner")
+
+    page = invite(open_session(app, app.test_client(), maya), place, NADIA)
+
+    assert page.status == 303
+    (message,) = mail.wait_for()
+    assert message["Subject"] == f"Zoë {evil} invites you to {evil}"
+    assert (message["Reply-To"], message.get_content_type()) == (None, "text/plain")
+    assert message.get_content().startswith(f"Zoë {evil} invites you to {evil} on ImportOps")
+
+
 def test_a_mail_server_that_is_not_there_keeps_nobody_from_inviting(make_app: MakeApp, settings: Settings) -> None:
     nowhere = {"smtp_url": f"smtp://127.0.0.1:{free_port()}", "mail_from": "auditweb@example.org"}
     app = make_app(settings.model_copy(update=nowhere))

@@ -2,23 +2,26 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, func, insert, select
 
-from auditweb import database, sqlite
+from auditweb import clock, database, sqlite
 from auditweb.accounts import operators, passwords, two_factor
 from auditweb.accounts.founding import RefusedError
 from auditweb.cli import asking
 from auditweb.extensions import db
 from auditweb.models import (
+    DeletedOrganisation,
     Event,
     FormerSlug,
     Membership,
     Organisation,
     PasswordReset,
     Person,
+    Presence,
     SignInSession,
     TwoFactor,
 )
@@ -318,6 +321,51 @@ def test_last_owner_stays_unless_the_organisation_is_off(
     assert operate("user disable maya@northgate.example --yes").code == 0
 
 
+def test_organisation_is_enabled_with_an_owner_only(
+    app: Flask, operate: Operate, organisation: Place, maya: Someone
+) -> None:
+    for line in ("org disable northgate --yes", "user disable maya@northgate.example --yes"):
+        assert operate(line).code == 0
+    before = contents(app)
+
+    refused = operate("org enable northgate")
+
+    assert (refused.code, contents(app)) == (2, before)
+    assert "Northgate Imports has no owner whose account is on. Switch an owner’s on first" in refused.refused
+    assert operate("user enable maya@northgate.example").code == 0
+    assert operate("org enable northgate").code == 0
+
+
+def test_enabled_again_an_organisation_has_its_fourteen_days_anew(
+    app: Flask, operate: Operate, organisation: Place, maya: Someone
+) -> None:
+    due_at = clock.now() + timedelta(days=1)
+    with app.app_context():
+        place = db.session.get_one(Organisation, organisation.id)
+        place.deletion_due_at, place.deletion_asked_by, place.deletion_asked_at = due_at, maya.id, NOW
+        db.session.commit()
+    assert operate("org disable northgate --yes").code == 0
+    day = f"{clock.now() + timedelta(days=14):%d %B %Y}"
+
+    said = operate("org enable northgate").said
+
+    assert said == f"Northgate Imports can be opened again. It is to be deleted on {day} now.\n"
+    with app.app_context():
+        place = db.session.get_one(Organisation, organisation.id)
+        assert place.deletion_due_at is not None
+        assert timedelta(days=13, hours=23) < place.deletion_due_at - clock.now() <= timedelta(days=14)
+        assert place.deletion_asked_at == NOW
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_somebodys_first_visit_is_not_waited_for(app: Flask, organisation: Place, maya: Someone) -> None:
+    """Its row refers to the person; who waits for it, while it waits for the organisation, would wait for good."""
+    with app.app_context(), db.engine.begin() as elsewhere:
+        elsewhere.execute(insert(Presence).values(org_id=organisation.id, person_id=maya.id, seen_at=NOW))
+
+        operators.reset_password(maya.email, "-")
+
+
 def test_of_two_last_owners_disabled_at_once_one_stays(app: Flask, organisation: Place, maya: Someone) -> None:
     other = add_person(app, "Ines Duarte")
     join(app, organisation, other, "owner")
@@ -354,7 +402,7 @@ def test_nothing_is_held_while_the_operator_thinks(
         asked.append(question)
         return answers.get(question, "leith")
 
-    monkeypatch.setattr(asking, "_need_someone", lambda _option: None)
+    monkeypatch.setattr(asking, "_need_someone", lambda *_options: None)
     monkeypatch.setattr("click.confirm", answer)
     monkeypatch.setattr("click.prompt", answer)
     for line, questions in {
@@ -424,3 +472,25 @@ def test_organisations_are_listed(operate: Operate, app: Flask, tom: Someone) ->
         "osaka-bay  Osaka Bay Motors   disabled  1        none                    Asia/Tokyo",
     ]
     assert [each["enabled"] for each in json.loads(operate("org list --json").said)] == [True, False]
+
+
+def test_what_remains_of_deleted_organisations_is_listed(app: Flask, operate: Operate, organisation: Place) -> None:
+    asked, done = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 16, tzinfo=UTC)
+    who = "Kenji Mori (kenji@osaka-bay.example)"
+    with app.app_context():
+        db.session.add_all(
+            DeletedOrganisation(org_id=org_id, name=name, asked_by=who, asked_at=asked, deleted_at=deleted_at)
+            for org_id, name, deleted_at in ((98, "Leith Cars", done), (99, "Forth\x1b[2J", None))
+        )
+        db.session.commit()
+
+    assert operate("org list --deleted").said.splitlines() == [
+        "ID  NAME            ASKED FOR BY                          ON             DELETED",
+        "98  Leith Cars      Kenji Mori (kenji@osaka-bay.example)  02 March 2026  16 March 2026",
+        "99  Forth\\u{1b}[2J  Kenji Mori (kenji@osaka-bay.example)  02 March 2026  under way",
+    ]
+    listed = json.loads(operate("org list --deleted --json").said)
+    assert [(each["id"], each["name"], each["deleted_at"] is None) for each in listed] == [
+        (98, "Leith Cars", False),
+        (99, "Forth\x1b[2J", True),
+    ]

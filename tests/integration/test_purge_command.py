@@ -125,6 +125,7 @@ def test_entries_past_their_time_go_and_one_entry_tells_of_it(
     assert left(app, other_organisation) == [5000, 700, 366, 364, 1]
     facts = {"entries": "3", "period": "1 year", "up_to": "22 November 2025"}
     assert by_operator(app, organisation) == [("log_purged", facts)]
+    assert entries_of(app, organisation)[-1].summary == "Removed audit log entries older than 1 year, 3 in all"
     assert by_operator(app, other_organisation) == []
     with owner_engine.connect() as connection:
         assert {(row.who, row.why) for row in connection.execute(sa.select(Purge.who, Purge.why))} == {
@@ -286,7 +287,7 @@ def test_page_of_the_log_shows_what_is_left(
     page = reader.get(organisation.log)
 
     assert len(rows(page)) == 3
-    assert "Removed audit log entries that were past their time" in page.words
+    assert "Removed audit log entries older than 1 year" in page.words
     assert "1–3 of 3" in page.words
 
 
@@ -474,6 +475,19 @@ def test_called_off_at_the_last_moment_it_stays(app: Flask, condemned: Place, ow
     before = contents(owner_engine)
 
     assert not removal.remove(owner_engine, due.org_id)
+
+    assert contents(owner_engine) == before
+
+
+@pytest.mark.usefixtures("at_now")
+def test_switched_off_it_stays_until_its_owners_can_call_it_off(
+    app: Flask, condemned: Place, owner_engine: Engine
+) -> None:
+    decide(app, condemned, disabled_at=NOW - timedelta(days=1))
+    before = contents(owner_engine)
+
+    assert removal.find_removals(owner_engine) == []
+    assert not removal.remove(owner_engine, condemned.id)
 
     assert contents(owner_engine) == before
 

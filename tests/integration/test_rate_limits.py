@@ -1,5 +1,6 @@
 """Guessing passwords: how many tries are free, how long the wait is, who else it touches."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -8,11 +9,12 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from auditweb import clock
-from auditweb.accounts import passwords, rate_limits
+from auditweb.accounts import password_changes, passwords, rate_limits, sign_in
 from auditweb.accounts.rate_limits import Allowance, Limit
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Event, Rate
+from auditweb.parties import Origin
 from tests.readers import PASSWORD, Page, Place, Reader, Someone, add_person, join
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -64,13 +66,56 @@ def test_whoever_waits_as_told_may_try_again(member: Someone, visitor: Reader) -
     assert attempt(visitor, member.email, PASSWORD, after=int(answer.response.headers["Retry-After"])).status == 303
 
 
-def test_each_try_in_the_waiting_time_makes_it_longer(member: Someone, visitor: Reader) -> None:
+def test_a_try_that_is_refused_makes_nobody_wait_longer(member: Someone, visitor: Reader) -> None:
     for _ in range(10):
         attempt(visitor, member.email)
 
     waits = [int(attempt(visitor, member.email).response.headers["Retry-After"]) for _ in range(8)]
 
-    assert waits == [60, 120, 240, 480, 900, 900, 900, 900]
+    assert waits == [30] * 8
+
+
+def test_each_try_that_was_let_through_makes_the_next_wait_longer(member: Someone, visitor: Reader) -> None:
+    for _ in range(10):
+        attempt(visitor, member.email)
+    moments, wait = [0], 0
+    while moments[-1] + wait < 15 * 60:
+        wait = int(attempt(visitor, member.email, after=moments[-1]).response.headers["Retry-After"])
+        moments.append(moments[-1] + wait)
+        statuses = [attempt(visitor, member.email, after=moment).status for moment in (moments[-1] - 1, moments[-1])]
+        assert statuses == [429, 401]
+        wait = 1
+
+    assert moments == [0, 30, 60, 120, 240, 480, 900]
+
+
+def test_whoever_tries_all_day_keeps_nobody_out_who_is_elsewhere(app_context: None, member: Someone) -> None:
+    """Seventeen tries every quarter of an hour, from one address; links for a new password are asked for as well."""
+    here, there = Origin(ip="203.0.113.9"), Origin(ip="198.51.100.7")
+    outcomes: list[object] = []
+    for hour in range(0, 24, 4):  # what is in between is forgotten by then
+        for minute in (0, 15):
+            with clock.set_to(START + timedelta(hours=hour, minutes=minute)):
+                for _ in range(16):
+                    rate_limits.count(*sign_in.limits_of_account(member.email, here, "s"))
+                assert isinstance(sign_in.sign_in(member.email, "guess", origin=here, secret="s"), sign_in.MustWait)
+                for _ in range(5):
+                    password_changes.request_link(member.email, origin=here, secret="s")
+        with clock.set_to(START + timedelta(hours=hour, minutes=29)):
+            outcomes.append(sign_in.sign_in(member.email, PASSWORD, origin=there, secret="s"))
+            outcomes.append(password_changes.request_link(member.email, origin=there, secret="s"))
+
+    assert Counter(map(type, outcomes)) == {sign_in.Accepted: 6, password_changes.Link: 6}
+
+
+def test_one_account_tried_from_many_addresses_has_to_wait(member: Someone, visitor: Reader) -> None:
+    networks = [f"127.0.0.{number}" for number in range(1, 12)]
+    statuses = [attempt(visitor, member.email, ip=ip).status for ip in networks[:10] for _ in range(10)]
+
+    assert statuses == [401] * 100
+    blocked = attempt(visitor, member.email, PASSWORD, ip=networks[10])
+    assert (blocked.status, blocked.response.headers["Retry-After"]) == (429, "30")
+    assert attempt(visitor, member.email, PASSWORD, ip=networks[10], after=30).status == 303
 
 
 def test_nobody_is_locked_out_for_good(member: Someone, visitor: Reader) -> None:
@@ -154,7 +199,8 @@ def test_windows_that_are_over_are_cleared_away(app: Flask, visitor: Reader) -> 
     attempt(visitor, "later@example.org", after=16 * 60)
 
     with app.app_context():
-        assert len(db.session.scalars(select(Rate.key)).all()) == 2
+        keys = db.session.scalars(select(Rate.key).order_by(Rate.key)).all()
+    assert [key.partition(":")[0] for key in keys] == ["account", "account", "address", "refused account"]
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
@@ -166,7 +212,7 @@ def test_whoever_clears_away_waits_for_nobody_who_counts(app: Flask, app_context
 
     with db.engine.begin() as elsewhere, clock.set_to(START + timedelta(hours=1)):
         elsewhere.execute(update(Rate).where(Rate.key == "b").values(hits=7))
-        assert rate_limits.count(Limit("a", 2)).tries == 1
+        assert not rate_limits.count(Limit("a", 2)).refused
         db.session.commit()
 
     assert {rate.key: rate.hits for rate in db.session.scalars(select(Rate))} == {"a": 1, "b": 7}
@@ -191,13 +237,14 @@ def test_an_address_that_is_refused_uses_up_nobodys_tries(member: Someone, visit
     assert attempt(visitor, member.email, PASSWORD, ip="127.0.0.10").status == 303
 
 
-def test_tries_are_counted_one_by_one(app: Flask, app_context: None) -> None:
-    for tries in (1, 2, 3):
-        with clock.set_to(START):
-            verdict = rate_limits.count(Limit("a", 2))
-        assert verdict.tries == tries
-    assert verdict.refused
-    db.session.rollback()
+def test_a_try_counts_for_all_its_limits_or_for_none(app_context: None) -> None:
+    with clock.set_to(START):
+        verdicts = [rate_limits.count(Limit("a", 9), Limit("b", 2)).refused for _ in range(4)]
+        assert [rate_limits.tally("c") for _ in range(3)] == [1, 2, 3]
+    db.session.commit()
+
+    assert verdicts == [False, False, True, True]
+    assert {rate.key: rate.hits for rate in db.session.scalars(select(Rate))} == {"a": 2, "b": 2, "c": 3}
 
 
 def test_an_allowance_is_there_again_when_its_window_is_over(app: Flask, app_context: None) -> None:

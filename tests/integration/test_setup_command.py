@@ -27,9 +27,9 @@ from tests.readers import Reader
 from tests.servers import clean_environ, serve
 
 PASSWORD = "heron lantern quarry"
-SETUP = "setup --slug northgate --zone Europe/London --email Maya@northgate.example --password-stdin"
+SETUP = "setup --slug northgate --zone Europe/London --owner Maya@northgate.example --password-stdin"
 AT_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-NAMES = ("--organisation", "Northgate Imports", "--name", "Maya Okafor")
+NAMES = ("--name", "Northgate Imports", "--owner-name", "Maya Okafor")
 
 
 def test_one_command_leads_to_a_working_server(app: Flask, operate: Operate, visitor: Reader) -> None:
@@ -51,7 +51,7 @@ def test_one_command_leads_to_a_working_server(app: Flask, operate: Operate, vis
 def test_it_works_once(app: Flask, operate: Operate) -> None:
     assert operate(SETUP, *NAMES, stdin=PASSWORD).code == 0
 
-    again = operate(SETUP, "--organisation", "Southgate", "--name", "Eve", stdin=PASSWORD)
+    again = operate(SETUP, "--name", "Southgate", "--owner-name", "Eve", stdin=PASSWORD)
 
     assert (again.code, again.said) == (2, "")
     assert again.refused.startswith(f"auditweb: {first_start.OVER}")
@@ -79,13 +79,19 @@ def test_on_postgresql_it_prints_the_rights_of_the_server(fresh: Database, opera
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("setup", "--organisation is needed: there is no terminal to ask at."),
-        (f"{SETUP} --organisation North --name Maya --zone Mars", "--zone: This is no time zone"),
-        (f"{SETUP} --organisation North --name Maya --slug x", "--slug: An address has 3 to 40 characters."),
-        (f"{SETUP} --organisation North --name Maya --email maya", "--email: This is not an e-mail address"),
-        (f"{SETUP} --organisation North --name \u200b", "--name: Leave out characters"),
-        (f"{SETUP} --organisation North --name Maya", "--password-stdin: Use at least 12 characters."),
-        ("setup --organisation North --zone UTC --slug abc --email a@b.example --name A", "--password-stdin is needed"),
+        ("setup", "--name, --slug, --zone, --owner, --owner-name are needed: there is no terminal to ask at."),
+        (f"{SETUP} --name North --owner-name Maya --zone Mars", "--zone: This is no time zone"),
+        (f"{SETUP} --name North --owner-name Maya --slug x", "--slug: An address has 3 to 40 characters."),
+        (f"{SETUP} --name North --owner-name Maya --owner maya", "--owner: This is not an e-mail address"),
+        (f"{SETUP} --name North --owner-name \u200b", "--owner-name: Leave out characters"),
+        (f"{SETUP} --name North --owner-name Maya", "--password-stdin: Use at least 12 characters."),
+        (
+            f"{SETUP} --name North --owner-name Maya --owner maya --zone Mars --slug x",
+            "--slug: An address has 3 to 40 characters. "
+            "--zone: This is no time zone: one is written like Europe/London. "
+            "--owner: This is not an e-mail address",
+        ),
+        ("setup --name North --zone UTC --slug abc --owner a@b.example --owner-name A", "--password-stdin is needed"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(app: Flask, operate: Operate, line: str, reason: str) -> None:

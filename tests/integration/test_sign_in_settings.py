@@ -175,7 +175,27 @@ def test_proof_is_not_to_be_guessed(app: Flask, member: Someone, reader: Reader)
     blocked = reader.post(CHANGE, {"password": PASSWORD, "new": NEW})
 
     assert error_of(blocked, "password").startswith("Too many tries. Wait ")
+    assert blocked.status == 429
+    assert 0 < int(blocked.response.headers["Retry-After"]) <= 30
     assert entries(app) == []
+
+
+def test_a_second_factor_turned_on_in_another_tab_is_asked_for(
+    app: Flask, member: Someone, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the password is checked."""
+    verify = passwords.verify
+
+    def meanwhile(hashed: str | None, password: str) -> bool:
+        enrol(app, member)
+        return verify(hashed, password)
+
+    monkeypatch.setattr(passwords, "verify", meanwhile)
+    refused = reader.post(CHANGE, {"password": PASSWORD, "new": NEW})
+
+    assert refused.status == 422
+    assert error_of(refused, "password").startswith("Two-factor authentication was turned on meanwhile.")
+    assert reader.get(CHANGE).select_one("input[name=code]") is not None
 
 
 def test_of_two_who_change_it_at_once_one_does(app: Flask, member: Someone) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from auditweb import catalogue
 from auditweb.catalogue import Category
-from auditweb.demo import loading, stories
+from auditweb.demo import loading, people, stories
+from auditweb.demo.aftermath import Aftermath
 from auditweb.demo.cast import NORTHGATE, OSAKA_BAY, YEARS_TOLD
+from auditweb.demo.happenings import tell
 from auditweb.demo.loading import Told
 from auditweb.demo.world import World
 
@@ -183,6 +185,26 @@ def test_each_member_but_the_founder_begins_by_accepting_the_invitation(until: d
     members = [told.happening for told in first.values() if told.happening.actor.type == "member"]
 
     assert {done.action.slug for done in members if done.actor.id not in founders} == {"member.joined"}
+
+
+@pytest.mark.parametrize("until", ENDS)
+def test_nobody_is_invited_twice_at_a_time(until: datetime) -> None:
+    """So that what came of it all can be written down, at the usual size and at one with hundreds of strangers."""
+    open_to: set[tuple[int, str]] = set()
+    closed = {catalogue.INVITATION_WITHDRAWN, catalogue.INVITATION_EXPIRED}
+    aftermath, few = Aftermath(), tale(until, loading.DEFAULT_ENTRIES)
+    many = (Told(3, done) for done in tell(people.other_team_matters(worlds(until, 2_500)[1], 3_000), until))
+    for told in [*few, *many]:
+        aftermath.hear(told.org_id, told.happening)
+        key, action = (told.org_id, told.happening.facts.get("email", "")), told.happening.action
+        if action is catalogue.MEMBER_INVITED:
+            assert key not in open_to
+            open_to.add(key)
+        elif action is catalogue.INVITATION_RESENT or action in closed:
+            assert key in open_to
+            open_to -= {key} if action in closed else set()
+
+    assert len([key for key in open_to if key[0] == 3]) > 10
 
 
 def test_people_work_by_day_and_machines_by_night() -> None:

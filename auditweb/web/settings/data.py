@@ -122,7 +122,7 @@ def _announce(viewer: MemberViewer, months: int) -> ResponseReturnValue:
     news = f"Audit log entries of {viewer.org_name} will be kept {told(months)} only, from {day_in(viewer, begins)} on"
     mailed = tell_owners(
         viewer,
-        "The audit log will be kept for a shorter time",
+        f"The audit log of {viewer.org_name} will be kept for a shorter time",
         f"{news}: {viewer.name} has decided so. Older entries are removed for good then.\n\n"
         f"Until then you can call it off: {absolute(url_for('data.index', org=viewer.org_slug))}",
     )

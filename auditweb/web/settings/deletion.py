@@ -56,7 +56,7 @@ def index(org: str) -> ResponseReturnValue:
     day = day_in(viewer, due_at)
     mailed = tell_owners(
         viewer,
-        "The organisation will be deleted",
+        f"{viewer.org_name} will be deleted",
         f"{viewer.name} has asked for {viewer.org_name} to be deleted. On {day} everything of it goes for good, its "
         f"audit log included.\n\n"
         f"Until then you can call it off: {absolute(url_for('data.index', org=org))}",
