@@ -147,6 +147,12 @@ def name_of_organisation(slug: str) -> str:
         return _organisation(slug).name
 
 
+def id_of_organisation(slug: str) -> int:
+    """Return the id of the organisation with this address; RefusedError if there is none."""
+    with looking_up():
+        return _organisation(slug).id
+
+
 def is_known(email: str) -> bool:
     """Tell whether someone has an account with this address."""
     with looking_up():
