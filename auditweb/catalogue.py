@@ -133,6 +133,16 @@ LOG_PURGED = Action(
     details=("up_to",),
     sensitive=True,
 )
+LOG_IMPORT_STARTED = Action(
+    "organisation.log_import_started", _C, "Started to import entries into the audit log from {file}", sensitive=True
+)
+LOG_IMPORTED = Action(
+    "organisation.log_imported",
+    _C,
+    "Imported entries into the audit log from {file}",
+    details=("entries", "known", "ignored", "refused"),
+    sensitive=True,
+)
 PERSON_ERASED = Action(
     "organisation.person_erased", _C, "Erased the personal details of a former member", sensitive=True
 )

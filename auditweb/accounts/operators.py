@@ -171,6 +171,12 @@ def deletion_of(slug: str) -> datetime | None:
         return _organisation(slug).deletion_due_at
 
 
+def id_of_organisation(slug: str) -> int:
+    """Return the id of the organisation with this address; RefusedError if there is none."""
+    with looking_up():
+        return _organisation(slug).id
+
+
 def is_known(email: str) -> bool:
     """Tell whether someone has an account with this address."""
     with looking_up():

@@ -15,11 +15,14 @@ from auditweb.app import create_app
 from auditweb.cli import copies, ledger, purging
 from auditweb.cli.accounts import org, user
 from auditweb.cli.first_start import invitation, setup
+from auditweb.cli.importing import import_entries
 from auditweb.cli.opening import place_of as _place_of
 from auditweb.cli.opening import read_settings as _settings
 from auditweb.cli.opening import up_to_date as _current
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
+from auditweb.importing.mapping import MappingError
+from auditweb.importing.reading import FileError
 from auditweb.partitions import MOST as MOST_PARTITIONS
 from auditweb.web.sign_in import offer
 
@@ -44,6 +47,8 @@ def main() -> None:
         demo.DemoError,
         backups.BackupError,
         copying.CopyError,
+        MappingError,
+        FileError,
     ) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
@@ -61,7 +66,7 @@ def commands() -> None:
     """The audit log of an organisation. Settings are read from the environment; docs/running.md lists them."""
 
 
-for _command in (setup, user, org):
+for _command in (setup, user, org, import_entries):
     commands.add_command(_command)
 
 

@@ -1,7 +1,6 @@
 """`auditweb backup` and `auditweb copy`: the whole database, into a file or into another database."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from auditweb import backups, copying, database
 from auditweb.cli import ledger
+from auditweb.cli.stopping import stopping_between_steps
 from auditweb.config import Settings
 from auditweb.ledger.doctor import Doctor
 
@@ -32,7 +32,7 @@ def copy(settings: Settings, target: str) -> bool:
             "For the real move stop it first.",
             err=True,
         )
-    with _bar("Copying") as show, _stopping_between_steps() as stop_here:
+    with _bar("Copying") as show, stopping_between_steps() as stop_here:
 
         def step(done: int, of: int, table: str) -> None:
             stop_here()
@@ -65,24 +65,3 @@ def _bar(label: str, *, has_eta: bool = True) -> Iterator[Callable[[int, int, st
             bar.update(0, doing)
 
         yield show
-
-
-@contextmanager
-def _stopping_between_steps() -> Iterator[Callable[[], None]]:
-    """
-    Let Ctrl+C and SIGTERM take effect where what is given is called, for the length of the block.
-
-    In the midst of a COPY the driver could not even take it back, and would complain of that instead.
-    """
-    stopped = threading.Event()
-    former = [(number, signal.signal(number, lambda *_: stopped.set())) for number in (signal.SIGINT, signal.SIGTERM)]
-
-    def stop_here() -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-
-    try:
-        yield stop_here
-    finally:
-        for number, handler in former:
-            signal.signal(number, handler)

@@ -42,6 +42,8 @@ organisation.log_retention_changed = Changed how long audit log entries are kept
 organisation.log_retention_shortened = Announced that audit log entries will be kept for a shorter time
 organisation.log_retention_shortening_cancelled = Called off keeping audit log entries for a shorter time
 organisation.log_purged = Removed audit log entries older than [period: 2 years], [entries: 1,204] in all
+organisation.log_import_started = Started to import entries into the audit log from [file: audit-2025.ndjson]
+organisation.log_imported = Imported entries into the audit log from [file: audit-2025.ndjson]
 organisation.person_erased = Erased the personal details of a former member
 organisation.ownership_transferred = Made [target: Maya Okafor] the owner of the organisation
 organisation.ownership_offered = Offered the ownership of the organisation to [target: Maya Okafor]
@@ -223,6 +225,8 @@ api_key.rotated
 organisation.log_retention_changed
 organisation.log_retention_shortened
 organisation.log_purged
+organisation.log_import_started
+organisation.log_imported
 organisation.person_erased
 organisation.ownership_transferred
 organisation.ownership_offered
