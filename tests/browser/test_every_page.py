@@ -6,7 +6,7 @@ from time import time_ns
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Response, expect
 
 from tests.browser.site import LOG, TEAM, Site, fill_in_and_send, wait_until_ready
@@ -293,8 +293,9 @@ def test_a_page_is_as_it_should_be(name: str, size: dict[str, int], looks: Calla
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], "it scrolls sideways"
         assert page.evaluate(_LOST_ICONS) == [], "an icon is missing"
         assert _axe(page, {"resultTypes": ["violations"]}) == []
-        page.emulate_media(color_scheme="dark")
-        assert _axe(page, {"runOnly": ["color-contrast"]}) == [], "in the dark"
+        if size is WIDE:  # colours are the same on a phone
+            page.emulate_media(color_scheme="dark")
+            assert _axe(page, {"runOnly": ["color-contrast"]}) == [], "in the dark"
         assert said == []
         assert sight.refused or lost == []
     finally:
@@ -368,7 +369,9 @@ def test_hostile_text_stays_text(new_context: Callable[..., BrowserContext]) -> 
 
 def _axe(page: Page, options: dict[str, Any]) -> list[str]:
     """Return what axe-core finds wrong, element by element."""
-    found = Axe().run(page, options=options).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("options => axe.run(options).then((results) => results.violations)", options)
     return [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
