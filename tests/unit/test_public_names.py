@@ -19,7 +19,7 @@ def test_every_public_name_is_there() -> None:
         auditweb.recrod  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["auditweb"])
+@pytest.mark.parametrize("module", ["auditweb", "auditweb.client"])
 def test_nothing_of_the_server_is_loaded_before_it_is_used(module: str) -> None:
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
