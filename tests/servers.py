@@ -1,12 +1,13 @@
 """The server as people run it: `auditweb serve` in a process of its own."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -21,13 +22,31 @@ class LiveServer:
     process: subprocess.Popen[bytes]
     output: Path
 
+    def kill(self) -> None:
+        """End all its processes as a machine that falls does: none gets to tidy up."""
+        pid = self.process.pid
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, workers)):  # the one that would start new workers first
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self.process.wait()
+
 
 @contextmanager
 def serve(
-    database_url: str, folder: Path, *, settings: Mapping[str, str] = {}, python: str = sys.executable
+    database_url: str,
+    folder: Path,
+    *,
+    settings: Mapping[str, str] = {},
+    python: str = sys.executable,
+    port: int | None = None,
 ) -> Iterator[LiveServer]:
-    """Run `auditweb serve` on *database_url* for the length of the block; its data folder and output go to *folder*."""
-    port = free_port()
+    """
+    Run `auditweb serve` on *database_url* for the length of the block; its data folder and output go to *folder*.
+
+    It is at a free *port*, unless it has to be where another was.
+    """
+    port = port or free_port()
     environ = clean_environ() | {
         "AUDITWEB_DATABASE_URL": database_url,
         "AUDITWEB_DATA_DIR": str(folder),
