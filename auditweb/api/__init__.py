@@ -8,7 +8,7 @@ made to call.
 from flask import Blueprint, Flask, Response, g
 
 from auditweb.accounts.callers import note_use
-from auditweb.api import asking, callers, holding, limits, problems, reading, writing
+from auditweb.api import asking, callers, holding, limits, operations, problems, reading, reference, writing
 from auditweb.config import Settings
 from auditweb.extensions import csrf, db
 from auditweb.reading.filters import BadFilter
@@ -21,11 +21,11 @@ bp.before_request(limits.count)
 bp.after_request(limits.tell)
 problems.answer_errors_of(bp)
 bp.register_error_handler(BadFilter, asking.show_bad_filter)
-bp.add_url_rule("/events", "events", reading.events)
-bp.add_url_rule("/events/<spelled>", "event", reading.event)
-bp.add_url_rule("/actions", "actions", reading.actions)
-bp.add_url_rule("/counts", "counts", reading.counts)
-bp.add_url_rule("/events", view_func=writing.write_events, methods=["POST"])
+bp.add_url_rule("/events", "write_events", operations.WRITE_EVENTS(writing.write_events), methods=["POST"])
+bp.add_url_rule("/events", "events", operations.LIST_EVENTS(reading.events))
+bp.add_url_rule("/events/<entry_id>", "event", operations.READ_EVENT(reading.event))
+bp.add_url_rule("/counts", "counts", operations.COUNT_EVENTS(reading.counts))
+bp.add_url_rule("/actions", "actions", operations.LIST_ACTIONS(reading.actions))
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -34,6 +34,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     csrf.exempt(bp)
     limits.init_app(app, settings)
     app.register_blueprint(bp)
+    app.register_blueprint(reference.bp)
 
 
 @bp.after_request

@@ -48,12 +48,12 @@ def events() -> Response:
     )
 
 
-def event(spelled: str) -> Response:
+def event(entry_id: str) -> Response:
     """Tell everything about one entry; another organisation's and a missing one are the same 404."""
     caller = current_caller(Scope.READ)
     read_nothing()
     try:
-        event_id = ids.from_text(spelled)
+        event_id = ids.from_text(entry_id)
     except ValueError as error:
         raise BadFilter("id", f"This address seems to have been cut short or changed: {error}.") from None
     found = find_event(caller.org_id, event_id)

@@ -1,12 +1,12 @@
 """
-What callers send and what they get, as pydantic models: one place for the check of a field's shape and its description.
+What callers send, as pydantic models: one place for the check of a field's shape and its description.
 
 How long a text may be, and what else holds for its content, the recorder checks, for this and for every other way in.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from auditweb import recorder
 from auditweb.catalogue import Category
@@ -92,37 +92,104 @@ class SentCloudEvent(_Sent):
     data: Told | None = None
 
 
-class Taken(_Sent):
-    """An event that is in the log for good. Known: its idempotency key was there already."""
-
-    id: str
-    url: str
-    status: Literal["created", "known"]
+class SentEvents(RootModel[SentEvent | Annotated[list[SentEvent], Field(min_length=1, max_length=1_000)]]):
+    """One event, or a list of up to 1,000 that are recorded together or not at all."""
 
 
-class TakenMany(_Sent):
-    """One for each event sent, in their order."""
-
-    events: list[Taken]
+class SentCloudEvents(RootModel[Annotated[list[SentCloudEvent], Field(min_length=1, max_length=1_000)]]):
+    """Up to 1,000 cloud events that are recorded together or not at all."""
 
 
-class Fault(_Sent):
-    """One thing that is wrong, by the path of its field ('' is the whole). *index* counts the events from 0."""
-
-    index: int | None = None
-    field: str
-    reason: str
+# The parameters. They are described here and read by `asking`: the filter's grammar is that of the page.
 
 
-class LineTaken(Taken):
-    """What became of a line that is in the log. Lines are counted from 1."""
-
-    line: int
+def _spelled(pattern: str, description: str, example: str) -> object:
+    return Field(json_schema_extra={"pattern": pattern, "examples": [example]}, description=description)
 
 
-class LineRefused(_Sent):
-    """What became of a line that is not in the log: refused for good, or failed, to be sent again."""
+def _day(description: str, example: str) -> object:
+    return Field(json_schema_extra={"format": "date", "examples": [example]}, description=description)
 
-    line: int
-    status: Literal["refused", "failed"]
-    errors: list[Fault]
+
+ENTRY_ID = "^[0-7][0-9A-HJKMNP-TV-Z]{12}$"
+_ACTOR = "^(member|system|api_key|support|anonymous):"
+
+
+class Matching(BaseModel):
+    """Which entries are asked for. What is left out narrows nothing."""
+
+    category: Annotated[Category | None, Field(description="A tab of the log")] = None
+    actor: Annotated[str | None, _spelled(_ACTOR, "Who acted: a type, a colon and the id", "member:42")] = None
+    target: Annotated[
+        str | None, _spelled("^[^:]+:.", "What was acted on: a type, a colon and the id", "vehicle:veh_4471")
+    ] = None
+    action: Annotated[
+        str | None, _spelled(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", "What happened", "member.role_changed")
+    ] = None
+    outcome: Annotated[Outcome | None, Field(description="How it ended")] = None
+    from_: Annotated[str | None, _day("The first day, with `tz` or in the organisation's zone", "2026-03-01")] = Field(
+        None, alias="from"
+    )
+    to: Annotated[str | None, _day("The last day, which is included", "2026-03-31")] = None
+    tz: Annotated[
+        str | None, Field(description="The zone of these days", json_schema_extra={"examples": ["Asia/Tokyo"]})
+    ] = None
+    last: Annotated[
+        str | None, _spelled("^[1-9][0-9]{0,3}[hd]$", "So many hours or days back from now, in place of days", "7d")
+    ] = None
+    q: Annotated[
+        str | None,
+        Field(
+            description="Words to search for, as in the search field of the log",
+            json_schema_extra={"examples": ["stepwgn"]},
+        ),
+    ] = None
+
+
+class Place(Matching):
+    """Which entries are asked for, and from where on."""
+
+    before: Annotated[str | None, _spelled(ENTRY_ID, "The page of entries older than this one", "32ST6QNF15NM7")] = None
+    after: Annotated[
+        str | None,
+        _spelled(
+            "^(-1|[0-9]{1,18}|[0-7][0-9A-HJKMNP-TV-Z]{12})$",
+            "The page of entries newer than this one; with `order=leaf` the place to go on from, -1 for the beginning",
+            "32ST6QNF15NM7",
+        ),
+    ] = None
+    oldest: Annotated[Literal["1"] | None, Field(description="The oldest page")] = None
+    order: Annotated[
+        Literal["leaf"] | None,
+        Field(description="In the order of commits, for collectors. Goes with neither `q` nor `before` nor `oldest`"),
+    ] = None
+    limit: Annotated[
+        int | None,
+        Field(ge=1, le=1_000, description="How many at most: up to 500, 50 without it; up to 1,000 in the order leaf"),
+    ] = None
+    wait: Annotated[
+        int | None, Field(ge=0, le=30, description="With `order=leaf`: seconds to wait for something to come")
+    ] = None
+
+
+class _Header(BaseModel):
+    """Headers of a request."""
+
+
+class Conditional(_Header):
+    if_none_match: Annotated[
+        str | None,
+        Field(alias="If-None-Match", description="An `ETag` that you have: 304 where nothing has changed since"),
+    ] = None
+
+
+class Retried(_Header):
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            alias="Idempotency-Key",
+            pattern=r"^[\x20-\x7e]{1,150}$",
+            description="Makes sending the same again harmless: the only event gets it as it is, event n of a list "
+            "(from 0) and line n (from 1) `<key>/<n>`. Goes with neither `idempotency_key` in events nor CloudEvents",
+        ),
+    ] = None

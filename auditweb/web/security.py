@@ -27,6 +27,8 @@ TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 LARGEST_BODY = 64 * 1024
 MOST_FORM_PARTS = 100
 
+_SHARED = frozenset({"static", "api_reference.openapi"})
+
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Put these rules before every other handler of *app*."""
@@ -53,7 +55,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 class _SessionCookie(SecureCookieSessionInterface):
-    """The signed cookie of Flask, kept out of static files so that any cache may share them."""
+    """The signed cookie of Flask, kept out of what is the same for everyone so that any cache may share it."""
 
     _serializer: URLSafeTimedSerializer | None = None
 
@@ -64,7 +66,7 @@ class _SessionCookie(SecureCookieSessionInterface):
         return self._serializer
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if request.endpoint != "static":
+        if request.endpoint not in _SHARED:
             super().save_session(app, session, response)
 
 
@@ -105,6 +107,8 @@ def _add_headers(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
     if request.endpoint == "static" and request.method != "OPTIONS" and response.status_code in {200, 206, 304}:
         response.headers["Cache-Control"] = assets.cache_control()
+        return response
+    if request.endpoint in _SHARED and response.cache_control.public:
         return response
     if "ETag" in response.headers:  # a program may keep it, and asks each time whether it is still so
         response.headers["Cache-Control"] = "private, no-cache"

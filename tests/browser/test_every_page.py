@@ -204,6 +204,8 @@ SIGHTS = {
     "an offer": Sight(f"{SETTINGS}/ownership", who="tom"),
     "help": Sight("/help/audit-log"),
     "help, signed out": Sight("/help/audit-log", who=""),
+    "the API": Sight("/api/docs", do=_open(".answers summary", ".answers pre")),
+    "the API, signed out": Sight("/api/docs", who=""),
     "sign-in": Sight("/sign-in", who=""),
     "sign-in, refused": Sight("/sign-in", who="", do=_send_nothing),
     "code": Sight("/sign-in", who="", do=lambda page: _give_password(page)),

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from auditweb import bulk, clock, ids
 from auditweb.accounts.callers import Scope
-from auditweb.api import ndjson, schemas
+from auditweb.api import answer_schemas, ndjson
 from auditweb.bulk import Checked
 from auditweb.extensions import db
 from auditweb.models import ApiKey
@@ -21,7 +21,9 @@ from tests.readers import Place, Someone
 
 LINES = "application/x-ndjson"
 LOG = "http://localhost/o/northgate/settings/audit-log/entries/"
-RESULT = TypeAdapter[schemas.LineTaken | schemas.LineRefused](schemas.LineTaken | schemas.LineRefused)
+RESULT = TypeAdapter[answer_schemas.LineTaken | answer_schemas.LineRefused](
+    answer_schemas.LineTaken | answer_schemas.LineRefused
+)
 
 
 def lines(*events: object, end: bytes = b"\n") -> bytes:

@@ -7,7 +7,7 @@ from flask import Flask
 
 from auditweb import clock, ids
 from auditweb.accounts.callers import Scope
-from auditweb.api import schemas
+from auditweb.api import answer_schemas
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import ApiKey
@@ -38,7 +38,7 @@ def test_every_field_is_stored_as_it_was_sent(app: Flask, organisation: Place, p
     assert (answer.status_code, answer.json) == (201, {"id": spelled, "url": LOG + spelled, "status": "created"})
     assert answer.headers["Location"] == LOG + spelled
     assert answer.headers["Cache-Control"] == "private, no-store"
-    schemas.Taken.model_validate(answer.json)
+    answer_schemas.Taken.model_validate(answer.json)
     key_id = "key_" + program.token.split("_")[1]
     assert row | {"id": 0} == {
         "id": 0,
@@ -125,7 +125,7 @@ def test_an_array_is_answered_in_its_order(app: Flask, program: Program) -> None
     answer = program.send(sent)
 
     assert answer.status_code == 201
-    taken = schemas.TakenMany.model_validate(answer.json).events
+    taken = answer_schemas.TakenMany.model_validate(answer.json).events
     stored = {ids.to_text(row["id"]): row["summary"] for row in rows(app)}
     assert [stored[one.id] for one in taken] == [event["summary"] for event in sent]
     assert {(one.status, one.url == LOG + one.id) for one in taken} == {("created", True)}
@@ -138,7 +138,7 @@ def test_an_array_is_all_or_nothing_and_names_each_bad_item(app: Flask, program:
 
     assert [(error["index"], error["field"]) for error in errors] == [(1, "ip"), (1, "colour"), (3, "target"), (4, "")]
     for error in errors:
-        schemas.Fault.model_validate(error)
+        answer_schemas.Fault.model_validate(error)
     assert rows(app) == []
 
 

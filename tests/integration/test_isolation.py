@@ -132,7 +132,15 @@ def test_people_and_keys_of_another_organisation_cannot_be_looked_up(
 
 
 def test_pages_about_oneself_show_nothing_of_other_organisations(reader: Reader, theirs: Event) -> None:
-    for address in ("/profile", "/help/audit-log", "/sign-in", "/healthz", "/nowhere"):
+    for address in (
+        "/profile",
+        "/help/audit-log",
+        "/api/docs",
+        "/api/openapi.json",
+        "/sign-in",
+        "/healthz",
+        "/nowhere",
+    ):
         assert CANARY not in reader.get(address).text
 
 

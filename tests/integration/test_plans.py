@@ -185,8 +185,10 @@ ADDRESSES: dict[str, list[str]] = {
         f"{API}/events?order=leaf&after=39000&wait=1",
         f"{API}/events?order=leaf&limit=1000",
     ],
-    "/api/v1/events/<spelled>": [f"{API}/events/{{id}}", f"{API}/events/7ZZZZZZZZZZZZ"],
+    "/api/v1/events/<entry_id>": [f"{API}/events/{{id}}", f"{API}/events/7ZZZZZZZZZZZZ"],
     "/api/v1/actions": [f"{API}/actions"],
+    "/api/openapi.json": ["/api/openapi.json"],
+    "/api/docs": ["/api/docs"],
     "/api/v1/counts": [f"{API}/counts?{wanted}" for wanted in ["", *FILTERS]],
 }
 STREAMS = ["category=team", "q=stepwgn%20-nightly&last=30d", f"actor={MEMBER}&before={{id}}"]

@@ -52,6 +52,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
     filled = {
         "org": organisation.slug,
         "spelled": spelled,
+        "entry_id": spelled,
         "filename": "css/base.css",
         "token": link.rpartition("/")[2],
         "person_id": owner.someone.id if owner.someone else 0,

@@ -68,6 +68,7 @@ def test_no_request_is_answered_with_a_failure(
     chance = random.Random(20260419)
     paths = [
         "/", "/sign-in", "/sign-out", "/profile", "/theme", "/help/audit-log", "/healthz", "/static/css/base.css",
+        "/api/docs", "/api/openapi.json",
         "/o/northgate/settings/audit-log", "/o/northgate/settings/audit-log", "/o/northgate/settings/audit-log",
         "/setup", "/setup/organisation", "/o/northgate/my-log", f"/o/northgate/my-log/entries/{spelled}",
         "/o/northgate/settings/audit-log/actors", f"/o/northgate/settings/audit-log/entries/{spelled}",
