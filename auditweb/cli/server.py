@@ -17,12 +17,12 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from auditweb.cli.patience import Worker
 from auditweb.config import THREADS, Settings
 from auditweb.extensions import db
 from auditweb.ledger.watch import SealingThread
 
 _LAST_BATCH = 5  # seconds that a worker on its way out waits for its sealer
-_PATIENCE = 60  # seconds that a thread waits for the next bytes of a body, or until some of an answer are taken
 
 _log = structlog.stdlib.get_logger("auditweb.server")
 
@@ -68,7 +68,7 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
             if ":" in settings.host
             else f"{settings.host}:{settings.port}",
             "preload_app": True,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "workers": settings.workers,
             "threads": THREADS,
             "keepalive": 5,
@@ -111,12 +111,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def _forgiving(app: Flask) -> WSGIApplication:
     """
     Have a body that is no http, or does not come, answered with 400: it is when *app* reads it that gunicorn finds out.
-
-    It would wait for its next bytes for ever, and whoever sends none would keep a thread.
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["gunicorn.socket"].settimeout(_PATIENCE)
         environ["wsgi.input"] = _Body(environ["wsgi.input"])
         return app(environ, start_response)
 

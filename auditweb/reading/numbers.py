@@ -1,10 +1,17 @@
-"""All the numbers around one page, asked for in one place."""
+"""
+All the numbers around one page, asked for in one place.
+
+They are exact, with one exception: in a flood, when more comes than the sealer keeps up with, they may be a second old.
+Counting what waits for it would take many times as long as the page, and at such a pace no number is true for long.
+"""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from time import monotonic
+from typing import Generic, TypeVar
 
 from auditweb.catalogue import Category
 from auditweb.extensions import db
@@ -12,8 +19,14 @@ from auditweb.reading.counts import Count, Counted, count, find_position, is_ran
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.histogram import Histogram, bars_for
 from auditweb.reading.pages import Page
+from auditweb.reading.ranks import count_waiting
 
 REMEMBERED = 500  # questions, a few kilobytes each
+FLOOD = 1_000  # events that wait for the sealer
+LATELY = 1.0  # seconds
+_LONG = 0.003  # seconds of counting, from which on it is worth while to ask whether there is a flood
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,7 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
     lasts = page.revision is not None and not wanted.last and (is_ranked(wanted) or asked is None)
     counted = _remembered.get(key) if lasts else None
     if counted is None:
-        counted = count(wanted.at(), bounds=histogram.bounds, event_id=asked, now=now)
+        counted = _count(wanted.at(), histogram, asked, now, behind=page.revision is None)
         position = counted.position
         if lasts and counted.settled:
             _remembered.put(key, counted)
@@ -57,25 +70,39 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
     return Numbers(categories, position, histogram, counted.between)
 
 
-class Memory:
-    """What was counted lately in this process, by the revision of the counts: as long as that stands, so do these."""
+def _count(wanted: LogFilter, histogram: Histogram, asked: int | None, now: datetime, *, behind: bool) -> Counted:
+    """Count anew. Where the sealer is *behind*, and that in a flood, return what was counted a moment ago."""
+    key = (db.engine, wanted, histogram.bounds, asked)
+    told = _told_lately.get(key) if behind else None
+    began = monotonic()
+    if told is not None and began - told[0] < LATELY:
+        return told[1]
+    counted = count(wanted, bounds=histogram.bounds, event_id=asked, now=now)
+    if behind and monotonic() - began > _LONG and count_waiting(wanted.org_id) > FLOOD:
+        _told_lately.put(key, (monotonic(), counted))
+    return counted
+
+
+class Memory(Generic[Kept]):
+    """What was counted in this process, by what it was counted for; the oldest is forgotten first."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: OrderedDict[Hashable, Counted] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
 
-    def get(self, key: Hashable) -> Counted | None:
+    def get(self, key: Hashable) -> Kept | None:
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
             return found
 
-    def put(self, key: Hashable, counted: Counted) -> None:
+    def put(self, key: Hashable, counted: Kept) -> None:
         with self._lock:
             self._kept[key] = counted
             if len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
 
 
-_remembered = Memory()
+_remembered = Memory[Counted]()  # by the revision of the counts: as long as that stands, so do these
+_told_lately = Memory[tuple[float, Counted]]()

@@ -71,8 +71,7 @@ def find_nth(org_id: int, chain: Ask, rank: int) -> int | None:
         return None
     start, before = max(((ask.limit, n) for ask, n in ranks.items() if n <= rank), default=(0, 0))
     # What waits for the sealer is in no mark: one that is safely below is looked up, and its true rank.
-    waiting = connection.execute(_WAITING, asked).scalar_one()
-    below = {"start": start, "n": rank - before - waiting}
+    below = {"start": start, "n": rank - before - count_waiting(org_id)}
     mark = connection.execute(_MARK, asked | below).scalar() if start else None
     if mark is not None:
         marked = find_ranks(org_id, [chain._replace(limit=mark)])
@@ -80,6 +79,11 @@ def find_nth(org_id: int, chain: Ask, rank: int) -> int | None:
             return None
         start, before = mark, marked[chain._replace(limit=mark)]
     return _step(org_id, chain, start, rank - before)
+
+
+def count_waiting(org_id: int) -> int:
+    """Return how many of an organisation's events wait for the sealer, counted up to MOST_WAITING."""
+    return int(db.session.connection().execute(_WAITING, {"org_id": org_id}).scalar_one())
 
 
 def _step(org_id: int, chain: Ask, start: int, steps: int) -> int | None:

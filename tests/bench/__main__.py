@@ -27,19 +27,20 @@ from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.reading.numbers import Memory
-from tests.bench import data, django_auditlog, ledger, recording
+from tests.bench import data, django_auditlog, ingest, ledger, recording
 from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, entries_on, visit
 from tests.bench.searches import query, searches
 from tests.bench.timing import Comparison, Row, compare, row
 from tests.databases import Database, Run, fresh_database
-from tests.readers import Someone, hash_cheaply, open_session
+from tests.ledgers import server_engine
+from tests.readers import Place, Someone, hash_cheaply, open_session
 
 BACKDATED = 100_000
 LOG = "/o/northgate/settings/audit-log"
 READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
 PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET, SEARCH_TARGET, BUSY_TARGET = 1.75, 1.1, 1.5, 2.0, 3.0
-AUDITLOG_TARGET = 0.333
+AUDITLOG_TARGET, POST_TARGET = 0.333, 2.0
 
 
 @click.command(help=(__doc__ or "").strip())
@@ -82,6 +83,7 @@ class Log:
     driver: Driver
     cookie: str
     org_id: int
+    token: str
     cases: dict[str, Case]
 
     def product(self, name: str) -> Visit:
@@ -119,6 +121,8 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
                 yield row(name, engine_name, larger.entries, compared, None)
             _say(f"{logs[-1].entries:,} entries on {engine_name}: rates and bytes")
             yield ledger.weigh(made, logs[-1].entries)
+            yield _one_by_http(logs[-1], made, 3 * seconds)
+            yield from _while_ingesting(logs[-1], made, folder, seconds)
             yield from _while_others_record(logs[-1], made, folder, seconds)
             told = data.some(BACKDATED)
             yield ledger.record_newest(made, told, logs[-1].entries)
@@ -171,6 +175,37 @@ def _afresh(log: Log, seconds: float) -> Iterator[Row]:
         yield row(f"{name}, counted anew", log.engine_name, log.entries, compared, None)
 
 
+def _one_by_http(log: Log, made: Database, seconds: float) -> Row:
+    """Hold an event that is posted by itself against a bare route that inserts the same row, triggers and all."""
+    event = next(event for event in ingest.events() if "actor" in event and "target" in event)
+    post = ingest.posted(log.app.wsgi_app, ingest.ADDRESS, event, log.token)
+    post()
+    with server_engine(made.url) as engine:
+        bare = ingest.posted(ingest.bare_app(engine, ingest.newest_row(engine, log.org_id)), ingest.ADDRESS, event)
+        compared = compare(post, bare, seconds=seconds)
+    return row("HTTP ingest, a single event", log.engine_name, log.entries, compared, POST_TARGET)
+
+
+def _while_ingesting(log: Log, made: Database, folder: Path, seconds: float) -> Iterator[Row]:
+    """
+    Return the rate of batches through a real server, and hold a page against the idle page meanwhile.
+
+    And the floor in the same throng against itself idle.
+    """
+    ingest.seal_all(made)
+    page, floor = log.product("newest"), log.floor("newest")
+    idle = compare(page, floor, seconds=3 * seconds)
+    with ingest.served(made, folder, log.token) as acknowledged:
+        rate = ingest.rate(acknowledged, 10 * seconds)
+        before, began = acknowledged(), perf_counter()
+        under_way = compare(page, floor, seconds=10 * seconds)
+        beside = (acknowledged() - before) / (perf_counter() - began)
+    ingest.seal_all(made)
+    name = f"HTTP ingest, batches of {ingest.BATCH}, one worker"
+    yield ledger.rate(name, made, log.entries, rate, ingest.INGESTED_A_SECOND[log.engine_name])
+    yield from _in_throng(log, f"while {beside:,.0f} a second come by HTTP", under_way, idle)
+
+
 def _while_others_record(log: Log, made: Database, folder: Path, seconds: float) -> Iterator[Row]:
     """
     Hold a page while eight processes record as fast as they can, and one seals, against the idle page.
@@ -183,7 +218,11 @@ def _while_others_record(log: Log, made: Database, folder: Path, seconds: float)
         before, began = written(), perf_counter()
         under_way = compare(page, floor, seconds=20 * seconds)
         rate = (written() - before) / (perf_counter() - began)
-    throng = f"while {ledger.WRITERS} record {rate:,.0f} a second"
+    yield from _in_throng(log, f"while {ledger.WRITERS} record {rate:,.0f} a second", under_way, idle)
+
+
+def _in_throng(log: Log, throng: str, under_way: Comparison, idle: Comparison) -> Iterator[Row]:
+    """Return the lines for page and floor in a *throng*, each held against itself idle."""
     for place, name, target in ((0, "newest", BUSY_TARGET), (1, "the floor", None)):
         then, usually = (round(each.medians[place] * 1000, 4) for each in (under_way, idle))
         ratio = round(then / usually, 3)
@@ -246,11 +285,13 @@ def _open(stack: ExitStack, made: Database, entries: int, folder: Path) -> Log:
         found = cases(organisation.id, organisation.zone, str(actor.id), middle, day)
         log_cases = {case.name: case for case in found}
         someone = Someone(reader.id, reader.email, reader.name)
+        place = Place(organisation.id, organisation.slug, organisation.name, organisation.zone)
     browser = open_session(app, app.test_client(), someone)
     browser.get(LOG)  # the first visit changes the cookie, which then remembers the organisation
     cookie = browser.cookie() or ""
     stack.callback(_close, app)
-    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, log_cases)
+    token = ingest.key_for(app, place, someone)
+    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, token, log_cases)
 
 
 def _close(app: Flask) -> None:
@@ -259,7 +300,10 @@ def _close(app: Flask) -> None:
 
 
 def _app(made: Database, folder: Path) -> Flask:
-    return create_app(Settings(data_dir=folder, database_url=made.url, secret_key="b" * 32))
+    often = ingest.REQUESTS_A_MINUTE
+    return create_app(
+        Settings(data_dir=folder, database_url=made.url, secret_key="b" * 32, api_requests_a_minute=often)
+    )
 
 
 def _path(made: Database) -> str:

@@ -36,7 +36,7 @@ def seal(made: Database, name: str, wanted: int, size: int, progress: Progress) 
     with database.patient_engine(made.url) as engine, as_served():
         began = perf_counter()
         sealed = Sealer(engine).run(progress)
-        return _rate(name, made, size, sealed / (perf_counter() - began), wanted)
+        return rate(name, made, size, sealed / (perf_counter() - began), wanted)
 
 
 def record_newest(made: Database, told: list[Told], size: int) -> Row:
@@ -74,7 +74,7 @@ def _record(
         while some := list(islice(rest, 10_000)):
             record_many(some, org_id=1, session=session)
             session.commit()
-        return _rate(name, made, size, len(given) / (perf_counter() - began), wanted)
+        return rate(name, made, size, len(given) / (perf_counter() - began), wanted)
 
 
 def purge(made: Database, folder: Path, size: int) -> Row:
@@ -91,7 +91,7 @@ def purge(made: Database, folder: Path, size: int) -> Row:
             middle = connection.scalar(mine.order_by(Event.id).offset(number // 2).limit(1)) or 0
         began = perf_counter()
         purged = purger.purge(engine, 1, middle, who="Benchmark", why="To see how long it takes")
-        return _rate("purging the older half", made, size, purged / (perf_counter() - began), PURGED_A_SECOND)
+        return rate("purging the older half", made, size, purged / (perf_counter() - began), PURGED_A_SECOND)
 
 
 @contextmanager
@@ -133,7 +133,8 @@ def weigh(made: Database, size: int) -> Row:
     return Row("bytes an entry", made.engine_name, size, round(bytes_, 1), wanted, ratio, 1.0, ratio <= 1)
 
 
-def _rate(name: str, made: Database, size: int, rate: float, wanted: int | None) -> Row:
-    ratio = round((wanted or rate) / rate, 3)
+def rate(name: str, made: Database, size: int, reached: float, wanted: int | None) -> Row:
+    """Return the line for a rate that was *reached*; the target is what was *wanted*, None if it is only shown."""
+    ratio = round((wanted or reached) / reached, 3)
     target = 1.0 if wanted else None
-    return Row(f"{name}, a second", made.engine_name, size, round(rate), wanted or 0, ratio, target, ratio <= 1)
+    return Row(f"{name}, a second", made.engine_name, size, round(reached), wanted or 0, ratio, target, ratio <= 1)

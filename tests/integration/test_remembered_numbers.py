@@ -75,6 +75,27 @@ def test_new_entries_count_at_once_sealed_or_not(
         assert total(reader.get(f"{LOG}?category=team")) == "61"
 
 
+def test_in_a_flood_numbers_may_be_a_second_old(
+    app: Flask, reader: Reader, organisation: Place, an_event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditweb.reading.numbers._LONG", -1)
+    seconds = 1_000.0
+    monkeypatch.setattr("auditweb.reading.numbers.monotonic", lambda: seconds)
+    fill_log(app, organisation, 60)
+    with clock.set_to(NOW):
+        assert total(reader.get(LOG)) == "60"
+        an_event(org_id=organisation.id, occurred_at=NOW - timedelta(days=1))
+        assert total(reader.get(LOG)) == "61", "sixty are no flood"
+        monkeypatch.setattr("auditweb.reading.numbers.FLOOD", 50)
+        seconds += 0.1
+        assert total(reader.get(LOG)) == "61"
+        an_event(org_id=organisation.id, occurred_at=NOW - timedelta(days=1))
+        assert total(reader.get(LOG)) == "61"
+        assert total(reader.get(f"{LOG}?category=team")) == "62", "each question is counted for itself"
+        seconds += 1.1
+        assert total(reader.get(LOG)) == "62"
+
+
 def test_the_place_of_a_page_is_found_beside_what_is_remembered(
     app: Flask, reader: Reader, organisation: Place, seal: Callable[[], None]
 ) -> None:

@@ -1,5 +1,6 @@
 """What no program would send to the API, with a key that opens it: nothing fails, and nothing is half-written."""
 
+import gzip
 import json
 import random
 import sys
@@ -43,8 +44,11 @@ SPLINTERS = [
     b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"NaN", b"-Infinity", b"1e99999", b"9" * 5000, b"[" * 3000, b"{",
     b'{"a":' * 3000, b"}", b"]", b'"', b",", b":", b"\\u0000", b"\\ud83d", b"\\", b"\n", b"\r\n", b"//",
     b'"action":"x.y",',
+    b'"x":' + b"[" * 5000 + b"]" * 5000 + b",", b'"facts":' + b'{"a":' * 20 + b"1" + b"}" * 20 + b",",
+    b"1" + b"0" * 400,
     b'"facts":{"a":"1","a":"2"},', b"\x1b[2J", b" " * 5000,
 ]  # fmt: skip
+ENCODINGS = ["utf-16", "utf-16-le", "utf-32", "utf-7", "utf-8-sig"]
 CLOUD = {"specversion": "1.0", "id": "1", "source": "/s", "type": "order.shipped", "data": ORDER | {"action": None}}
 
 
@@ -95,6 +99,9 @@ def _body(chance: random.Random) -> bytes:
         at = chance.randrange(len(body) + 1)
         cut = chance.choice([0, 0, 1, 10])
         body = body[:at] + chance.choice(SPLINTERS) + body[at + cut :]
+    if chance.random() < 0.03:
+        text = body.decode("utf-8", "replace")
+        body = gzip.compress(body) if chance.random() < 0.2 else text.encode(chance.choice(ENCODINGS), "replace")
     return body[: chance.randrange(len(body))] if chance.random() < 0.1 else body
 
 
