@@ -197,7 +197,11 @@ def test_each_kind_of_actor_explains_itself(app: Flask, reader: Reader, organisa
     member = Actor(ActorType.MEMBER, str(hana.id), "Hana Sato")
     former = Actor(ActorType.MEMBER, str(nia.id), "Nia Coleman")
     assert cell_of(member) == ("Hana Sato", [], f"member:{hana.id}, member, hana@northgate.example")
-    assert cell_of(former) == ("Nia Coleman", ["Removed"], f"member:{nia.id}, former member, nia@northgate.example")
+    assert cell_of(former) == (
+        "Nia Coleman",
+        ["Former member"],
+        f"member:{nia.id}, former member, nia@northgate.example",
+    )
     assert cell_of(Actor(ActorType.SYSTEM, "nightly", "Nightly job")) == (
         "Nightly job", ["System"], "system:nightly, system process",
     )  # fmt: skip
