@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import chain, count, islice
+from itertools import chain, count, islice, pairwise
 from typing import Any
 
 import psycopg
@@ -59,22 +59,44 @@ def fill_sqlite(app: Flask, path: str, entries: int, progress: Progress) -> int:
     return done
 
 
-def fill_postgresql(app: Flask, owner_url: str, source: str, entries: int, progress: Progress) -> None:
-    """Put what `fill_sqlite` made at *source* into a migrated PostgreSQL database, by COPY."""
+def fill_postgresql(app: Flask, owner_url: str, source: str, entries: int, times: int, progress: Progress) -> int:
+    """
+    Put what `fill_sqlite` made at *source* into a migrated PostgreSQL database; return how many entries it has then.
+
+    So many *times*, each a few hours before the last, the burst apart: the server multiplies them in a tenth of the
+    time that making them takes.
+    """
     with app.app_context():
         loading.begin(UNTIL, entries)
-    done = 0
-    with closing(psycopg.connect(conninfo(owner_url))) as connection, closing(sqlite3.connect(source)) as rows:
-        with connection.cursor() as cursor, cursor.copy(f"COPY event ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+    with closing(psycopg.connect(conninfo(owner_url), autocommit=True)) as connection:
+        connection.execute(f"CREATE UNLOGGED TABLE source AS SELECT {', '.join(COLUMNS)} FROM event")
+        into = f"COPY source ({', '.join(COLUMNS)}) FROM STDIN"
+        with closing(sqlite3.connect(source)) as rows, connection.cursor() as cursor, cursor.copy(into) as copy:
             for row in rows.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY id"):
                 copy.write_row((*row[:2], _moment(row[2]), _moment(row[3]), *row[4:]))
-                done += 1
-                if done % _BATCH == 0:
-                    progress(done)
-        connection.commit()
-        connection.autocommit = True
+        done = 0
+        connection.execute("SET work_mem = '512MB'")
+        connection.execute("CREATE INDEX ON source (id)")
+        (bounds,) = connection.execute(_PARTS).fetchone() or ([],)
+        for first, last in pairwise([*bounds, ids.LAST_ID]):
+            done += connection.execute(_MULTIPLY, {"times": times, "first": first, "last": last}).rowcount
+            progress(done)
+        connection.execute("DROP TABLE source")
         connection.execute("VACUUM ANALYZE event")
-    progress(done)
+    return done
+
+
+_EARLIER = 7_919_123  # milliseconds
+_KEPT = ", ".join(COLUMNS[4:])
+_PARTS = "SELECT array_agg(first ORDER BY first) FROM (SELECT min(id) AS first FROM source GROUP BY id >> 53) parts"
+_MULTIPLY = f"""
+INSERT INTO event (org_id, id, occurred_at, recorded_at, {_KEPT})
+SELECT org_id, id - (({_EARLIER} * n) << {ids.SEQUENCE_BITS}), occurred_at - n * INTERVAL '{_EARLIER} milliseconds',
+    recorded_at - n * INTERVAL '{_EARLIER} milliseconds', {_KEPT}
+FROM source CROSS JOIN generate_series(0, %(times)s::bigint - 1) AS n
+WHERE id >= %(first)s AND id < %(last)s AND (n = 0 OR occurred_at::date <> '{BURST.isoformat()}')
+ORDER BY 2 ON CONFLICT DO NOTHING
+"""
 
 
 def settle(made: Database) -> None:
