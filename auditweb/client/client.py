@@ -112,7 +112,7 @@ class Client:
             "action": action,
             "category": category,
             "summary": summary,
-            "facts": None if facts is None else dict(facts),
+            "facts": dict(facts) if isinstance(facts, Mapping) else facts,
             "actor": None if actor is None else {"type": actor.type, "id": actor.id, "name": actor.name},
             "target": None if target is None else _target(target),
             "ip": ip,
@@ -155,11 +155,14 @@ class Client:
             raise ClientError("This client was made in another process: make one here, with a spool of its own.")
 
 
-def _moment(occurred_at: datetime | None) -> str:
+def _moment(occurred_at: object) -> str:
     moment = datetime.now(UTC) if occurred_at is None else occurred_at
-    if moment.tzinfo is None:
-        raise EventError("occurred_at needs its time zone.")
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise EventError("occurred_at needs to be a datetime with its time zone.")
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise EventError("occurred_at is in no year that there is.") from None
 
 
 def _target(target: Target) -> dict[str, str]:
@@ -168,6 +171,9 @@ def _target(target: Target) -> dict[str, str]:
 
 
 def _encoded(event: Mapping[str, Any]) -> bytes:
+    for name, value in event.items():
+        if not _is_text(value):
+            raise EventError(f"{name} is no text, or has something in it that is none.")
     try:
         encoded = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
@@ -175,3 +181,14 @@ def _encoded(event: Mapping[str, Any]) -> bytes:
     if len(encoded) > LONGEST:
         raise EventError(f"An event has {LONGEST} bytes at most; this has {len(encoded)}.")
     return encoded
+
+
+def _is_text(value: object) -> bool:
+    """
+    Tell whether *value* is a text, or names and texts.
+
+    JSON would make a text of its own of anything else: of the names 1 and "1" the same one twice.
+    """
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and isinstance(said, str) for name, said in value.items())
+    return isinstance(value, str)

@@ -138,7 +138,7 @@ class Sending:
     def _went_wrong(self, text: str, error: NotTakenError | None = None) -> None:
         """Tell of *text*, once, and choose when to try again."""
         now = time.monotonic()
-        if error is not None and error.status == 413:
+        if error is not None and error.is_too_much and error.status:
             return  # at once, with fewer
         if text != self.trouble:
             self.trouble = text

@@ -167,6 +167,7 @@ def test_an_event_is_sent_as_the_api_has_it(stand: Stand, spool: Path) -> None:
         problem(503, Retry_After="0"),
         problem(404),
         problem(400),
+        (400, {"type": "urn:auditweb:problem:empty", "title": "There is nothing in this request"}, {}),
         problem(422),
         problem(422, {"index": 7, "field": "ip", "reason": "x"}),
         (200, "<html>Sign in to the Wi-Fi</html>", {}),
@@ -311,6 +312,28 @@ def test_what_is_too_much_at_once_is_sent_in_parts(stand: Stand, spool: Path) ->
     assert [event["request_id"] for events in arrived for event in events] == list("012345689")
 
 
+def test_an_event_that_cannot_be_read_does_not_block_the_others(stand: Stand, spool: Path) -> None:
+    unreadable = {"type": calls.UNREADABLE, "title": "This request cannot be read", "detail": "Two fields of one name."}
+
+    def picky(events: list[Any]) -> Answer:
+        return (400, unreadable, {}) if any(event["request_id"] == "7" for event in events) else taken(events)
+
+    stand.answers = [picky] * 100
+    with Client(NOWHERE, KEY, spool=spool) as log:
+        for number in range(10):
+            log.record("vehicle.deleted", request_id=str(number))
+        log.close(timeout=0)
+    told: list[Refused] = []
+    with Client(stand.url, KEY, spool=spool, on_refused=told.append) as log:
+        assert log.flush(10)
+
+    assert [(one.event["request_id"], one.status, one.faults) for one in told] == [
+        ("7", 400, (Fault("", "This request cannot be read Two fields of one name."),))
+    ]
+    arrived = [events for events in stand.requests if picky(events)[0] == 201]
+    assert [event["request_id"] for events in arrived for event in events] == list("012345689")
+
+
 def test_a_slow_server_is_asked_again_for_less(stand: Stand, spool: Path) -> None:
     def slow(events: list[Any]) -> Answer:
         time.sleep(0.3 if len(events) > 2 else 0)
@@ -368,11 +391,26 @@ def test_what_was_recorded_without_waiting_gets_to_the_disk_soon(spool: Path) ->
 
 
 def test_what_no_server_could_take_is_told_at_once(stand: Stand, spool: Path) -> None:
+    nested: list[object] = []
+    nested.append(nested)
     with Client(stand.url, KEY, spool=spool) as log:
         for bad in (
             {"occurred_at": datetime(2026, 3, 2, 9, 30)},  # noqa: DTZ001 - that is what is wrong
             {"request_id": "\ud800"},
             {"summary": "x" * 1024 * 1024},
+            {"occurred_at": "2026-03-02T09:30:00Z"},
+            {"occurred_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9)))},
+            {"facts": {1: "a", "1": "b"}},
+            {"facts": {"a": 1}},
+            {"facts": {"a": float("nan")}},
+            {"facts": {None: "a"}},
+            {"facts": {(): "a"}},
+            {"facts": {"a": nested}},
+            {"facts": [("a", "b")]},
+            {"summary": b"bytes"},
+            {"idempotency_key": 7},
+            {"actor": Actor(ActorType.MEMBER, 42, "Hana Sato")},  # type: ignore[arg-type]
+            {"target": Target("order", "4471", object())},  # type: ignore[arg-type]
         ):
             with pytest.raises(EventError):
                 log.record("vehicle.deleted", **bad)
