@@ -123,8 +123,9 @@ def _not_taken(answer: httpx.Response, said: dict[str, Any], number: int) -> Not
     status = answer.status_code
     words = " ".join(_cut(text) for name in ("title", "detail") if isinstance(text := said.get(name), str))
     text = f"The server answered {status}" + (f": {words}" if words else ".")
-    if status in (409, 422):
-        return NotTakenError(text, status=status, faults=_faults(said.get("errors"), number), is_ours=True)
+    faults = _faults(said.get("errors"), number)
+    if status in (409, 422) or (status == 403 and faults):
+        return NotTakenError(text, status=status, faults=faults, is_ours=True)
     if status == 413:
         return _not_taken_together(text, status, "this is more than the server takes at once", number)
     if status == 400 and said.get("type") == UNREADABLE:  # other answers of 400 are not about the events

@@ -191,7 +191,8 @@ def test_a_key_that_may_not_keeps_everything_and_says_so(
     stand: Stand, spool: Path, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    stand.answers = [problem(status, {"index": 0, "field": "category", "reason": "no"})] * 100
+    faults = [{"index": 0, "field": "category", "reason": "no"}] if status == 401 else []
+    stand.answers = [problem(status, *faults)] * 100
     with Client(stand.url, KEY, spool=spool) as log:
         log.record("vehicle.deleted")
         assert not log.flush(0.2)
@@ -215,6 +216,7 @@ def test_refused_events_are_put_aside_and_the_others_sent(
 ) -> None:
     faults = [{"index": place, "field": "ip", "reason": "no address"} for place in (1, 3)]
     conflict = {"index": 0, "field": "idempotency_key", "reason": "taken"}
+    foreign = {"index": 1, "field": "category", "reason": "this key may not write Team"}
     told: list[Refused] = []
 
     def tell(one: Refused) -> None:
@@ -222,24 +224,24 @@ def test_refused_events_are_put_aside_and_the_others_sent(
         raise RuntimeError("a fault of the program's own")
 
     with Client(NOWHERE, KEY, spool=spool) as log:
-        for number in range(5):
+        for number in range(6):
             log.record("vehicle.deleted", request_id=str(number))
         log.close(timeout=0)
-    stand.answers = [problem(503), problem(422, *faults), problem(409, conflict)]
+    stand.answers = [problem(503), problem(422, *faults), problem(409, conflict), problem(403, foreign)]
     with Client(stand.url, KEY, spool=spool, on_refused=tell) as log:
         assert log.flush(10)
 
-    _, whole, rest, last = stand.requests
-    assert [event["request_id"] for event in last] == ["2", "4"]
-    assert [event["request_id"] for event in rest] == ["0", "2", "4"]
+    _, whole, *rest = stand.requests
+    assert [[event["request_id"] for event in events] for events in rest] == [list("0245"), list("245"), list("25")]
     assert [(one.event, one.status, one.faults) for one in told] == [
         (whole[1], 422, (Fault("ip", "no address"),)),
         (whole[3], 422, (Fault("ip", "no address"),)),
         (whole[0], 409, (Fault("idempotency_key", "taken"),)),
+        (whole[4], 403, (Fault("category", "this key may not write Team"),)),
     ]
     kept = [json.loads(line) for line in spool.with_name("audit.spool.refused").read_text().splitlines()]
     assert kept[0] == {"status": 422, "errors": [{"field": "ip", "reason": "no address"}], "event": whole[1]}
-    assert len(kept) == 3
+    assert [one["status"] for one in kept] == [422, 422, 409, 403]
     assert f"the event {told[0].idempotency_key} was refused (422): ip: no address" in caplog.text
 
 
