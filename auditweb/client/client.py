@@ -32,9 +32,10 @@ class Client:
     whoever opens it next sends what still waits in it. Any thread may call it; a process that was forked needs its own.
 
     Up to *limit* bytes may wait. Events that the server refuses for good go to the file `<spool>.refused`, to the
-    program's log, and to *on_refused*, which is called in the background. Certificates are checked against those that
-    the machine trusts, or those in the file *ca*. *timeout* is how many seconds an answer may take. Without *fsync*,
-    `record` does not wait for the disk: the end of the process loses nothing, that of the machine the last second.
+    program's log, and to *on_refused*, which is called in the background and may record but not flush or close.
+    Certificates are checked against those that the machine trusts, or those in the file *ca*. *timeout* is how many
+    seconds an answer may take. Without *fsync*, `record` does not wait for the disk: the end of the process loses
+    nothing, that of the machine the last second.
 
     Raises ValueError for an address or a key that cannot be meant, SpoolError where the spool cannot be used.
     """
@@ -137,11 +138,13 @@ class Client:
         self._check_process()
         if self._is_closed:
             raise ClientError("This client is closed.")
+        self._sending.check_thread()
         return self._sending.wait_until_settled(self._spool.added, timeout)
 
     def close(self, timeout: float = CLOSING) -> None:
         """Flush, and let go of the spool. What still waits in it then, the next client that opens it will send."""
         self._check_process()
+        self._sending.check_thread()
         if self._is_closed:
             return
         self._is_closed = True

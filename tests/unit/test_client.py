@@ -245,6 +245,26 @@ def test_refused_events_are_put_aside_and_the_others_sent(
     assert f"the event {told[0].idempotency_key} was refused (422): ip: no address" in caplog.text
 
 
+def test_on_refused_may_record_but_not_wait_for_itself(stand: Stand, spool: Path) -> None:
+    stand.answers = [problem(422, {"index": 0, "field": "ip", "reason": "no address"})]
+    said: list[str] = []
+
+    def tell(one: Refused) -> None:
+        for wait in (lambda: log.flush(5), lambda: log.close(5)):
+            try:
+                wait()
+            except ClientError as error:
+                said.append(str(error))
+        log.record("vehicle.deleted", request_id=f"instead of {one.event['request_id']}")
+
+    with Client(stand.url, KEY, spool=spool, on_refused=tell) as log:
+        log.record("vehicle.deleted", request_id="a")
+        assert log.flush(4)
+        assert log.flush(4)
+    assert said == ["on_refused cannot flush or close: it runs in the thread that sends. Do it in another."] * 2
+    assert [[event["request_id"] for event in events] for events in stand.requests] == [["a"], ["instead of a"]]
+
+
 @pytest.mark.parametrize("told", ["1000", "Tue, 01 Jan 2999 00:00:00 GMT"])
 def test_retry_after_is_honoured_even_in_a_hurry(stand: Stand, spool: Path, told: str) -> None:
     """For an hour at most, which is shorter here."""
