@@ -234,6 +234,26 @@ def test_stopped_between_two_chunks_it_goes_on_when_run_again(
     assert sorted(row["summary"] for row in theirs(app)) == [f"Shipped the order {n}" for n in range(7)]
 
 
+def test_list_that_breaks_off_ends_with_2_and_no_word_of_an_end(
+    app: Flask, import_: Import, log: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "CHUNK", 2)
+    members = [json.dumps(ORDER | {"summary": f"Shipped the order {n}"}) for n in range(5)]
+    members.insert(2, '{"facts": ' * 5_000)
+
+    code, said, wrong = import_(log(f"[{', '.join(members)}]", name="log.json"))
+
+    assert (code, said) == (2, "Read 2: 2 recorded, 0 known already, 0 refused.\n")
+    assert "cannot be read from line 1 on" in wrong
+    assert "What was recorded stays" in wrong
+    assert len(theirs(app)) == 2
+    assert [row["action"] for row in rows(app) if row["actor_id"] == "operator"] == [STARTED[0]]
+
+    assert import_(log(f"[{', '.join(members[:2] + members[3:])}]", name="log.json"))[1].startswith(
+        "Read 5: 3 recorded"
+    )
+
+
 def test_database_that_goes_away_is_said(
     app: Flask, import_: Import, log: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
