@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from auditweb.api.ingest import UnreadableError, parse
+from auditweb.importing.templates import Number
 
 LONGEST: Final = 1024 * 1024  # bytes of a line, or of one object in a list
 LONGEST_CELL: Final = 128 * 1024
@@ -278,7 +279,8 @@ def _header(rows: Iterator[list[str]], lines: _TextLines, needed: Sequence[str])
 
 def _record(number: int, line: bytes) -> Found:
     try:
-        value = parse(line)
+        parse(line)
+        value = _as_written(line.decode())
     except UnreadableError as error:
         return Found(number, _shown(line), None, str(error))
     if not isinstance(value, dict):
@@ -322,6 +324,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 30 else f"{', '.join(names[:30])} and {len(names) - 30} more"
 
 
+_as_written = json.JSONDecoder(parse_int=Number, parse_float=Number).decode
 _raw_decode = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode  # only to see where a value ends
 _AFTER = tuple(" \t\r\n,]")
 _BLANKS = re.compile(r"[ \t\r\n]*")

@@ -15,7 +15,7 @@ MILLISECONDS: Final = "epoch_milliseconds"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAMPLE = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _HAS_ZONE = re.compile(r"%(?:z|:z|s)")
 
 

@@ -205,6 +205,22 @@ def test_strangest_lines_and_names_break_nothing(app: Flask, import_: Import, lo
     assert theirs(app) == []
 
 
+def test_numbers_are_taken_as_they_are_written(app: Flask, import_: Import, log: Callable[..., Path]) -> None:
+    """By a mapping; an event is none of numbers, as the API has it."""
+    told = 'action = "lot.priced"\ncategory = "vehicles"\nsummary = "Priced"\n'
+    mapping = log(f'[event]\n{told}occurred_at = "{{at}}"\nfacts.price = "{{price}}"\n', name="m.toml")
+    line = '{"at": "2025-03-02T09:30:00Z", "price": %s}\n'
+    file = log(line % "4471.10", line % "4471.1", line % "1e999", line % "4471.10")
+
+    assert import_(file, "--mapping", mapping)[1] == "Read 4: 4 recorded, 0 known already, 0 refused.\n"
+    assert import_(file, "--mapping", mapping)[1] == "Read 4: 0 recorded, 4 known already, 0 refused.\n"
+    assert sorted(row["facts"]["price"] for row in theirs(app)) == ["1e999", "4471.1", "4471.10", "4471.10"]
+
+    assert "line 1: facts.price: a text is needed" in import_(log(BID | {"facts": {"price": 4471.1}}))[1]
+    assert "line 1: actor: an object is needed" in import_(log(BID | {"actor": 7}))[1]
+    assert "line 1: summary: a text is needed" in import_(log(BID | {"summary": 7}))[1]
+
+
 # Stopped and run again
 
 

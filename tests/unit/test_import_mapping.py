@@ -8,6 +8,7 @@ import pytest
 
 from auditweb.api.ingest import Fault
 from auditweb.importing.mapping import MappingError, MappingFile, read_mapping
+from auditweb.importing.templates import Number
 
 BASE = """
 [event]
@@ -94,6 +95,8 @@ MOMENTS = [
     ("1740907800.25", 'time = "epoch_seconds"', "2025-03-02T09:30:00.250000Z"),
     (1740907800.25, 'time = "epoch_seconds"', "2025-03-02T09:30:00.250000Z"),
     (1740907800250, 'time = "epoch_milliseconds"', "2025-03-02T09:30:00.250000Z"),
+    (Number("1.74090780025e+12"), 'time = "epoch_milliseconds"', "2025-03-02T09:30:00.250000Z"),
+    ("1e99", 'time = "epoch_seconds"', "this is in no year that there is"),
     ("soon", 'time = "epoch_milliseconds"', "a number is needed, counted from 1970"),
     ("99999999999999999999", 'time = "epoch_seconds"', "this is in no year that there is"),
     ("0001-01-01T00:00:00+14:00", "", "this is in no year that there is"),

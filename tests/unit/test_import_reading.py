@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from auditweb.importing import reading
 from auditweb.importing.reading import FileError, Found, read_csv, read_json
+from auditweb.importing.templates import Number, text_of
 
 
 def as_json(content: bytes) -> list[Found]:
@@ -20,8 +22,12 @@ def as_csv(content: bytes, *needed: str) -> list[Found]:
 
 
 def told(found: list[Found]) -> list[tuple[int, object]]:
-    """What was read of each line: the value, or why there is none."""
-    return [(each.line, each.fault or each.value) for each in found]
+    """What was read of each line: the value, with its numbers as such, or why there is none."""
+    return [(each.line, each.fault or json.loads(json.dumps(each.value, default=number))) for each in found]
+
+
+def number(written: Number) -> object:
+    return json.loads(written.text)
 
 
 # JSON
@@ -115,6 +121,13 @@ def test_list_that_breaks_off_is_an_error(content: bytes, line: int) -> None:
 def test_what_follows_a_list_is_an_error() -> None:
     with pytest.raises(FileError, match="Something follows the list that this file is, in line 2"):
         as_json(b'[{"a": 1}]\n[{"a": 2}]')
+
+
+@pytest.mark.parametrize("written", ["4471.10", "1e999", "-0", "1E+2", "0.30000000000000000004", "9" * 4_000, "7"])
+def test_numbers_are_taken_as_they_are_written(written: str) -> None:
+    for content in (f'{{"a": {written}, "b": [{written}, true]}}', f'[{{"a": {written}, "b": [{written}, true]}}]'):
+        (found,) = as_json(content.encode())
+        assert (text_of(found.value, "a"), text_of(found.value, "b")) == (written, f"{written}, true")
 
 
 def test_line_that_is_too_long_is_refused_alone() -> None:
