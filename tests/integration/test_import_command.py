@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from auditweb import bulk
 from auditweb.importing import loading, reading
+from auditweb.web import actor_kinds
 from tests.callers import BID, HANA, ORDER, rows
 from tests.integration.conftest import Operate, SignedInAs
 from tests.readers import Place
@@ -373,6 +374,7 @@ def test_github_export(app: Flask, import_: Import, log: Callable[..., Path], si
     page = signed_in_as("owner").get("/o/northgate/settings/audit-log?actor=member:github:hana-s")
     assert page.status == 200
     assert "Created the repository octo-org/hello" in page.text
+    assert "Not a member" in page.text
 
     as_list = log(json.dumps([line for line, _, _ in GITHUB], indent=2), name="export.json")
     assert import_(as_list, "--mapping", "github")[:2] == (0, "Read 12: 0 recorded, 12 known already, 0 refused.\n")
@@ -436,6 +438,14 @@ def test_documented_change_of_githubs_mapping_fits(app: Flask, import_: Import, 
     done = import_(log(github("git.clone"), github("repo.create", repo="octo-org/hello")), "--mapping", mapping)
 
     assert done[:2] == (0, "Read 2: 1 recorded, 0 known already, 1 ignored, 0 refused.\n")
+
+
+def test_actors_are_called_on_the_page_as_is_documented() -> None:
+    text = DOCS.read_text()
+
+    kinds = (actor_kinds.FORMER_MEMBER, actor_kinds.OUTSIDER, actor_kinds.SYSTEM, actor_kinds.SUPPORT)
+    assert [kind.badge for kind in kinds if f"*{kind.badge}*" not in text] == []
+    assert f"*{actor_kinds.UNKNOWN_PERSON.label}*" in text
 
 
 def test_bounds_are_those_that_are_documented() -> None:
