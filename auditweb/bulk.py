@@ -37,6 +37,10 @@ class Checked(NamedTuple):
     omitted: Set[str] = frozenset()
 
 
+_Known = tuple[Checked, dict[str, Any]]
+"""A row whose idempotency key is not free, and the one that has it, in the log or earlier among the same."""
+
+
 def record_many(events: Iterable[Mapping[str, Any]], *, org_id: int, session: AnySession | None = None) -> int:
     """
     Add events to the transaction of *session* (the app's own if none is given); return how many were written.
@@ -70,12 +74,11 @@ def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession 
         _write_singly(connection, items, beaten)
         return [not beaten]
     with connection.begin_nested(), _as_sqlalchemy_tells():
-        fresh = _unknown(connection, org_id, list(items))
+        known: list[_Known] = []
+        fresh = _unknown(connection, org_id, list(items), known)
         write(connection, fresh, beaten)
-    written = {item.row["idempotency_key"]: item.row["id"] for item in fresh}
-    for item in items:
-        if (key := item.row["idempotency_key"]) in written and key is not None:
-            item.row["id"] = written[key]  # one key twice among them
+    for item, entry in known:  # only now: what was refused above may be tried again, with ids of their own
+        item.row["id"] = entry["id"]
     new = {item.place for item in fresh} - {item.place for item in beaten}
     return [item.place in new for item in items]
 
@@ -85,7 +88,7 @@ def find_conflicts(
 ) -> list[IdempotencyConflict]:
     """Return all that `write_checked` would refuse of these rows, in their order, where it names the first."""
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
-    return [error for _, error in _found(connection, org_id, list(items)) if error is not None]
+    return [error for _, _, error in _found(connection, org_id, list(items)) if error is not None]
 
 
 def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
@@ -97,21 +100,27 @@ def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
     return Checked(row, place) if row["idempotency_key"] is None else Checked(row, place, recorder.omitted(**event))
 
 
-def _unknown(connection: Connection, org_id: int, chunk: list[Checked]) -> list[Checked]:
-    """Return those whose idempotency key neither the log has nor one before them; compare the others with it."""
+def _unknown(connection: Connection, org_id: int, chunk: list[Checked], others: list[_Known]) -> list[Checked]:
+    """
+    Return those whose idempotency key neither the log has nor one before them.
+
+    The others are compared with what has their key, and go to *others*.
+    """
     fresh = []
-    for item, error in _found(connection, org_id, chunk):
+    for item, known, error in _found(connection, org_id, chunk):
         if error is not None:
             raise error
-        if item is not None:
+        if known is None:
             fresh.append(item)
+        else:
+            others.append((item, known))
     return fresh
 
 
 def _found(
     connection: Connection, org_id: int, chunk: list[Checked]
-) -> Iterator[tuple[Checked | None, IdempotencyConflict | None]]:
-    """Yield of each item itself if its key is free, and the conflict if it belongs to an entry that says else."""
+) -> Iterator[tuple[Checked, dict[str, Any] | None, IdempotencyConflict | None]]:
+    """Yield each item, with the row that has its key unless that is free, and the conflict if that one says else."""
     keys = {key for item in chunk if (key := item.row["idempotency_key"]) is not None}
     known = recorder.find_by_keys(connection, org_id, keys) if keys else {}
     for item in chunk:
@@ -119,15 +128,14 @@ def _found(
         if key not in known:
             if key is not None:
                 known[key] = item.row
-            yield item, None
+            yield item, None, None
             continue
-        item.row["id"] = known[key]["id"]
         try:
             recorder.compare(known[key], item.row, item.omitted)
-            yield None, None
+            yield item, known[key], None
         except IdempotencyConflict as error:
             error.index = item.place
-            yield None, error
+            yield item, known[key], error
 
 
 def _write_singly(connection: Connection, items: Sequence[Checked], beaten: list[Checked]) -> int:
@@ -178,7 +186,7 @@ def _copy_all(connection: Connection, org_id: int, chunks: Iterable[list[_Number
     for chunk in chunks:
         keyed: list[Checked] = []  # written afterwards: nothing can be asked while rows are sent
         written += _copy(connection, _without_key(chunk, org_id, keyed), [])
-        if fresh := _unknown(connection, org_id, keyed):
+        if fresh := _unknown(connection, org_id, keyed, []):
             written += _copy(connection, fresh, [])
     return written
 
@@ -227,7 +235,7 @@ def _insert_all(connection: Connection, org_id: int, chunks: Iterable[list[_Numb
         for chunk in chunks:
             checked = [_checked(event, place, org_id) for place, event in chunk]
             written += under_way()
-            fresh = _unknown(connection, org_id, checked)
+            fresh = _unknown(connection, org_id, checked, [])
             if len(fresh) < CHUNK:
                 written += _insert(connection, fresh, [])
                 under_way = int

@@ -16,6 +16,7 @@ from auditweb.client.errors import Fault
 
 PATH: Final = "/api/v1/events"
 LONGEST_WAIT: Final = 3600.0  # seconds, whatever Retry-After says
+UNREADABLE: Final = "urn:auditweb:problem:unreadable"
 
 _KEY = re.compile(r"[\x21-\x7e]{1,500}")
 _LONGEST_TEXT = 300
@@ -122,14 +123,22 @@ def _not_taken(answer: httpx.Response, said: dict[str, Any], number: int) -> Not
     status = answer.status_code
     words = " ".join(_cut(text) for name in ("title", "detail") if isinstance(text := said.get(name), str))
     text = f"The server answered {status}" + (f": {words}" if words else ".")
-    if status in (409, 422):
-        return NotTakenError(text, status=status, faults=_faults(said.get("errors"), number), is_ours=True)
+    faults = _faults(said.get("errors"), number)
+    if status in (409, 422) or (status == 403 and faults):
+        return NotTakenError(text, status=status, faults=faults, is_ours=True)
     if status == 413:
-        faults = {0: [Fault("", "this is more than the server takes at once")]} if number == 1 else _NO_FAULTS
-        return NotTakenError(text, status=status, faults=faults, is_too_much=number > 1)
+        return _not_taken_together(text, status, "this is more than the server takes at once", number)
+    if status == 400 and said.get("type") == UNREADABLE:  # other answers of 400 are not about the events
+        return _not_taken_together(text, status, words, number)
     if status in (401, 403):
         return NotTakenError(f"The key may not write. {text}", status=status, is_ours=True, wait=_wait(answer))
     return NotTakenError(text, status=status, is_ours=status < 500 and status not in (408, 429), wait=_wait(answer))
+
+
+def _not_taken_together(text: str, status: int, reason: str, number: int) -> NotTakenError:
+    """Return what is said where one event spoils the others: which it is comes out when each is sent by itself."""
+    faults = {0: [Fault("", reason)]} if number == 1 else _NO_FAULTS
+    return NotTakenError(text, status=status, faults=faults, is_too_much=number > 1)
 
 
 def _faults(errors: object, number: int) -> dict[int, list[Fault]]:

@@ -32,9 +32,10 @@ class Client:
     whoever opens it next sends what still waits in it. Any thread may call it; a process that was forked needs its own.
 
     Up to *limit* bytes may wait. Events that the server refuses for good go to the file `<spool>.refused`, to the
-    program's log, and to *on_refused*, which is called in the background. Certificates are checked against those that
-    the machine trusts, or those in the file *ca*. *timeout* is how many seconds an answer may take. Without *fsync*,
-    `record` does not wait for the disk: the end of the process loses nothing, that of the machine the last second.
+    program's log, and to *on_refused*, which is called in the background and may record but not flush or close.
+    Certificates are checked against those that the machine trusts, or those in the file *ca*. *timeout* is how many
+    seconds an answer may take. Without *fsync*, `record` does not wait for the disk: the end of the process loses
+    nothing, that of the machine the last second.
 
     Raises ValueError for an address or a key that cannot be meant, SpoolError where the spool cannot be used.
     """
@@ -112,7 +113,7 @@ class Client:
             "action": action,
             "category": category,
             "summary": summary,
-            "facts": None if facts is None else dict(facts),
+            "facts": dict(facts) if isinstance(facts, Mapping) else facts,
             "actor": None if actor is None else {"type": actor.type, "id": actor.id, "name": actor.name},
             "target": None if target is None else _target(target),
             "ip": ip,
@@ -137,11 +138,13 @@ class Client:
         self._check_process()
         if self._is_closed:
             raise ClientError("This client is closed.")
+        self._sending.check_thread()
         return self._sending.wait_until_settled(self._spool.added, timeout)
 
     def close(self, timeout: float = CLOSING) -> None:
         """Flush, and let go of the spool. What still waits in it then, the next client that opens it will send."""
         self._check_process()
+        self._sending.check_thread()
         if self._is_closed:
             return
         self._is_closed = True
@@ -155,11 +158,14 @@ class Client:
             raise ClientError("This client was made in another process: make one here, with a spool of its own.")
 
 
-def _moment(occurred_at: datetime | None) -> str:
+def _moment(occurred_at: object) -> str:
     moment = datetime.now(UTC) if occurred_at is None else occurred_at
-    if moment.tzinfo is None:
-        raise EventError("occurred_at needs its time zone.")
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise EventError("occurred_at needs to be a datetime with its time zone.")
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise EventError("occurred_at is in no year that there is.") from None
 
 
 def _target(target: Target) -> dict[str, str]:
@@ -168,6 +174,9 @@ def _target(target: Target) -> dict[str, str]:
 
 
 def _encoded(event: Mapping[str, Any]) -> bytes:
+    for name, value in event.items():
+        if not _is_text(value):
+            raise EventError(f"{name} is no text, or has something in it that is none.")
     try:
         encoded = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
@@ -175,3 +184,14 @@ def _encoded(event: Mapping[str, Any]) -> bytes:
     if len(encoded) > LONGEST:
         raise EventError(f"An event has {LONGEST} bytes at most; this has {len(encoded)}.")
     return encoded
+
+
+def _is_text(value: object) -> bool:
+    """
+    Tell whether *value* is a text, or names and texts.
+
+    JSON would make a text of its own of anything else: of the names 1 and "1" the same one twice.
+    """
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and isinstance(said, str) for name, said in value.items())
+    return isinstance(value, str)

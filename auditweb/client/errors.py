@@ -35,7 +35,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that the server does not take, for good: as it was sent, and why (*status* is 409, 413 or 422)."""
+    """An event that the server does not take, for good: as it was sent, and why (*status*: 400, 403, 409, 413, 422)."""
 
     event: Mapping[str, Any]
     status: int

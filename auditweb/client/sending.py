@@ -48,6 +48,11 @@ class Sending:
         with self._changed:
             self._changed.notify_all()
 
+    def check_thread(self) -> None:
+        """Raise ClientError in the thread that sends: it would wait there for what it is to do itself."""
+        if threading.current_thread() is self._thread:
+            raise ClientError("on_refused cannot flush or close: it runs in the thread that sends. Do it in another.")
+
     def wait_until_settled(self, number: int, timeout: float | None) -> bool:
         """Wait until the first *number* events added are settled; a delay that nobody asked for is cut short."""
         with self._changed:
@@ -138,7 +143,7 @@ class Sending:
     def _went_wrong(self, text: str, error: NotTakenError | None = None) -> None:
         """Tell of *text*, once, and choose when to try again."""
         now = time.monotonic()
-        if error is not None and error.status == 413:
+        if error is not None and error.is_too_much and error.status:
             return  # at once, with fewer
         if text != self.trouble:
             self.trouble = text

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 
@@ -43,7 +44,7 @@ def key_of(record: Mapping[str, Any], seen: Counter) -> str:
 
     How it is written, in blanks and in the order of its fields, plays no part.
     """
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=asdict)
     return f"import:{_digest(text).hex()}/{seen.count(text)}"
 
 

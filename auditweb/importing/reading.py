@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from auditweb.api.ingest import UnreadableError, parse
+from auditweb.importing.templates import Number
 
 LONGEST: Final = 1024 * 1024  # bytes of a line, or of one object in a list
 LONGEST_CELL: Final = 128 * 1024
@@ -115,7 +116,11 @@ def _lines(file: BufferedReader) -> Iterator[Found]:
 
 
 def _members(file: BufferedReader) -> Iterator[Found]:
-    """Yield the members of a list, none of which is longer than LONGEST, without ever holding more than a few."""
+    """
+    Yield the members of a list, none of which is longer than LONGEST, without ever holding more than a few.
+
+    Raises FileError where one has no end that could be found: nobody can tell then what follows it.
+    """
     text = _Ahead(file)
     text.skip()
     text.take(1)
@@ -126,19 +131,17 @@ def _members(file: BufferedReader) -> Iterator[Found]:
             text.take(1)
             text.skip()
             if text.more():
-                yield Found(text.line, text.shown(), None, "something follows the list that this file is")
+                raise FileError(f"Something follows the list that this file is, in line {text.line:,}.")
             return
         if not first:
             if not text.starts(","):
-                yield Found(text.line, text.shown(), None, _BROKEN_LIST)
-                return
+                raise _broken_list(text.line)
             text.take(1)
             text.skip()
         first = False
         number, member = text.line, text.member()
         if member is None:
-            yield Found(number, text.shown(), None, _BROKEN_LIST)
-            return
+            raise _broken_list(number)
         yield _record(number, member.encode("utf-8", "surrogateescape"))
 
 
@@ -179,15 +182,14 @@ class _Ahead:
         while True:
             try:
                 _, end = _raw_decode(self._text, self._at)
-            except (ValueError, RecursionError):
+            except RecursionError:
+                return None
+            except ValueError:
                 end = 0
-            if end and (end < len(self._text) or self._ended):
+            if end and (self._text[end : end + 1] in _AFTER or self._ended):
                 return self.take(end - self._at)
             if len(self._text) - self._at > LONGEST or not self._read():
                 return None if not end else self.take(end - self._at)
-
-    def shown(self) -> str:
-        return self._text[self._at : self._at + 1_000].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
     def _read(self) -> bool:
         while not self._ended:
@@ -277,7 +279,8 @@ def _header(rows: Iterator[list[str]], lines: _TextLines, needed: Sequence[str])
 
 def _record(number: int, line: bytes) -> Found:
     try:
-        value = parse(line)
+        parse(line)
+        value = _as_written(line.decode())
     except UnreadableError as error:
         return Found(number, _shown(line), None, str(error))
     if not isinstance(value, dict):
@@ -302,6 +305,13 @@ def _csv_reason(error: str) -> str:
     return "a closing quote is missing" if "end of data" in error else _BAD_QUOTES
 
 
+def _broken_list(line: int) -> FileError:
+    return FileError(
+        f"The list that this file is cannot be read from line {line:,} on: what stands there is no JSON, is nested too "
+        f"deeply, or is longer than {LONGEST // 1024} KiB. Mend that line; nothing after it was read."
+    )
+
+
 def _shown(line: bytes) -> str:
     return line.decode("utf-8", "backslashreplace").strip()
 
@@ -314,11 +324,12 @@ def _some(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 30 else f"{', '.join(names[:30])} and {len(names) - 30} more"
 
 
-_raw_decode = json.JSONDecoder().raw_decode
+_as_written = json.JSONDecoder(parse_int=Number, parse_float=Number).decode
+_raw_decode = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode  # only to see where a value ends
+_AFTER = tuple(" \t\r\n,]")
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _HALF = re.compile("[\udc80-\udcff]")
 _CELL = r'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
 _ROW = re.compile(rf"{_CELL}(?:,{_CELL})*[\r\n]*")
 _BAD_QUOTES = "bad quotes: a cell with quotes, commas or line ends stands in quotes, and a quote in it is doubled"
 _TOO_LONG = f"this line is longer than {LONGEST // 1024} KiB"
-_BROKEN_LIST = "the list that this file is cannot be read from here on"

@@ -11,6 +11,13 @@ Record = Mapping[str, Any]
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[^{}]+|.", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in JSON as it is written: `4471.10` is a price, and `1e999` is not infinite."""
+
+    text: str
+
+
 class UnfitError(ValueError):
     """What a record says cannot be taken for what is wanted; the text says why, and repeats nothing of it."""
 
@@ -90,4 +97,6 @@ def _spelled(value: Any, name: str) -> str | None:
         return ", ".join(filter(None, (each if isinstance(each, str) else _spelled(each, name) for each in value)))
     if isinstance(value, dict):
         raise UnfitError(f"{name} is an object: name one of its fields, as {name}.…")
+    if isinstance(value, Number):
+        return value.text
     return None if value is None else json.dumps(value)

@@ -14,7 +14,8 @@ SECONDS: Final = "epoch_seconds"
 MILLISECONDS: Final = "epoch_milliseconds"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
+_SAMPLE = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _HAS_ZONE = re.compile(r"%(?:z|:z|s)")
 
 
@@ -34,6 +35,7 @@ def reader_of(kind: str, zone: ZoneInfo | None) -> Callable[[str], datetime]:
         raise ValueError(f"{ISO}, {SECONDS}, {MILLISECONDS} or a pattern such as %d/%m/%Y %H:%M is needed")
     if zone is None and not _HAS_ZONE.search(kind):
         raise ValueError("this pattern has no %z: say with zone of which time zone its moments are")
+    _try(kind)
     return lambda text: _in_zone(_by_pattern(text, kind), zone)
 
 
@@ -61,6 +63,16 @@ def _by_pattern(text: str, pattern: str) -> datetime:
         return datetime.strptime(text.strip(), pattern)  # noqa: DTZ007  (its zone is added where it has none)
     except ValueError:
         raise UnfitError(f"this is not written as {pattern}") from None
+
+
+def _try(pattern: str) -> None:
+    """Raise ValueError for what is no pattern: strptime itself finds that out only where it reads something."""
+    try:
+        datetime.strptime(_SAMPLE.strftime(pattern), pattern)  # noqa: DTZ007  (it is not kept)
+    except re.error:
+        raise ValueError("this pattern has the same part twice") from None
+    except ValueError as error:
+        raise ValueError(f"this pattern cannot be read: {error}") from None
 
 
 def _in_zone(moment: datetime, zone: ZoneInfo | None) -> datetime:

@@ -1,5 +1,6 @@
 """write_checked() writes rows that were checked one by one, and tells of each what became of it."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -40,6 +41,22 @@ def test_what_is_new_is_written_and_has_its_id(session: Session, number: int) ->
     session.commit()
 
     assert stored(session) == {item.row["id"]: item.row["idempotency_key"] for item in items}
+
+
+def test_what_was_refused_together_may_be_tried_alone(session: Session) -> None:
+    """With ids that fit their own moments, whatever was known of them."""
+    known = a_bid(session, idempotency_key="k1").id
+    a_bid(session, idempotency_key="k2")
+    session.commit()
+    time.sleep(0.002)  # ids are of milliseconds
+    same, other = a_row(0, "k1"), a_row(1, "k2", target=None, action=SHIPPED)
+
+    with pytest.raises(IdempotencyConflict):
+        write_checked([same, other], org_id=1, session=session)
+    assert len(find_conflicts([same, other], org_id=1, session=session)) == 1
+    assert write_checked([same], org_id=1, session=session) == [False]
+
+    assert same.row["id"] == known
 
 
 def test_known_keys_get_the_ids_of_their_entries(session: Session) -> None:

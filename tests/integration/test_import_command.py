@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from auditweb import bulk
 from auditweb.importing import loading, reading
+from auditweb.web import actor_kinds
 from tests.callers import BID, HANA, ORDER, rows
 from tests.integration.conftest import Operate, SignedInAs
 from tests.readers import Place
@@ -205,6 +206,22 @@ def test_strangest_lines_and_names_break_nothing(app: Flask, import_: Import, lo
     assert theirs(app) == []
 
 
+def test_numbers_are_taken_as_they_are_written(app: Flask, import_: Import, log: Callable[..., Path]) -> None:
+    """By a mapping; an event is none of numbers, as the API has it."""
+    told = 'action = "lot.priced"\ncategory = "vehicles"\nsummary = "Priced"\n'
+    mapping = log(f'[event]\n{told}occurred_at = "{{at}}"\nfacts.price = "{{price}}"\n', name="m.toml")
+    line = '{"at": "2025-03-02T09:30:00Z", "price": %s}\n'
+    file = log(line % "4471.10", line % "4471.1", line % "1e999", line % "4471.10")
+
+    assert import_(file, "--mapping", mapping)[1] == "Read 4: 4 recorded, 0 known already, 0 refused.\n"
+    assert import_(file, "--mapping", mapping)[1] == "Read 4: 0 recorded, 4 known already, 0 refused.\n"
+    assert sorted(row["facts"]["price"] for row in theirs(app)) == ["1e999", "4471.1", "4471.10", "4471.10"]
+
+    assert "line 1: facts.price: a text is needed" in import_(log(BID | {"facts": {"price": 4471.1}}))[1]
+    assert "line 1: actor: an object is needed" in import_(log(BID | {"actor": 7}))[1]
+    assert "line 1: summary: a text is needed" in import_(log(BID | {"summary": 7}))[1]
+
+
 # Stopped and run again
 
 
@@ -232,6 +249,26 @@ def test_stopped_between_two_chunks_it_goes_on_when_run_again(
 
     assert import_(file)[:2] == (0, "Read 7: 3 recorded, 4 known already, 0 refused.\n")
     assert sorted(row["summary"] for row in theirs(app)) == [f"Shipped the order {n}" for n in range(7)]
+
+
+def test_list_that_breaks_off_ends_with_2_and_no_word_of_an_end(
+    app: Flask, import_: Import, log: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "CHUNK", 2)
+    members = [json.dumps(ORDER | {"summary": f"Shipped the order {n}"}) for n in range(5)]
+    members.insert(2, '{"facts": ' * 5_000)
+
+    code, said, wrong = import_(log(f"[{', '.join(members)}]", name="log.json"))
+
+    assert (code, said) == (2, "Read 2: 2 recorded, 0 known already, 0 refused.\n")
+    assert "cannot be read from line 1 on" in wrong
+    assert "What was recorded stays" in wrong
+    assert len(theirs(app)) == 2
+    assert [row["action"] for row in rows(app) if row["actor_id"] == "operator"] == [STARTED[0]]
+
+    assert import_(log(f"[{', '.join(members[:2] + members[3:])}]", name="log.json"))[1].startswith(
+        "Read 5: 3 recorded"
+    )
 
 
 def test_database_that_goes_away_is_said(
@@ -337,6 +374,7 @@ def test_github_export(app: Flask, import_: Import, log: Callable[..., Path], si
     page = signed_in_as("owner").get("/o/northgate/settings/audit-log?actor=member:github:hana-s")
     assert page.status == 200
     assert "Created the repository octo-org/hello" in page.text
+    assert "Not a member" in page.text
 
     as_list = log(json.dumps([line for line, _, _ in GITHUB], indent=2), name="export.json")
     assert import_(as_list, "--mapping", "github")[:2] == (0, "Read 12: 0 recorded, 12 known already, 0 refused.\n")
@@ -400,6 +438,14 @@ def test_documented_change_of_githubs_mapping_fits(app: Flask, import_: Import, 
     done = import_(log(github("git.clone"), github("repo.create", repo="octo-org/hello")), "--mapping", mapping)
 
     assert done[:2] == (0, "Read 2: 1 recorded, 0 known already, 1 ignored, 0 refused.\n")
+
+
+def test_actors_are_called_on_the_page_as_is_documented() -> None:
+    text = DOCS.read_text()
+
+    kinds = (actor_kinds.FORMER_MEMBER, actor_kinds.OUTSIDER, actor_kinds.SYSTEM, actor_kinds.SUPPORT)
+    assert [kind.badge for kind in kinds if f"*{kind.badge}*" not in text] == []
+    assert f"*{actor_kinds.UNKNOWN_PERSON.label}*" in text
 
 
 def test_bounds_are_those_that_are_documented() -> None:

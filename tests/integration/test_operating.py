@@ -1,6 +1,7 @@
 """docs/operate.md is followed, command by command: what it says is what happens."""
 
 import http.client
+import json
 import os
 import re
 import shutil
@@ -17,14 +18,16 @@ import sqlalchemy as sa
 import trustme
 from sqlalchemy.orm import Session
 
+from auditweb.accounts.callers import Scope
 from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.extensions import db
-from auditweb.models import Event
+from auditweb.models import Event, Organisation
+from tests.callers import ORDER, new_key
 from tests.databases import own_postgresql
 from tests.ledgers import operator_engine, wait_for
 from tests.machines import Machine, blocks, machine
-from tests.readers import PASSWORD, add_organisation, add_person, join
+from tests.readers import PASSWORD, Place, add_organisation, add_person, join
 from tests.servers import free_port
 
 HOST = "audit.example.org"
@@ -129,7 +132,11 @@ def test_postgresql_from_the_first_day_on(tmp_path: Path, sockets: Path) -> None
 
 
 def test_nginx_in_front(tmp_path: Path) -> None:
-    """Signed in through TLS; what clients say in the headers of a proxy counts for nothing."""
+    """
+    Signed in through TLS; what clients say in the headers of a proxy counts for nothing.
+
+    Lines of more than the API takes in one body are in the log as they come, before their end.
+    """
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if nginx is None:
         pytest.skip("nginx is not installed")
@@ -138,6 +145,7 @@ def test_nginx_in_front(tmp_path: Path) -> None:
     authority.configure_trust(tls)
     with machine(tmp_path) as here:
         move_in(here)
+        url = f"sqlite:///{here.place('/var/lib/auditweb')}/auditweb.sqlite3"
         configuration = configure_nginx(here, authority, port)
         with subprocess.Popen([nginx, "-c", configuration, "-p", tmp_path]) as proxy:
             try:
@@ -145,9 +153,9 @@ def test_nginx_in_front(tmp_path: Path) -> None:
                 visitor = Visitor(port, tls)
                 visitor.sign_in()
                 assert "Signed in" in visitor.log()
+                assert send_lines(port, tls, make_key(here), url) == (200, 501)
             finally:
                 proxy.terminate()
-    url = f"sqlite:///{here.place('/var/lib/auditweb')}/auditweb.sqlite3"
     with operator_engine(url) as engine, Session(engine) as session:
         assert set(session.scalars(sa.select(Event.ip))) == {FORGED, "127.0.0.1"}
 
@@ -176,8 +184,7 @@ def move_in(here: Machine) -> Visitor:
     """Install auditweb, start it, and sign somebody in."""
     port = install(here)
     here.follow("upgrade")
-    data = here.place("/var/lib/auditweb")
-    app = create_app(Settings(data_dir=data, database_url=f"sqlite:///{data}/auditweb.sqlite3", secret_key="s" * 32))
+    app = create_app(settings_of(here))
     join(app, add_organisation(app, "northgate", "Northgate Imports"), add_person(app, "Ada Okafor"), "owner")
     with app.app_context():
         db.engine.dispose()
@@ -186,6 +193,11 @@ def move_in(here: Machine) -> Visitor:
     visitor = Visitor(port)
     visitor.sign_in()
     return visitor
+
+
+def settings_of(here: Machine) -> Settings:
+    data = here.place("/var/lib/auditweb")
+    return Settings(data_dir=data, database_url=f"sqlite:///{data}/auditweb.sqlite3", secret_key="s" * 32)
 
 
 def install(here: Machine) -> int:
@@ -205,6 +217,34 @@ def back_up(here: Machine) -> None:
     (backup,) = here.place("/var/backups/auditweb").glob("auditweb-*")
     assert re.fullmatch(r"auditweb-\d{8}T\d{6}Z", backup.name)
     backup.rename(backup.with_name(BACKUP))
+
+
+def make_key(here: Machine) -> str:
+    """Return a key that writes to the log."""
+    app = create_app(settings_of(here))
+    with app.app_context():
+        place = Place(db.session.scalars(sa.select(Organisation.id)).one(), "northgate", "Northgate Imports", "UTC")
+    key = new_key(app, place, add_person(app, "Hana Sato"), scopes=[Scope.WRITE])
+    with app.app_context():
+        db.engine.dispose()
+    return key
+
+
+def send_lines(port: int, tls: ssl.SSLContext, key: str, url: str) -> tuple[int, int]:
+    """Send 5 MB of lines, see the first in the log, and end them; return the status and how many results there are."""
+    line = json.dumps(ORDER).encode() + b" " * 10_000 + b"\n"
+    headers = {"Host": HOST, "Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson"}
+    with closing(http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=tls)) as connection:
+        before = count(url)
+
+        def lines() -> Iterator[bytes]:
+            yield line * 500
+            wait_for(lambda: count(url) > before, seconds=20)
+            yield line
+
+        connection.request("POST", "/api/v1/events", lines(), headers, encode_chunked=True)
+        answer = connection.getresponse()
+        return answer.status, len(answer.read().splitlines())
 
 
 def configure_nginx(here: Machine, authority: trustme.CA, port: int) -> Path:

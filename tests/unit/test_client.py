@@ -167,6 +167,7 @@ def test_an_event_is_sent_as_the_api_has_it(stand: Stand, spool: Path) -> None:
         problem(503, Retry_After="0"),
         problem(404),
         problem(400),
+        (400, {"type": "urn:auditweb:problem:empty", "title": "There is nothing in this request"}, {}),
         problem(422),
         problem(422, {"index": 7, "field": "ip", "reason": "x"}),
         (200, "<html>Sign in to the Wi-Fi</html>", {}),
@@ -190,7 +191,8 @@ def test_a_key_that_may_not_keeps_everything_and_says_so(
     stand: Stand, spool: Path, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    stand.answers = [problem(status, {"index": 0, "field": "category", "reason": "no"})] * 100
+    faults = [{"index": 0, "field": "category", "reason": "no"}] if status == 401 else []
+    stand.answers = [problem(status, *faults)] * 100
     with Client(stand.url, KEY, spool=spool) as log:
         log.record("vehicle.deleted")
         assert not log.flush(0.2)
@@ -214,6 +216,7 @@ def test_refused_events_are_put_aside_and_the_others_sent(
 ) -> None:
     faults = [{"index": place, "field": "ip", "reason": "no address"} for place in (1, 3)]
     conflict = {"index": 0, "field": "idempotency_key", "reason": "taken"}
+    foreign = {"index": 1, "field": "category", "reason": "this key may not write Team"}
     told: list[Refused] = []
 
     def tell(one: Refused) -> None:
@@ -221,25 +224,45 @@ def test_refused_events_are_put_aside_and_the_others_sent(
         raise RuntimeError("a fault of the program's own")
 
     with Client(NOWHERE, KEY, spool=spool) as log:
-        for number in range(5):
+        for number in range(6):
             log.record("vehicle.deleted", request_id=str(number))
         log.close(timeout=0)
-    stand.answers = [problem(503), problem(422, *faults), problem(409, conflict)]
+    stand.answers = [problem(503), problem(422, *faults), problem(409, conflict), problem(403, foreign)]
     with Client(stand.url, KEY, spool=spool, on_refused=tell) as log:
         assert log.flush(10)
 
-    _, whole, rest, last = stand.requests
-    assert [event["request_id"] for event in last] == ["2", "4"]
-    assert [event["request_id"] for event in rest] == ["0", "2", "4"]
+    _, whole, *rest = stand.requests
+    assert [[event["request_id"] for event in events] for events in rest] == [list("0245"), list("245"), list("25")]
     assert [(one.event, one.status, one.faults) for one in told] == [
         (whole[1], 422, (Fault("ip", "no address"),)),
         (whole[3], 422, (Fault("ip", "no address"),)),
         (whole[0], 409, (Fault("idempotency_key", "taken"),)),
+        (whole[4], 403, (Fault("category", "this key may not write Team"),)),
     ]
     kept = [json.loads(line) for line in spool.with_name("audit.spool.refused").read_text().splitlines()]
     assert kept[0] == {"status": 422, "errors": [{"field": "ip", "reason": "no address"}], "event": whole[1]}
-    assert len(kept) == 3
+    assert [one["status"] for one in kept] == [422, 422, 409, 403]
     assert f"the event {told[0].idempotency_key} was refused (422): ip: no address" in caplog.text
+
+
+def test_on_refused_may_record_but_not_wait_for_itself(stand: Stand, spool: Path) -> None:
+    stand.answers = [problem(422, {"index": 0, "field": "ip", "reason": "no address"})]
+    said: list[str] = []
+
+    def tell(one: Refused) -> None:
+        for wait in (lambda: log.flush(5), lambda: log.close(5)):
+            try:
+                wait()
+            except ClientError as error:
+                said.append(str(error))
+        log.record("vehicle.deleted", request_id=f"instead of {one.event['request_id']}")
+
+    with Client(stand.url, KEY, spool=spool, on_refused=tell) as log:
+        log.record("vehicle.deleted", request_id="a")
+        assert log.flush(4)
+        assert log.flush(4)
+    assert said == ["on_refused cannot flush or close: it runs in the thread that sends. Do it in another."] * 2
+    assert [[event["request_id"] for event in events] for events in stand.requests] == [["a"], ["instead of a"]]
 
 
 @pytest.mark.parametrize("told", ["1000", "Tue, 01 Jan 2999 00:00:00 GMT"])
@@ -311,6 +334,28 @@ def test_what_is_too_much_at_once_is_sent_in_parts(stand: Stand, spool: Path) ->
     assert [event["request_id"] for events in arrived for event in events] == list("012345689")
 
 
+def test_an_event_that_cannot_be_read_does_not_block_the_others(stand: Stand, spool: Path) -> None:
+    unreadable = {"type": calls.UNREADABLE, "title": "This request cannot be read", "detail": "Two fields of one name."}
+
+    def picky(events: list[Any]) -> Answer:
+        return (400, unreadable, {}) if any(event["request_id"] == "7" for event in events) else taken(events)
+
+    stand.answers = [picky] * 100
+    with Client(NOWHERE, KEY, spool=spool) as log:
+        for number in range(10):
+            log.record("vehicle.deleted", request_id=str(number))
+        log.close(timeout=0)
+    told: list[Refused] = []
+    with Client(stand.url, KEY, spool=spool, on_refused=told.append) as log:
+        assert log.flush(10)
+
+    assert [(one.event["request_id"], one.status, one.faults) for one in told] == [
+        ("7", 400, (Fault("", "This request cannot be read Two fields of one name."),))
+    ]
+    arrived = [events for events in stand.requests if picky(events)[0] == 201]
+    assert [event["request_id"] for events in arrived for event in events] == list("012345689")
+
+
 def test_a_slow_server_is_asked_again_for_less(stand: Stand, spool: Path) -> None:
     def slow(events: list[Any]) -> Answer:
         time.sleep(0.3 if len(events) > 2 else 0)
@@ -368,11 +413,26 @@ def test_what_was_recorded_without_waiting_gets_to_the_disk_soon(spool: Path) ->
 
 
 def test_what_no_server_could_take_is_told_at_once(stand: Stand, spool: Path) -> None:
+    nested: list[object] = []
+    nested.append(nested)
     with Client(stand.url, KEY, spool=spool) as log:
         for bad in (
             {"occurred_at": datetime(2026, 3, 2, 9, 30)},  # noqa: DTZ001 - that is what is wrong
             {"request_id": "\ud800"},
             {"summary": "x" * 1024 * 1024},
+            {"occurred_at": "2026-03-02T09:30:00Z"},
+            {"occurred_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9)))},
+            {"facts": {1: "a", "1": "b"}},
+            {"facts": {"a": 1}},
+            {"facts": {"a": float("nan")}},
+            {"facts": {None: "a"}},
+            {"facts": {(): "a"}},
+            {"facts": {"a": nested}},
+            {"facts": [("a", "b")]},
+            {"summary": b"bytes"},
+            {"idempotency_key": 7},
+            {"actor": Actor(ActorType.MEMBER, 42, "Hana Sato")},  # type: ignore[arg-type]
+            {"target": Target("order", "4471", object())},  # type: ignore[arg-type]
         ):
             with pytest.raises(EventError):
                 log.record("vehicle.deleted", **bad)

@@ -8,6 +8,7 @@ import pytest
 
 from auditweb.api.ingest import Fault
 from auditweb.importing.mapping import MappingError, MappingFile, read_mapping
+from auditweb.importing.templates import Number
 
 BASE = """
 [event]
@@ -94,11 +95,16 @@ MOMENTS = [
     ("1740907800.25", 'time = "epoch_seconds"', "2025-03-02T09:30:00.250000Z"),
     (1740907800.25, 'time = "epoch_seconds"', "2025-03-02T09:30:00.250000Z"),
     (1740907800250, 'time = "epoch_milliseconds"', "2025-03-02T09:30:00.250000Z"),
+    (Number("1.74090780025e+12"), 'time = "epoch_milliseconds"', "2025-03-02T09:30:00.250000Z"),
+    ("1e99", 'time = "epoch_seconds"', "this is in no year that there is"),
     ("soon", 'time = "epoch_milliseconds"', "a number is needed, counted from 1970"),
     ("99999999999999999999", 'time = "epoch_seconds"', "this is in no year that there is"),
     ("0001-01-01T00:00:00+14:00", "", "this is in no year that there is"),
     ("9999-12-31T23:30:00", 'zone = "America/New_York"', "this is in no year that there is"),
     ("02/03/2025 09:30", 'time = "%d/%m/%Y %H:%M", zone = "Asia/Tokyo"', "2025-03-02T00:30:00Z"),
+    ("2. 3. 2025 à 09h30", 'time = "%d. %m. %Y à %Hh%M", zone = "UTC"', "2025-03-02T09:30:00Z"),
+    ("Sun 2 Mar 25, 9.30 am – %", 'time = "%a %d %b %y, %I.%M %p – %%", zone = "UTC"', "2025-03-02T09:30:00Z"),
+    ("061/2025 09:30:01.5 UTC", 'time = "%j/%Y %H:%M:%S.%f %Z", zone = "UTC"', "2025-03-02T09:30:01.500000Z"),
     ("02/03/2025 09:30 +0100", 'time = "%d/%m/%Y %H:%M %z"', "2025-03-02T08:30:00Z"),
     ("2025-03-02", 'time = "%d/%m/%Y", zone = "UTC"', "this is not written as %d/%m/%Y"),
     ("", "", MISSING),
@@ -200,6 +206,18 @@ WRONG = [
     ),
     (EVENT + 'actor = { type = "robot", id = "1" }', ["event.actor.type: one of", "event.actor.name: this is missing"]),
     (EVENT + "facts = 7", ["event.facts: a table is needed"]),
+    (
+        EVENT.replace('"{t}"', '{ from = "{t}", time = "%Y-%Y", zone = "UTC" }'),
+        ["event.occurred_at: time: this pattern has the same part twice"],
+    ),
+    (
+        EVENT.replace('"{t}"', '{ from = "{t}", time = "%Y-%q %", zone = "UTC" }'),
+        ["event.occurred_at: time: this pattern cannot be read: 'q' is a bad directive"],
+    ),
+    (
+        EVENT.replace('"{t}"', '{ from = "{t}", time = "%G-%V", zone = "UTC" }'),
+        ["event.occurred_at: time: this pattern cannot be read: ISO year directive"],
+    ),
     (EVENT.replace('"{t}"', '{ from = "{t}", time = "soon" }'), ["event.occurred_at: time: iso, epoch_seconds, "]),
     (
         EVENT.replace('"{t}"', '{ from = "{t}", time = "%d.%m.%Y" }'),

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from auditweb.importing import reading
 from auditweb.importing.reading import FileError, Found, read_csv, read_json
+from auditweb.importing.templates import Number, text_of
 
 
 def as_json(content: bytes) -> list[Found]:
@@ -20,8 +22,12 @@ def as_csv(content: bytes, *needed: str) -> list[Found]:
 
 
 def told(found: list[Found]) -> list[tuple[int, object]]:
-    """What was read of each line: the value, or why there is none."""
-    return [(each.line, each.fault or each.value) for each in found]
+    """What was read of each line: the value, with its numbers as such, or why there is none."""
+    return [(each.line, each.fault or json.loads(json.dumps(each.value, default=number))) for each in found]
+
+
+def number(written: Number) -> object:
+    return json.loads(written.text)
 
 
 # JSON
@@ -31,8 +37,8 @@ LIST = b"""\xef\xbb\xbf
   {"a": 1, "b": "]},{"}, {"a": 2},
   {
     "a": {"b": [3]}
-  },1234
-]
+  },1234,
+  -1.5e3]
 
 """
 
@@ -67,24 +73,61 @@ def test_list_in_json(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
         (3, {"a": 2}),
         (4, {"a": {"b": [31, "é"]}}),
         (6, "an object is needed"),
+        (7, "an object is needed"),
     ]
+
+
+DEEP = b'{"a": ' * 5_000 + b"1" + b"}" * 5_000
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"[]", []),
-        (b'[{"a": 1}, 7, {"a": "\xff"}]', [(1, {"a": 1}), (1, "an object is needed"), (1, "this is not UTF-8")]),
-        (b'[{"a": 1},\n{"a": 2}', [(1, {"a": 1}), (2, {"a": 2}), (2, reading._BROKEN_LIST)]),
-        (b'[{"a": 1},\n{"a": ]', [(1, {"a": 1}), (2, reading._BROKEN_LIST)]),
-        (b'[{"a": 1}\n{"a": 2}]', [(1, {"a": 1}), (2, reading._BROKEN_LIST)]),
-        (b'[{"a": 1}]\n7', [(1, {"a": 1}), (2, "something follows the list that this file is")]),
-        (b"[" * 100_000, [(1, reading._BROKEN_LIST)]),
-        (b"[,]", [(1, reading._BROKEN_LIST)]),
+        (
+            b'[{"a": 1}, 7, {"a": "\xff"}, {"a": NaN},\n{"a": ' + b"1" * 5_000 + b'}, {"a": 2}]',
+            [
+                (1, {"a": 1}),
+                (1, "an object is needed"),
+                (1, "this is not UTF-8"),
+                (1, "NaN and Infinity are no JSON"),
+                (2, "this holds a number that is too long"),
+                (2, {"a": 2}),
+            ],
+        ),
     ],
 )
-def test_lists_that_are_none(content: bytes, expected: list[tuple[int, object]]) -> None:
+def test_bad_members_of_a_list_are_refused_alone(content: bytes, expected: list[tuple[int, object]]) -> None:
     assert told(as_json(content)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b'[{"a": 1},\n{"a": 2}', 2),
+        (b'[{"a": 1},\n{"a": ], {"a": 3}]', 2),
+        (b'[{"a": 1}\n{"a": 2}]', 2),
+        (b'[{"a": 1}, {"a": 2},\n\n' + DEEP + b', {"a": 3}]', 3),
+        (b"[" * 100_000, 1),
+        (b"[,]", 1),
+    ],
+)
+def test_list_that_breaks_off_is_an_error(content: bytes, line: int) -> None:
+    """Whatever follows is lost to the reader: that is no matter of one entry."""
+    with pytest.raises(FileError, match=f"The list that this file is cannot be read from line {line} on"):
+        as_json(content)
+
+
+def test_what_follows_a_list_is_an_error() -> None:
+    with pytest.raises(FileError, match="Something follows the list that this file is, in line 2"):
+        as_json(b'[{"a": 1}]\n[{"a": 2}]')
+
+
+@pytest.mark.parametrize("written", ["4471.10", "1e999", "-0", "1E+2", "0.30000000000000000004", "9" * 4_000, "7"])
+def test_numbers_are_taken_as_they_are_written(written: str) -> None:
+    for content in (f'{{"a": {written}, "b": [{written}, true]}}', f'[{{"a": {written}, "b": [{written}, true]}}]'):
+        (found,) = as_json(content.encode())
+        assert (text_of(found.value, "a"), text_of(found.value, "b")) == (written, f"{written}, true")
 
 
 def test_line_that_is_too_long_is_refused_alone() -> None:
@@ -101,8 +144,8 @@ def test_member_that_is_too_long_ends_the_list(tmp_path: Path) -> None:
 
     tracemalloc.start()
     try:
-        with reading.opened(place) as (found, _):
-            assert told(list(found)) == [(1, {"a": 1}), (1, reading._BROKEN_LIST)]
+        with reading.opened(place) as (found, _), pytest.raises(FileError, match="from line 1 on"):
+            list(found)
         assert tracemalloc.get_traced_memory()[1] < 12 * reading.LONGEST
     finally:
         tracemalloc.stop()
