@@ -12,7 +12,7 @@ from auditweb import ids
 from auditweb.accounts.callers import Scope, UnknownCallerError
 from auditweb.addresses import entries_of
 from auditweb.api import limits, ndjson
-from auditweb.api.callers import current_caller, found_again, request_origin
+from auditweb.api.callers import authenticate, current_caller, found_again, request_origin
 from auditweb.api.cloud_events import read_cloud_event
 from auditweb.api.ingest import (
     Fault,
@@ -41,12 +41,15 @@ _Read = Callable[[object, Sender, int, str | None], Checked | list[Fault]]
 
 def write_events() -> Response:
     """Take events into the log of the key's organisation; the answer is sent once they are there for good."""
-    sender = _sender()
+    current_caller(Scope.WRITE)
     key = _idempotency_key()
     kind = _media_type()
     if kind == LINES:
         return _lines(key)
-    sent = _sent(limits.whole_body())
+    body = limits.whole_body()
+    authenticate()  # the key may have been revoked while the body came in
+    sender = _sender()
+    sent = _sent(body)
     if isinstance(sent, list):
         if kind == CLOUD_EVENT:
             raise _unreadable("A list of cloud events is sent as application/cloudevents-batch+json.")

@@ -140,31 +140,11 @@ def test_a_key_for_some_categories(app: Flask, organisation: Place, somebody: So
     assert read[1]["errors"] == [{"field": "category", "reason": "this key may not write Shipments"}]
 
 
-class Slow:
-    """A body that comes in pieces; something happens before some of them."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def read(self, _size: int = -1) -> bytes:
-        return next(self._pieces, b"")
-
-
-def send_slowly(program: Program, pieces: Iterator[bytes], *, length: int | None = None) -> TestResponse:
-    framing: dict[str, Any] = {"wsgi.input_terminated": True} if length is None else {"CONTENT_LENGTH": str(length)}
-    return program.client.post(
-        "/api/v1/events",
-        content_type=LINES,
-        headers={"Authorization": f"Bearer {program.token}"},
-        environ_overrides={"wsgi.input": Slow(pieces), **framing},
-    )
-
-
 def test_a_body_that_ends_too_early_keeps_what_came_whole(app: Flask, program: Program) -> None:
     body = lines(*[ORDER] * (ndjson.CHUNK + 2))
     cut = body[:-20]
 
-    read = results(send_slowly(program, iter([cut]), length=len(body)))
+    read = results(program.send_slowly(iter([cut]), LINES, length=len(body)))
 
     assert [result["status"] for result in read] == ["created"] * (ndjson.CHUNK + 1) + ["refused"]
     assert "ended before it was complete" in read[-1]["errors"][0]["reason"]
@@ -183,7 +163,7 @@ def test_nothing_is_held_while_lines_come_in(app: Flask, program: Program) -> No
             assert other.status_code == 201
             seen.append(len(rows(app)))
 
-    assert len(results(send_slowly(program, pieces()))) == 3 * ndjson.CHUNK
+    assert len(results(program.send_slowly(pieces(), LINES))) == 3 * ndjson.CHUNK
     assert seen == [ndjson.CHUNK + 1, 2 * ndjson.CHUNK + 2, 3 * ndjson.CHUNK + 3]
 
 
@@ -195,7 +175,7 @@ def test_a_key_that_is_revoked_meanwhile_writes_no_more(app: Flask, program: Pro
             db.session.commit()
         yield lines(*[ORDER] * (ndjson.CHUNK + 1))
 
-    read = results(send_slowly(program, pieces()))
+    read = results(program.send_slowly(pieces(), LINES))
 
     assert [result["status"] for result in read] == ["created"] * ndjson.CHUNK + ["refused"] * (ndjson.CHUNK + 1)
     assert read[-1]["errors"][0]["reason"] == "this key may not write any more"

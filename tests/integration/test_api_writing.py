@@ -1,6 +1,7 @@
 """POST /api/v1/events: what other systems send is in the log as they said it, or refused with all that is wrong."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from flask import Flask
@@ -241,6 +242,20 @@ def test_a_key_writes_only_what_it_is_for(app: Flask, organisation: Place, someb
     told(some.send([ORDER, {}]), 422)
     assert rows(app) == []
     assert some.send(BID).status_code == 201
+
+
+def test_a_key_that_is_revoked_while_the_body_comes_in_writes_nothing(app: Flask, program: Program) -> None:
+    body = json.dumps(ORDER).encode()
+
+    def pieces() -> Iterator[bytes]:
+        yield body[:10]
+        with app.app_context():
+            db.session.query(ApiKey).update({"revoked_at": clock.now()})
+            db.session.commit()
+        yield body[10:]
+
+    told(program.send_slowly(pieces()), 401)
+    assert rows(app) == []
 
 
 def test_only_a_key_opens(app: Flask, reader: Reader, program: Program) -> None:
