@@ -44,16 +44,23 @@ class Sender:
     """
     Whose events are read: the log they go to, and who is named where an event tells of no actor.
 
-    *categories* are those they may write; None stands for all of them. *ip* is where they are.
+    *categories* are those they may write; None stands for all of them. *ip* is where they are. Who does not *read*
+    learns nothing of what others sent.
     """
 
     org_id: int
     actor: Actor
     categories: frozenset[Category] | None = None
     ip: str | None = None
+    reads: bool = False
 
     def may_write(self, category: Category) -> bool:
         return self.categories is None or category in self.categories
+
+    def told(self, conflict: IdempotencyConflict) -> Fault:
+        """Return what this sender is told of a *conflict*."""
+        is_own = conflict.recorder == (self.actor.type, self.actor.id)
+        return Fault(conflict.field, conflict.reason if self.reads or is_own else _ANOTHERS)
 
 
 def parse(text: bytes) -> object:
@@ -114,7 +121,8 @@ def row_of(
         return [Fault(error.field.removeprefix("origin."), error.reason)]
     if key is None:
         return Checked(row, place)
-    unsaid = {"actor_name"} if via is None else {"via_name"}
+    # Which key sent it is no part of what was said: it may have been replaced by another since.
+    unsaid = {"actor_id", "actor_name"} if via is None else {"via_id", "via_name"}
     if told.ip is None:
         unsaid.add("ip")
     return Checked(row, place, recorder.omitted(action, told.facts, told.outcome, happened) | unsaid)
@@ -211,6 +219,7 @@ _REASONS = {
     "model_type": "an object is needed",
     "model_attributes_type": "an object is needed",
 }
+_ANOTHERS = "an entry of another sender has this key, and says something else"
 _TOO_DEEP = f"this is nested deeper than {DEEPEST} levels"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 

@@ -122,7 +122,7 @@ class _Chunk:
             except IdempotencyConflict as error:
                 # All that can be found at once: asking again for each would take long, if there are many.
                 for conflict in (error, *conflicts(items, sender)):
-                    told[conflict.index or 0] = _told([Fault(conflict.field, conflict.reason)])
+                    told[conflict.index or 0] = _told([sender.told(conflict)])
                 items = [item for item in items if item.place not in told]
                 continue
             for item, is_new in zip(items, new, strict=True):

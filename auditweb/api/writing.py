@@ -66,7 +66,7 @@ def _one(sent: object, sender: Sender, key: str | None, read: _Read) -> Response
     try:
         (new,) = write([item], sender)
     except IdempotencyConflict as error:
-        raise _conflict([{"field": error.field, "reason": error.reason}]) from None
+        raise _conflict([_error(None, sender.told(error))]) from None
     taken = _taken(item, new, entries_of(current_caller(Scope.WRITE).org_slug))
     response = jsonify(taken)
     response.status_code = 201 if new else 200
@@ -100,7 +100,7 @@ def _many(sent: list[object], sender: Sender, key: str | None, read: _Read) -> R
         new = write(items, sender)
     except IdempotencyConflict as error:
         found = conflicts(items, sender) or [error]
-        raise _conflict([{"index": one.index, "field": one.field, "reason": one.reason} for one in found]) from None
+        raise _conflict([_error(one.index, sender.told(one)) for one in found]) from None
     address = entries_of(current_caller(Scope.WRITE).org_slug)
     response = jsonify(events=[_taken(item, is_new, address) for item, is_new in zip(items, new, strict=True)])
     response.status_code = 201 if any(new) else 200
@@ -128,7 +128,8 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 def _sender() -> Sender:
     caller = current_caller(Scope.WRITE)
-    return Sender(caller.org_id, caller.actor, caller.categories, request_origin().ip)
+    reads = caller.may(Scope.READ)
+    return Sender(caller.org_id, caller.actor, caller.categories, request_origin().ip, reads)
 
 
 def _sender_again() -> Sender:

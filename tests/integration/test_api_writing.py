@@ -168,10 +168,10 @@ def test_a_retry_is_harmless(app: Flask, program: Program) -> None:
     assert len(rows(app)) == 1
 
 
-def test_a_retry_is_known_though_the_key_moved_or_has_another_name(
+def test_a_retry_is_known_though_the_key_moved_was_renamed_or_replaced(
     app: Flask, program: Program, organisation: Place, somebody: Someone
 ) -> None:
-    """Neither was said by the sender."""
+    """None of that was said by the sender."""
     own, others = ORDER | {"idempotency_key": "1"}, ORDER | {"idempotency_key": "2", "actor": HANA}
     assert program.send([own, others], ip="127.0.0.1").status_code == 201
     with app.app_context():
@@ -180,7 +180,29 @@ def test_a_retry_is_known_though_the_key_moved_or_has_another_name(
 
     assert program.send([own, others], ip="127.0.0.9").status_code == 200
     other = Program(program.client, new_key(app, organisation, somebody, scopes=[Scope.WRITE], name="Other"))
-    told(other.send(own), 409)
+    assert [other.send([own, others]).status_code, other.send(own).status_code] == [200, 200]
+    told(other.send(own | {"actor": HANA}), 409)
+    told(other.send({**others, "actor": None}), 409)
+    assert len(rows(app)) == 2
+
+
+def test_who_may_not_read_learns_nothing_of_what_another_key_sent(
+    app: Flask, program: Program, organisation: Place, somebody: Someone
+) -> None:
+    keyed = [ORDER | {"idempotency_key": "1"}, ORDER | {"idempotency_key": "2", "actor": HANA}]
+    program.send(keyed)
+    changed = [event | {"outcome": "failure"} for event in keyed]
+    lines = b"".join(json.dumps(event).encode() + b"\n" for event in changed)
+    for scopes, reason in (
+        ({Scope.WRITE}, "an entry of another sender has this key, and says something else"),
+        (set(Scope), "an entry with this key has another outcome"),
+    ):
+        other = Program(program.client, new_key(app, organisation, somebody, scopes=scopes))
+        for body, number in ((changed[0], 1), (changed[1], 1), (changed, 2)):
+            errors = told(other.send(body), 409)["errors"]
+            assert [error["reason"] for error in errors] == [reason] * number
+        results = [json.loads(line) for line in other.send(lines, "application/x-ndjson").text.splitlines()]
+        assert [result["errors"][0]["reason"] for result in results] == [reason] * 2
 
 
 def test_same_key_with_other_content_is_a_conflict(app: Flask, program: Program) -> None:
