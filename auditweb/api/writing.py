@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected
 from auditweb import ids
 from auditweb.accounts.callers import Scope, UnknownCallerError
 from auditweb.addresses import entries_of
-from auditweb.api import limits, ndjson
+from auditweb.api import holding, limits, ndjson
 from auditweb.api.callers import authenticate, current_caller, found_again, request_origin
 from auditweb.api.cloud_events import read_cloud_event
 from auditweb.api.ingest import (
@@ -109,8 +109,10 @@ def _many(sent: list[object], sender: Sender, key: str | None, read: _Read) -> R
 
 def _lines(key: str | None) -> Response:
     limits.unlimited_body()
-    address = entries_of(current_caller(Scope.WRITE).org_slug)
-    results = ndjson.take_lines(request.stream, _sender_again, key=key, address=address, broken=ClientDisconnected)
+    caller = current_caller(Scope.WRITE)
+    address = entries_of(caller.org_slug)
+    with holding.reading(caller.org_id, lines=True):
+        results = ndjson.take_lines(request.stream, _sender_again, key=key, address=address, broken=ClientDisconnected)
     if results is None:
         raise limits.empty()
     response = Response(_blocks(results), mimetype=LINES)
