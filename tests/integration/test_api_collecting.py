@@ -160,6 +160,7 @@ def test_what_cannot_be_meant_is_refused_by_name(program: Program) -> None:
     for query in (
         "after=-2", "after=x", "after=1.5", "after=9999999999999999999", "after=1&after=2", "limit=0", "limit=1001",
         "wait=31", "wait=-1", "wait=x", "before=x", "oldest=1", "q=stepwgn", "colour=red", "category=none",
+        "after=", "limit=", "wait=", "after=&after=1",
     ):  # fmt: skip
         assert program.wrong_fields(f"{COLLECT}&{query}") == [query.partition("=")[0]], query
     for address in (f"{EVENTS}?order=newest", f"{EVENTS}?order=", f"{COLLECT}&order=leaf"):

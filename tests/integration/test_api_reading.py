@@ -179,6 +179,7 @@ def test_what_cannot_be_meant_is_refused_by_name(program: Program, reader: Reade
             assert program.wrong_fields(f"{address}?{query}", **headers)[0] == field, (address, query)
     assert program.wrong_fields(f"{EVENTS}?from=2026-11-02&to=2026-11-01") == ["from", "to"]
     own = ["limit=0", "limit=501", "limit=-1", "limit=1e2", "limit=٣", "limit=5&limit=6", "wait=1", "order=newest"]
+    own += ["limit=", "wait=", "after=", "before="]
     for query in own:
         assert program.wrong_fields(f"{EVENTS}?{query}") == [query.partition("=")[0]], query
     for query in ("limit=5", "wait=1", f"after={spelled}", "oldest=1", "order=leaf"):
