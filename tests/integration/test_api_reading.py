@@ -17,6 +17,7 @@ from flask import Flask
 
 from auditweb import catalogue, ids
 from auditweb.accounts.callers import UnknownCallerError
+from auditweb.accounts.permissions import Role
 from auditweb.api import holding, reading
 from auditweb.bulk import record_many
 from auditweb.database import TooSlow
@@ -31,7 +32,7 @@ from tests.integration.test_numbers import on_tabs
 from tests.ledgers import server_engine
 from tests.log_pages import ADA, LOG, NOW, STEPWGN, statements
 from tests.programs import API, EVENTS, LINES, Program, ids_of
-from tests.readers import Place, Reader, Someone
+from tests.readers import Place, Reader, Someone, join
 from tests.servers import LiveServer, serve
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -138,6 +139,19 @@ def test_every_page_leads_to_the_next(program: Program) -> None:
     assert program.read(f"{EVENTS}?actor=member:hana&action=member.joined")["filter"] == (
         "Entries by Hana Sato of the kind “Accepted the invitation and joined as …”"
     )
+
+
+def test_an_actor_is_called_as_on_the_page(
+    app: Flask, program: Program, reader: Reader, organisation: Place, somebody: Someone, an_event: AnEvent
+) -> None:
+    """By their name of today, and not by the one in their newest entry."""
+    join(app, organisation, somebody, Role.AUDITOR)
+    actor = f"member:{somebody.id}"
+    an_event(actor=Actor(ActorType.MEMBER, str(somebody.id), "Maiden Name"))
+
+    for address in (EVENTS, f"{API}/counts"):
+        assert program.read(f"{address}?actor={actor}")["filter"] == f"Entries by {somebody.name}"
+    assert f"Entries by {somebody.name}" in reader.get(f"{LOG}?actor={actor}").words
 
 
 def test_an_entry_has_the_bytes_of_its_own_page(program: Program, reader: Reader, an_event: AnEvent) -> None:
