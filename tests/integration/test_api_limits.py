@@ -112,6 +112,20 @@ def test_a_minute_leaves_nothing_behind(app: Flask) -> None:
         ]
 
 
+def test_a_clock_that_is_behind_gives_no_second_allowance(app: Flask) -> None:
+    ahead, behind = CallRates(4), CallRates(4)
+
+    def count(rates: CallRates, seconds: int) -> bool:
+        with clock.set_to(NOW + timedelta(seconds=seconds)):
+            return rates.count("key_1").allowed
+
+    with app.app_context():
+        assert [count(ahead, 60) for _ in range(3)] == [True] * 3
+        assert [count(behind, 59) for _ in range(2)] == [True, False]
+        assert [count(ahead, 61) for _ in range(2)] == [False] * 2
+        assert count(CallRates(4), -3600)  # the clock was set back: nobody waits for an hour
+
+
 def test_uploads_that_take_long_leave_threads_for_others(
     app: Flask,
     program: Program,

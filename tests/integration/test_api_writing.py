@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import ProgrammingError
 
 from auditweb import clock, ids
 from auditweb.accounts.callers import Scope
@@ -246,6 +248,18 @@ def test_keys_that_cannot_be_meant(app: Flask, program: Program) -> None:
     twice = program.send([ORDER, ORDER | {"idempotency_key": "a"}], headers={"Idempotency-Key": "b"})
     assert [(error["index"], error["field"]) for error in told(twice, 422)["errors"]] == [(1, "idempotency_key")]
     assert rows(app) == []
+
+
+def test_what_is_recorded_is_told_though_the_use_of_the_key_cannot_be_noted(app: Flask, program: Program) -> None:
+    def refuse(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("INSERT INTO api_key_use"):
+            raise ProgrammingError(statement, None, Exception("permission denied"))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", refuse)
+
+    assert program.send(ORDER).status_code == 201
+    assert len(rows(app)) == 1
 
 
 # Who may
