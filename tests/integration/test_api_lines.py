@@ -124,6 +124,23 @@ def test_conflicts_are_refused_alone(app: Flask, program: Program) -> None:
     assert len(rows(app)) == 11
 
 
+def test_after_thousands_of_bad_lines_nothing_more_is_taken(app: Flask, program: Program) -> None:
+    """What is said of each is many times what it took to send."""
+    bad = ndjson.MOST_REFUSED
+    sent = lines(ORDER, b"x\n" * bad, ORDER)
+
+    read = results(program.send(sent, LINES))
+    assert [result["status"] for result in read] == ["created", *["refused"] * bad, "created"]  # in the last chunk
+
+    answer = program.send(sent + b"x\n" * 1_000_000 + lines(ORDER), LINES)
+    read = results(answer)
+    assert len(read) <= bad + ndjson.CHUNK + 1
+    assert [result["line"] for result in read] == list(range(1, len(read) + 1))
+    assert read[-1]["errors"][0]["reason"].startswith("over 5,000 lines were not taken")
+    assert len(rows(app)) == 4
+    assert len(results(program.send(b"x\n" * bad + b"\n" * 9, LINES))) == bad
+
+
 def test_no_lines_at_all(program: Program) -> None:
     for body in (b"", b"\n \n\r\n"):
         told(program.send(body, LINES), 400)
