@@ -1,6 +1,6 @@
 """Reading the log: the page's questions and the page's answers, as JSON."""
 
-from flask import Response, abort, request
+from flask import Response, request
 
 from auditweb import catalogue, clock, ids
 from auditweb.accounts.callers import Scope
@@ -10,6 +10,7 @@ from auditweb.api import collecting, streaming
 from auditweb.api.answering import address_with, answer
 from auditweb.api.asking import number, read_nothing, read_query, refuse
 from auditweb.api.callers import current_caller
+from auditweb.api.problems import Problem
 from auditweb.reading.as_json import entry_object
 from auditweb.reading.counts import Count
 from auditweb.reading.filters import BadFilter, LogFilter
@@ -59,7 +60,7 @@ def event(entry_id: str) -> Response:
         raise BadFilter("id", f"This address seems to have been cut short or changed: {error}.") from None
     found = find_event(caller.org_id, event_id)
     if found is None:
-        abort(404)
+        raise Problem(404, "not-found", "There is no such entry", "It is not in the log of this key's organisation.")
     return answer(entry_object(found, organisation=caller.org_slug, log=log_of(caller.org_slug)))
 
 

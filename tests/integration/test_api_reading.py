@@ -244,7 +244,7 @@ def test_what_has_not_changed_is_not_sent_again(program: Program, an_event: AnEv
         assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
         assert (other.status_code, other.data) == (200, first.data)
         assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", first.headers["ETag"])
-        assert first.headers["Vary"].startswith("Authorization, Accept")
+        assert first.headers["Vary"] == "Authorization, Accept"
     before = program.get(EVENTS)
     an_event()
     assert program.get(EVENTS, If_None_Match=before.headers["ETag"]).status_code == 200
