@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from itertools import cycle, product
 from pathlib import Path
@@ -310,6 +311,18 @@ def test_a_stream_is_read_page_by_page(app: Flask, program: Program, many: int) 
     pages = [statement for statement in sent if "LIMIT 501" in statement]
     assert len(pages) == 3
     assert program.lines(f"{EVENTS}?before={entries[999]['id']}") == lines[1000:]
+
+
+def test_of_what_is_recorded_meanwhile_a_stream_holds_what_is_older(
+    app: Flask, program: Program, organisation: Place, many: int
+) -> None:
+    late = {"action": catalogue.VEHICLE_UPDATED, "actor": ADA, "target": STEPWGN}
+    with closing(program.get(EVENTS, **LINES)) as answer:  # the first page is read by then
+        with app.app_context():
+            moments = (NOW, NOW - timedelta(seconds=5), NOW - timedelta(days=1))
+            record_many([late | {"occurred_at": each} for each in moments], org_id=organisation.id)
+            db.session.commit()
+        assert len(answer.text.splitlines()) == many + 1
 
 
 def test_a_stream_ends_with_the_key(app: Flask, program: Program, many: int) -> None:
