@@ -24,6 +24,7 @@ from auditweb.recorder import AnyAction, IdempotencyConflict, RecordError
 
 DEEPEST: Final = 8  # levels of lists and objects; an event needs two, and a list of cloud events five
 MOST_FAULTS: Final = 10  # told of one event
+MOST_FIELDS: Final = 200  # of an object; of what may be sent, facts have the most
 LONGEST_PATH: Final = 200
 
 
@@ -85,6 +86,8 @@ def read_event(sent: object, sender: Sender, place: int, key: str | None = None)
 
     *key* is the idempotency key, where it comes from outside of the event; *place* is the event's among others.
     """
+    if crowd := crowd_in(sent):
+        return [crowd]
     try:
         event = SentEvent.model_validate(sent)
     except ValidationError as error:
@@ -158,6 +161,17 @@ def moment(text: str) -> datetime:
     raise ValueError("a date and time with its zone is needed, such as 2026-03-02T09:30:00Z")
 
 
+def crowd_in(sent: object, path: tuple[str, ...] = ()) -> Fault | None:
+    """Return the object in *sent* with too many fields: checking each takes half a kilobyte and more for its fault."""
+    if not isinstance(sent, dict):
+        return None
+    if len(sent) > MOST_FIELDS:
+        return Fault(_path(path), f"this has more than {MOST_FIELDS} fields")
+    if len(path) == _DEEPEST_FIELDS:
+        return None
+    return next((found for name, value in sent.items() if (found := crowd_in(value, (*path, name)))), None)
+
+
 def faults_of(error: ValidationError, sent: object) -> list[Fault]:
     """Tell in our own words what the models found wrong with what was *sent*."""
     if _is_deeper(sent, DEEPEST):  # looked for only here, since no event that is well-formed is
@@ -220,6 +234,7 @@ _REASONS = {
     "model_attributes_type": "an object is needed",
 }
 _ANOTHERS = "an entry of another sender has this key, and says something else"
+_DEEPEST_FIELDS = 2  # names before those of an actor in the data of a cloud event
 _TOO_DEEP = f"this is nested deeper than {DEEPEST} levels"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
