@@ -177,7 +177,11 @@ def _told(faults: list[Fault], status: str = "refused") -> dict[str, Any]:
 
 
 _TOO_LONG = Fault("", f"this line is longer than {LONGEST_LINE // 1024} KiB")
-_CUT = Fault("", "what was sent ended before it was complete: send this line again, whole, and what came after it")
+_NUMBERED = "with a header Idempotency-Key, which goes by the number of a line, send all from the first on"
+_CUT = Fault(
+    "",
+    f"what was sent ended before it was complete: send this line again, whole, and what came after it; {_NUMBERED}",
+)
 _TOO_MANY = Fault("", f"over {MOST_REFUSED:,} lines were not taken: nothing was, of this line and what came after it")
-_SEND_AGAIN = "the log could not be reached: send this line again in a while"
+_SEND_AGAIN = f"the log could not be reached: send this line again in a while; {_NUMBERED}"
 _json = json.JSONEncoder(separators=(",", ":")).encode

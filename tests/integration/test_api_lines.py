@@ -165,6 +165,7 @@ def test_a_body_that_ends_too_early_keeps_what_came_whole(app: Flask, program: P
 
     assert [result["status"] for result in read] == ["created"] * (ndjson.CHUNK + 1) + ["refused"]
     assert "ended before it was complete" in read[-1]["errors"][0]["reason"]
+    assert "send all from the first on" in read[-1]["errors"][0]["reason"]
     assert len(rows(app)) == ndjson.CHUNK + 1
 
 
@@ -219,6 +220,7 @@ def test_where_the_log_cannot_be_reached_lines_are_to_be_sent_again(
         *["failed", "refused"],
         *["failed"] * ndjson.CHUNK,
     ]
+    assert "send all from the first on" in read[-1]["errors"][0]["reason"]
     assert len(rows(app)) == ndjson.CHUNK
     assert program.send(ORDER).status_code == 201
     del calls[1:]
