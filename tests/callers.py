@@ -70,7 +70,6 @@ class Program:
             environ_overrides={"REMOTE_ADDR": ip} if ip else None,
         )
 
-
     def send_slowly(
         self, pieces: Iterator[bytes], kind: str = "application/json", *, length: int | None = None
     ) -> TestResponse:

@@ -40,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 @contextmanager
 def may_wait(org_id: int) -> Iterator[bool]:
-    """Tell whether this thread may wait within the block: half of a worker's may, half of those for one organisation."""
+    """Tell whether this thread may wait within the block: half of a worker's may, half of those for an organisation."""
     allowed = _take("wait", org_id)
     try:
         yield allowed

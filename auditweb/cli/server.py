@@ -110,7 +110,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 def _forgiving(app: Flask) -> WSGIApplication:
     """
-    Have a body that is no http, or does not come whole, answered with 400: it is when *app* reads it that this is found.
+    Have a body that is no http, or does not come whole, answered with 400: it is when *app* reads it that this shows.
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

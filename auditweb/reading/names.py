@@ -10,9 +10,7 @@ from auditweb.reading.pages import Page, WholePage
 from auditweb.viewer import ActorProfile
 
 
-def names_in(
-    wanted: LogFilter, page: Page | WholePage, profiles: Mapping[ActorRef, ActorProfile]
-) -> dict[str, str]:
+def names_in(wanted: LogFilter, page: Page | WholePage, profiles: Mapping[ActorRef, ActorProfile]) -> dict[str, str]:
     """
     Return what the actor, the target and the action asked for are called.
 
