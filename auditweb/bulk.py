@@ -85,7 +85,7 @@ def find_conflicts(
 ) -> list[IdempotencyConflict]:
     """Return all that `write_checked` would refuse of these rows, in their order, where it names the first."""
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
-    return [error for _, error in _found(connection, org_id, list(items)) if error is not None]
+    return [error for _, _, error in _found(connection, org_id, list(items)) if error is not None]
 
 
 def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
@@ -99,19 +99,23 @@ def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
 
 def _unknown(connection: Connection, org_id: int, chunk: list[Checked]) -> list[Checked]:
     """Return those whose idempotency key neither the log has nor one before them; compare the others with it."""
-    fresh = []
-    for item, error in _found(connection, org_id, chunk):
+    fresh, known = [], []
+    for item, id_, error in _found(connection, org_id, chunk):
         if error is not None:
             raise error
-        if item is not None:
+        if id_ is None:
             fresh.append(item)
+        else:
+            known.append((item, id_))
+    for item, id_ in known:  # not before all are compared: whoever leaves some out then writes the others as they were
+        item.row["id"] = id_
     return fresh
 
 
 def _found(
     connection: Connection, org_id: int, chunk: list[Checked]
-) -> Iterator[tuple[Checked | None, IdempotencyConflict | None]]:
-    """Yield of each item itself if its key is free, and the conflict if it belongs to an entry that says else."""
+) -> Iterator[tuple[Checked, int | None, IdempotencyConflict | None]]:
+    """Yield each item with the id of the entry that has its key, if any, and the conflict if that says else."""
     keys = {key for item in chunk if (key := item.row["idempotency_key"]) is not None}
     known = recorder.find_by_keys(connection, org_id, keys) if keys else {}
     for item in chunk:
@@ -119,15 +123,14 @@ def _found(
         if key not in known:
             if key is not None:
                 known[key] = item.row
-            yield item, None
+            yield item, None, None
             continue
-        item.row["id"] = known[key]["id"]
         try:
             recorder.compare(known[key], item.row, item.omitted)
-            yield None, None
+            yield item, known[key]["id"], None
         except IdempotencyConflict as error:
             error.index = item.place
-            yield None, error
+            yield item, known[key]["id"], error
 
 
 def _write_singly(connection: Connection, items: Sequence[Checked], beaten: list[Checked]) -> int:

@@ -124,6 +124,15 @@ def test_conflicts_are_refused_alone(app: Flask, program: Program) -> None:
     assert len(rows(app)) == 11
 
 
+def test_a_known_line_that_is_left_alone_by_conflicts_is_known(program: Program) -> None:
+    keyed = [ORDER | {"idempotency_key": f"k{n}"} for n in range(2)]
+    program.send(keyed)
+
+    read = results(program.send(lines(keyed[0], keyed[1] | {"outcome": "failure"}), LINES))
+
+    assert [result["status"] for result in read] == ["known", "refused"]
+
+
 def test_after_thousands_of_bad_lines_nothing_more_is_taken(app: Flask, program: Program) -> None:
     """What is said of each is many times what it took to send."""
     bad = ndjson.MOST_REFUSED
