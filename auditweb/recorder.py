@@ -53,7 +53,9 @@ class RecordError(ValueError):
 
 
 class IdempotencyConflict(RecordError):  # noqa: N818  (its name says what it is)
-    """The idempotency key belongs to an entry that says something else."""
+    """The idempotency key belongs to an entry that says something else; *recorder* is who sent that, by type and id."""
+
+    recorder: tuple[str | None, str | None] = (None, None)
 
 
 def record(
@@ -391,9 +393,12 @@ def compare(known: dict[str, Any], sent: dict[str, Any], omitted: Set[str]) -> N
     """Raise IdempotencyConflict unless *known* says all that was *sent* now; what was *omitted* may differ."""
     compared = [name for name in _COMPARED if name not in omitted and sent[name] is not None]
     if different := [name for name in compared if sent[name] != known[name]]:
-        raise IdempotencyConflict(
+        error = IdempotencyConflict(
             "idempotency_key", f"an entry with this key has another {', '.join(different).replace('_', ' ')}"
         )
+        through = "via" if known["via_type"] is not None else "actor"
+        error.recorder = known[f"{through}_type"], known[f"{through}_id"]
+        raise error
 
 
 def _detached(row: dict[str, Any]) -> Event:

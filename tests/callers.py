@@ -1,7 +1,7 @@
 """Other systems that call the API: a key of an organisation, and what is sent with it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -69,6 +69,28 @@ class Program:
             headers={"Authorization": f"Bearer {self.token}", **(headers or {})},
             environ_overrides={"REMOTE_ADDR": ip} if ip else None,
         )
+
+    def send_slowly(
+        self, pieces: Iterator[bytes], kind: str = "application/json", *, length: int | None = None
+    ) -> TestResponse:
+        """Post a body that comes in pieces; *length* is what was announced; None stands for chunks."""
+        framing: dict[str, Any] = {"wsgi.input_terminated": True} if length is None else {"CONTENT_LENGTH": str(length)}
+        return self.client.post(
+            "/api/v1/events",
+            content_type=kind,
+            headers={"Authorization": f"Bearer {self.token}"},
+            environ_overrides={"wsgi.input": _Slow(pieces), **framing},
+        )
+
+
+class _Slow:
+    """A body of which each read returns the next piece; something happens before some of them."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, _size: int = -1) -> bytes:
+        return next(self._pieces, b"")
 
 
 def rows(app: Flask) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ class Program:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         answer = self.client.open(address, method=method, headers=sent)
         assert "Set-Cookie" not in answer.headers
+        assert answer.headers["Vary"] == "Authorization, Accept"
         if answer.status_code >= 400:
             assert answer.mimetype == "application/problem+json"
             assert answer.headers["Cache-Control"] == "private, no-store"

@@ -68,15 +68,17 @@ class CallRates:
     def _take(self, key_id: str, minute: int) -> None:
         """Take a lease for this minute, as much as is left of the allowance."""
         insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-        this_minute = Rate.window == minute
+        # Another worker, whose clock is ahead, may have begun the next minute: that one goes on, with what was taken of
+        # it. One that is further ahead was written before a clock was set back, and would last as long as that.
+        goes_on = Rate.window.between(minute, minute + MINUTE)
         taken = (
             insert(Rate)
             .values(key=f"calls:{key_id}", window=minute, hits=self._size)
             .on_conflict_do_update(
                 index_elements=[Rate.key],
                 set_={
-                    "window": minute,
-                    "hits": case((this_minute, Rate.hits + self._size), else_=self._size),
+                    "window": case((goes_on, Rate.window), else_=minute),
+                    "hits": case((goes_on, Rate.hits + self._size), else_=self._size),
                 },
             )
             .returning(Rate.hits)

@@ -15,19 +15,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+import structlog
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from auditweb import clock
 from auditweb.catalogue import Category
-from auditweb.database import TooSlow
+from auditweb.database import OUT_OF_REACH
 from auditweb.extensions import db
 from auditweb.models import ApiKey, ApiKeyUse, Organisation
 from auditweb.parties import Actor, ActorType
 
 PREFIX: Final = "key_"
 NOTED_EVERY: Final = timedelta(minutes=1)
+
+_log = structlog.stdlib.get_logger("auditweb.api")
 
 _TOKEN = re.compile(r"aw_([0-9A-Z]{4,10})_([A-Za-z0-9_-]{43})", re.ASCII)
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's, as ids of entries are spelled
@@ -127,7 +130,7 @@ def note_use(caller: Caller, ip: str | None) -> None:
     """
     Write down that a key was used, in a short transaction of its own, once a minute at most.
 
-    Where the database is too busy for that, it is left for the next request: none fails for its sake.
+    Where the database cannot do that, it is left for the next request: what that asked for is done, and told.
     """
     now = clock.now()
     if caller.used_at is not None and now - caller.used_at < NOTED_EVERY:
@@ -138,8 +141,9 @@ def note_use(caller: Caller, ip: str | None) -> None:
     try:
         with db.engine.begin() as connection:
             connection.execute(noted.on_conflict_do_update(index_elements=["key_id"], set_=used))
-    except (OperationalError, TooSlow):
-        pass
+    except SQLAlchemyError as error:
+        if not isinstance(error, OUT_OF_REACH):
+            _log.warning("the use of a key was not noted", exc_info=error)
 
 
 def _is_within(ip: str | None, networks: list[str]) -> bool:

@@ -60,6 +60,11 @@ def find_profiles(org_id: int, stamps: _Stamps, refs: Collection[ActorRef]) -> M
     return {ref: profile for ref, profile in known.items() if isinstance(profile, ActorProfile)}
 
 
+def profiles_of(org_id: int, refs: Collection[ActorRef]) -> Mapping[ActorRef, ActorProfile]:
+    """Return the same for who has read no stamps, in a query each time."""
+    return {profile.ref: profile for profile in _look_up(org_id, refs)}
+
+
 def search_profiles(org_id: int, text: str, *, limit: int) -> Sequence[ActorProfile]:
     """Return members, former members and API keys whose name or address contains *text*, current ones first."""
     found = union_all(

@@ -11,6 +11,7 @@ from auditweb.api import problems
 from auditweb.api.problems import Problem
 from auditweb.reading.filters import BadFilter, LogFilter
 
+_PLACES = ("before", "after")
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
@@ -19,13 +20,23 @@ def read_query(caller: Caller, *own: str) -> tuple[LogFilter, dict[str, str]]:
     args = request.args
     given = {}
     for name in own:
-        values = [value for value in args.getlist(name) if value]
+        values = args.getlist(name)
         if len(values) > 1:
             raise BadFilter(name, f"There is more than one value for “{name}”, and one is taken.")
         if values:
-            given[name] = values[0]
+            given[name] = _said(name, values[0])
+    for name in _PLACES:
+        if name not in own and name in args:
+            _said(name, args[name])
     rest = MultiDict([(name, value) for name, value in args.items(multi=True) if name not in own])
     return LogFilter.from_args(rest, org_id=caller.org_id, org_zone=caller.org_zone), given
+
+
+def _said(name: str, value: str) -> str:
+    """Return a value that is not empty: a program that sends none has lost it, such as its place in the log."""
+    if not value:
+        raise BadFilter(name, f"“{name}” is empty: give it a value, or leave it away.")
+    return value
 
 
 def read_nothing() -> None:

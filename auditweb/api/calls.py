@@ -196,8 +196,8 @@ ONE: Final = (
         answer=_problem(
             404,
             "not-found",
-            "There is nothing at this address",
-            "The addresses there are, are listed in /api/openapi.json.",
+            "There is no such entry",
+            "It is not in the log of this key's organisation.",
         ),
         answered_as=_PROBLEM,
     ),

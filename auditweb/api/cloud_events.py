@@ -4,7 +4,7 @@ import hashlib
 
 from pydantic import ValidationError
 
-from auditweb.api.ingest import Fault, Sender, faults_of, row_of
+from auditweb.api.ingest import Fault, Sender, crowd_in, faults_of, row_of
 from auditweb.api.schemas import SentCloudEvent, SentTarget, Told
 from auditweb.bulk import Checked
 from auditweb.recorder import MAX_ID
@@ -15,6 +15,8 @@ _NAMES = {"action": "type", "occurred_at": "time", "idempotency_key": "id"}  # o
 
 def read_cloud_event(sent: object, sender: Sender, place: int, key: str | None = None) -> Checked | list[Fault]:
     """Return the row that *sent* makes, or all that is wrong with it, by the paths that fields have in it."""
+    if crowd := crowd_in(sent):
+        return [crowd]
     try:
         event = SentCloudEvent.model_validate(sent)
     except ValidationError as error:

@@ -18,6 +18,7 @@ from auditweb.reading.leaves import LARGEST, Stretch, find_last, find_stretch
 
 LONGEST_WAIT = 30
 LOOK_EVERY = 0.25  # seconds
+LATER = 5  # seconds until those come back who asked to wait and may not
 
 _LAST_PLACE = 10**18 - 1
 
@@ -35,11 +36,12 @@ def index(caller: Caller) -> Response:
     limit = number(own, "limit", LARGEST, least=1, most=LARGEST)
     wait = number(own, "wait", 0, least=0, most=LONGEST_WAIT)
     stretch = _read(wanted, after, limit)
+    waited = True
     if wait and _has_come_to_its_end(stretch):
-        stretch = _wait(wanted, stretch, limit, wait)
+        stretch, waited = _wait(wanted, stretch, limit, wait)
     following = address_with({**request.args.to_dict(), "after": str(stretch.read_to)})
     log = log_of(caller.org_slug)
-    return answer(
+    response = answer(
         {
             "filter": wanted.describe(),
             "next": stretch.read_to,
@@ -51,12 +53,19 @@ def index(caller: Caller) -> Response:
         },
         next=following,
     )
+    if not waited:
+        response.headers["Retry-After"] = str(min(wait, LATER))
+    return response
 
 
-def _wait(wanted: LogFilter, stretch: Stretch, limit: int, seconds: int) -> Stretch:
-    """Return what comes within so many seconds; between looks no connection is held. Not all who ask may wait."""
+def _wait(wanted: LogFilter, stretch: Stretch, limit: int, seconds: int) -> tuple[Stretch, bool]:
+    """
+    Return what comes within so many seconds; between looks no connection is held.
+
+    Not all who ask may wait: the second value tells whether these did.
+    """
     until = time.monotonic() + seconds
-    with holding.may_wait() as allowed:
+    with holding.may_wait(wanted.org_id) as allowed:
         while allowed and _has_come_to_its_end(stretch) and (left := until - time.monotonic()) > 0:
             time.sleep(min(LOOK_EVERY, left))
             last = find_last(wanted.org_id)
@@ -65,7 +74,7 @@ def _wait(wanted: LogFilter, stretch: Stretch, limit: int, seconds: int) -> Stre
                 callers.authenticate()  # a key that was revoked meanwhile learns nothing more
                 callers.current_caller(Scope.READ)
                 stretch = _read(wanted, stretch.read_to, limit)
-    return stretch
+    return stretch, allowed
 
 
 def _read(wanted: LogFilter, after: int, limit: int) -> Stretch:

@@ -1,16 +1,18 @@
 """
-What holds a thread of a worker for long: waiting for news and streaming. Some threads are always left for the others.
+What holds a thread of a worker for long: waiting for news, streaming, and reading what comes slowly.
 
-How many wait or stream in one worker, that worker counts. How many streams an organisation has open is counted by locks
-on files in the data folder, so that the workers of a machine agree, and whoever is killed counts no more.
+Some threads are always left for the others, and of what there is one organisation gets a part. How many are held in one
+worker, that worker counts. How many streams an organisation has open is counted by locks on files in the data folder,
+so that the workers of a machine agree, and whoever is killed counts no more.
 """
 
 import fcntl
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from flask import Flask, current_app
 
@@ -18,11 +20,18 @@ from auditweb.api.problems import Problem
 from auditweb.config import THREADS, Settings
 
 STREAMS = 2  # of an organisation at a time
+MOST = {  # threads of a worker for all organisations, and for one
+    "wait": (THREADS // 2, THREADS // 4),
+    "stream": (THREADS // 4, THREADS // 4 - 1),
+    "upload": (THREADS // 2, THREADS // 2 - 1),
+}
+PATIENCE: Final = 1.0  # seconds that an upload waits for its turn: one that comes at once is over in much less
 
 _FOLDER = "auditweb.streams"
+_MOST_OF_ALL = THREADS - 1
 
-_waiting = threading.BoundedSemaphore(THREADS // 2)
-_streaming = threading.BoundedSemaphore(THREADS // 4)
+_held: Counter[tuple[str, int]] = Counter()  # threads of this worker, by what they do and for whom
+_changed = threading.Condition()
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -30,34 +39,66 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 @contextmanager
-def may_wait() -> Iterator[bool]:
-    """Tell whether this thread may wait within the block: half of a worker's may."""
-    allowed = _waiting.acquire(blocking=False)
+def may_wait(org_id: int) -> Iterator[bool]:
+    """Tell whether this thread may wait within the block: half of a worker's may, half of those for an organisation."""
+    allowed = _take("wait", org_id)
     try:
         yield allowed
     finally:
         if allowed:
-            _waiting.release()
+            _give_back("wait", org_id)
+
+
+@contextmanager
+def reading(org_id: int, *, lines: bool = False) -> Iterator[None]:
+    """Let this thread read a body within the block; a Problem where too many do. Lines leave a place for the others."""
+    if not _take("upload", org_id, within=PATIENCE, left=1 if lines else 0):
+        raise _busy("Too much is being sent at the moment")
+    try:
+        yield
+    finally:
+        _give_back("upload", org_id)
 
 
 def begin_stream(org_id: int) -> Callable[[], None]:
     """Return what ends a stream that begins now; a Problem where too many are open."""
     close = _take_place(cast(Path, current_app.extensions[_FOLDER]), org_id)
-    if not _streaming.acquire(blocking=False):
+    if not _take("stream", org_id):
         close()
-        raise Problem(
-            503,
-            "busy",
-            "Too many streams are open at the moment",
-            "Send the request again in a while.",
-            headers={"Retry-After": "10"},
-        )
+        raise _busy("Too many streams are open at the moment")
 
     def end() -> None:
         close()
-        _streaming.release()
+        _give_back("stream", org_id)
 
     return end
+
+
+def _take(what: str, org_id: int, *, within: float = 0, left: int = 0) -> bool:
+    """Hold one more thread, within so many seconds, if so many are *left* then; tell whether that may be."""
+    of_all, of_one = MOST[what]
+
+    def is_free() -> bool:
+        held = sum(number for (kind, _), number in _held.items() if kind == what)
+        return _held.total() < _MOST_OF_ALL and held < of_all - left and _held[what, org_id] < of_one - left
+
+    with _changed:
+        free = _changed.wait_for(is_free, within)
+        if free:
+            _held[what, org_id] += 1
+        return free
+
+
+def _give_back(what: str, org_id: int) -> None:
+    with _changed:
+        _held[what, org_id] -= 1
+        if not _held[what, org_id]:
+            del _held[what, org_id]
+        _changed.notify_all()
+
+
+def _busy(title: str) -> Problem:
+    return Problem(503, "busy", title, "Send the request again in a while.", headers={"Retry-After": "10"})
 
 
 def _take_place(folder: Path, org_id: int) -> Callable[[], None]:

@@ -24,6 +24,7 @@ from auditweb.recorder import AnyAction, IdempotencyConflict, RecordError
 
 DEEPEST: Final = 8  # levels of lists and objects; an event needs two, and a list of cloud events five
 MOST_FAULTS: Final = 10  # told of one event
+MOST_FIELDS: Final = 200  # of an object; of what may be sent, facts have the most
 LONGEST_PATH: Final = 200
 
 
@@ -44,16 +45,23 @@ class Sender:
     """
     Whose events are read: the log they go to, and who is named where an event tells of no actor.
 
-    *categories* are those they may write; None stands for all of them. *ip* is where they are.
+    *categories* are those they may write; None stands for all of them. *ip* is where they are. Who does not *read*
+    learns nothing of what others sent.
     """
 
     org_id: int
     actor: Actor
     categories: frozenset[Category] | None = None
     ip: str | None = None
+    reads: bool = False
 
     def may_write(self, category: Category) -> bool:
         return self.categories is None or category in self.categories
+
+    def told(self, conflict: IdempotencyConflict) -> Fault:
+        """Return what this sender is told of a *conflict*."""
+        is_own = conflict.recorder == (self.actor.type, self.actor.id)
+        return Fault(conflict.field, conflict.reason if self.reads or is_own else _ANOTHERS)
 
 
 def parse(text: bytes) -> object:
@@ -78,6 +86,8 @@ def read_event(sent: object, sender: Sender, place: int, key: str | None = None)
 
     *key* is the idempotency key, where it comes from outside of the event; *place* is the event's among others.
     """
+    if crowd := crowd_in(sent):
+        return [crowd]
     try:
         event = SentEvent.model_validate(sent)
     except ValidationError as error:
@@ -114,7 +124,8 @@ def row_of(
         return [Fault(error.field.removeprefix("origin."), error.reason)]
     if key is None:
         return Checked(row, place)
-    unsaid = {"actor_name"} if via is None else {"via_name"}
+    # Which key sent it is no part of what was said: it may have been replaced by another since.
+    unsaid = {"actor_id", "actor_name"} if via is None else {"via_id", "via_name"}
     if told.ip is None:
         unsaid.add("ip")
     return Checked(row, place, recorder.omitted(action, told.facts, told.outcome, happened) | unsaid)
@@ -148,6 +159,17 @@ def moment(text: str) -> datetime:
         except ValueError:
             pass
     raise ValueError("a date and time with its zone is needed, such as 2026-03-02T09:30:00Z")
+
+
+def crowd_in(sent: object, path: tuple[str, ...] = ()) -> Fault | None:
+    """Return the object in *sent* with too many fields: checking each takes half a kilobyte and more for its fault."""
+    if not isinstance(sent, dict):
+        return None
+    if len(sent) > MOST_FIELDS:
+        return Fault(_path(path), f"this has more than {MOST_FIELDS} fields")
+    if len(path) == _DEEPEST_FIELDS:
+        return None
+    return next((found for name, value in sent.items() if (found := crowd_in(value, (*path, name)))), None)
 
 
 def faults_of(error: ValidationError, sent: object) -> list[Fault]:
@@ -211,6 +233,8 @@ _REASONS = {
     "model_type": "an object is needed",
     "model_attributes_type": "an object is needed",
 }
+_ANOTHERS = "an entry of another sender has this key, and says something else"
+_DEEPEST_FIELDS = 2  # names before those of an actor in the data of a cloud event
 _TOO_DEEP = f"this is nested deeper than {DEEPEST} levels"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 

@@ -6,6 +6,7 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from auditweb.accounts.call_rates import MINUTE, CallRates, Standing
+from auditweb.api import holding
 from auditweb.api.problems import Problem
 from auditweb.config import Settings
 
@@ -45,10 +46,11 @@ def tell(response: Response) -> Response:
 
 
 def whole_body() -> bytes:
-    """Return the body of this request, of LARGEST_BODY at most (413); an empty one is a 400."""
+    """Return the body of this request, of LARGEST_BODY at most (413); an empty one is a 400, too many at once 503."""
     request.max_content_length = LARGEST_BODY
     try:
-        body = request.get_data(cache=False)
+        with holding.reading(g.caller.org_id):
+            body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise Problem(
             413,

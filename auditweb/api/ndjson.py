@@ -20,6 +20,7 @@ from auditweb.recorder import IdempotencyConflict
 CHUNK: Final = 500  # lines that are committed together
 LARGEST_CHUNK: Final = 4 * 1024 * 1024  # or as many as have so many bytes
 LONGEST_LINE: Final = 64 * 1024
+MOST_REFUSED: Final = 5_000  # lines: what is said of them is many times what the shortest take
 KEPT_IN_MEMORY: Final = 1024 * 1024  # of the results
 
 _BLOCK = 64 * 1024
@@ -48,6 +49,7 @@ def take_lines(
     """
     Take every line of *stream* and return the file of what became of each, at its end; None if there was none.
 
+    After MOST_REFUSED lines that were not taken nothing more is: the last result names the first line of those.
     *current_sender* is asked before each chunk, and raises ClosedError once nothing more may be taken. The addresses of
     entries begin with *address*, the idempotency keys of lines with *key*.
     """
@@ -58,6 +60,9 @@ def take_lines(
         try:
             for number, line in enumerate(_lines(stream), start=1):
                 chunk.add(number, line)
+                if chunk.is_given_up:
+                    while stream.read(_BLOCK):  # most clients read no answer before they have sent everything
+                        pass
         except broken:
             chunk.add(number + 1, _CUT)
         chunk.commit()
@@ -81,12 +86,18 @@ class _Chunk:
         self._lines: list[tuple[int, bytes | Fault]] = []
         self._size = 0
         self._over: dict[str, Any] | None = None  # what is said of every line from some point on
+        self._refused = 0
+        self.is_given_up = False  # the last result is written, and nothing more is taken
 
     def add(self, number: int, line: bytes | Fault) -> None:
         """Take a line, unless it is blank, and commit if there are enough of them."""
+        if self.is_given_up or (isinstance(line, bytes) and (not line or line.isspace())):
+            return
+        if self._refused >= MOST_REFUSED:
+            self._tell(number, _told([_TOO_MANY]))
+            self.is_given_up = True
+            return
         if isinstance(line, bytes):
-            if not line or line.isspace():
-                return
             self._size += len(line)
         self._lines.append((number, line))
         if len(self._lines) == CHUNK or self._size >= LARGEST_CHUNK:
@@ -105,8 +116,12 @@ class _Chunk:
                 _log.exception("a chunk of lines was not written")
                 self._over = _told([Fault("", _SEND_AGAIN)], status="failed")
         for number, _ in lines:
-            result = told.get(number, self._over)
-            self._results.write(_json({"line": number} | (result or {})).encode() + b"\n")
+            result = told.get(number, self._over) or {}
+            self._refused += "errors" in result
+            self._tell(number, result)
+
+    def _tell(self, number: int, result: dict[str, Any]) -> None:
+        self._results.write(_json({"line": number} | result).encode() + b"\n")
 
     def _write(self, lines: list[tuple[int, bytes | Fault]], sender: Sender, told: dict[int, dict[str, Any]]) -> None:
         items: list[Checked] = []
@@ -122,7 +137,7 @@ class _Chunk:
             except IdempotencyConflict as error:
                 # All that can be found at once: asking again for each would take long, if there are many.
                 for conflict in (error, *conflicts(items, sender)):
-                    told[conflict.index or 0] = _told([Fault(conflict.field, conflict.reason)])
+                    told[conflict.index or 0] = _told([sender.told(conflict)])
                 items = [item for item in items if item.place not in told]
                 continue
             for item, is_new in zip(items, new, strict=True):
@@ -162,6 +177,11 @@ def _told(faults: list[Fault], status: str = "refused") -> dict[str, Any]:
 
 
 _TOO_LONG = Fault("", f"this line is longer than {LONGEST_LINE // 1024} KiB")
-_CUT = Fault("", "what was sent ended before it was complete: send this line again, whole, and what came after it")
-_SEND_AGAIN = "the log could not be reached: send this line again in a while"
+_NUMBERED = "with a header Idempotency-Key, which goes by the number of a line, send all from the first on"
+_CUT = Fault(
+    "",
+    f"what was sent ended before it was complete: send this line again, whole, and what came after it; {_NUMBERED}",
+)
+_TOO_MANY = Fault("", f"over {MOST_REFUSED:,} lines were not taken: nothing was, of this line and what came after it")
+_SEND_AGAIN = f"the log could not be reached: send this line again in a while; {_NUMBERED}"
 _json = json.JSONEncoder(separators=(",", ":")).encode

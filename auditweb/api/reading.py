@@ -1,18 +1,20 @@
 """Reading the log: the page's questions and the page's answers, as JSON."""
 
-from flask import Response, abort, request
+from flask import Response, request
 
 from auditweb import catalogue, clock, ids
 from auditweb.accounts.callers import Scope
+from auditweb.accounts.directory import profiles_of
 from auditweb.addresses import log_of
 from auditweb.api import collecting, streaming
 from auditweb.api.answering import address_with, answer
 from auditweb.api.asking import number, read_nothing, read_query, refuse
 from auditweb.api.callers import current_caller
-from auditweb.reading.actors import find_name
+from auditweb.api.problems import Problem
 from auditweb.reading.as_json import entry_object
 from auditweb.reading.counts import Count
 from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.names import names_in
 from auditweb.reading.numbers import find_numbers
 from auditweb.reading.pages import LARGEST, SIZE, Page, WholePage, check_action, find_event, find_page, find_whole_page
 
@@ -58,7 +60,7 @@ def event(entry_id: str) -> Response:
         raise BadFilter("id", f"This address seems to have been cut short or changed: {error}.") from None
     found = find_event(caller.org_id, event_id)
     if found is None:
-        abort(404)
+        raise Problem(404, "not-found", "There is no such entry", "It is not in the log of this key's organisation.")
     return answer(entry_object(found, organisation=caller.org_slug, log=log_of(caller.org_slug)))
 
 
@@ -125,15 +127,8 @@ def _places_around(wanted: LogFilter, page: WholePage) -> tuple[LogFilter | None
 
 
 def _names(wanted: LogFilter, page: WholePage | Page) -> dict[str, str]:
-    """Return what the actor, the target and the action asked for are called, by the log's own account."""
-    names = {}
-    if wanted.actor:
-        names["actor"] = page.rows[0].actor_name if page.rows else find_name(wanted.org_id, wanted.actor)
-    if wanted.target and page.rows:
-        names["target"] = page.rows[0].target_name or ""
-    if wanted.action and (action := catalogue.find(wanted.action)):
-        names["action"] = action.words
-    return names
+    profiles = profiles_of(wanted.org_id, [wanted.actor]) if wanted.actor else {}
+    return names_in(wanted, page, profiles)
 
 
 def _count(count: Count) -> dict[str, object]:

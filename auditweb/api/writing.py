@@ -11,8 +11,8 @@ from werkzeug.exceptions import ClientDisconnected
 from auditweb import ids
 from auditweb.accounts.callers import Scope, UnknownCallerError
 from auditweb.addresses import entries_of
-from auditweb.api import limits, ndjson
-from auditweb.api.callers import current_caller, found_again, request_origin
+from auditweb.api import holding, limits, ndjson
+from auditweb.api.callers import authenticate, current_caller, found_again, request_origin
 from auditweb.api.cloud_events import read_cloud_event
 from auditweb.api.ingest import (
     Fault,
@@ -41,12 +41,15 @@ _Read = Callable[[object, Sender, int, str | None], Checked | list[Fault]]
 
 def write_events() -> Response:
     """Take events into the log of the key's organisation; the answer is sent once they are there for good."""
-    sender = _sender()
+    current_caller(Scope.WRITE)
     key = _idempotency_key()
     kind = _media_type()
     if kind == LINES:
         return _lines(key)
-    sent = _sent(limits.whole_body())
+    body = limits.whole_body()
+    authenticate()  # the key may have been revoked while the body came in
+    sender = _sender()
+    sent = _sent(body)
     if isinstance(sent, list):
         if kind == CLOUD_EVENT:
             raise _unreadable("A list of cloud events is sent as application/cloudevents-batch+json.")
@@ -63,7 +66,7 @@ def _one(sent: object, sender: Sender, key: str | None, read: _Read) -> Response
     try:
         (new,) = write([item], sender)
     except IdempotencyConflict as error:
-        raise _conflict([{"field": error.field, "reason": error.reason}]) from None
+        raise _conflict([_error(None, sender.told(error))]) from None
     taken = _taken(item, new, entries_of(current_caller(Scope.WRITE).org_slug))
     response = jsonify(taken)
     response.status_code = 201 if new else 200
@@ -97,7 +100,7 @@ def _many(sent: list[object], sender: Sender, key: str | None, read: _Read) -> R
         new = write(items, sender)
     except IdempotencyConflict as error:
         found = conflicts(items, sender) or [error]
-        raise _conflict([{"index": one.index, "field": one.field, "reason": one.reason} for one in found]) from None
+        raise _conflict([_error(one.index, sender.told(one)) for one in found]) from None
     address = entries_of(current_caller(Scope.WRITE).org_slug)
     response = jsonify(events=[_taken(item, is_new, address) for item, is_new in zip(items, new, strict=True)])
     response.status_code = 201 if any(new) else 200
@@ -106,8 +109,10 @@ def _many(sent: list[object], sender: Sender, key: str | None, read: _Read) -> R
 
 def _lines(key: str | None) -> Response:
     limits.unlimited_body()
-    address = entries_of(current_caller(Scope.WRITE).org_slug)
-    results = ndjson.take_lines(request.stream, _sender_again, key=key, address=address, broken=ClientDisconnected)
+    caller = current_caller(Scope.WRITE)
+    address = entries_of(caller.org_slug)
+    with holding.reading(caller.org_id, lines=True):
+        results = ndjson.take_lines(request.stream, _sender_again, key=key, address=address, broken=ClientDisconnected)
     if results is None:
         raise limits.empty()
     response = Response(_blocks(results), mimetype=LINES)
@@ -125,7 +130,8 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 def _sender() -> Sender:
     caller = current_caller(Scope.WRITE)
-    return Sender(caller.org_id, caller.actor, caller.categories, request_origin().ip)
+    reads = caller.may(Scope.READ)
+    return Sender(caller.org_id, caller.actor, caller.categories, request_origin().ip, reads)
 
 
 def _sender_again() -> Sender:

@@ -110,31 +110,46 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 def _forgiving(app: Flask) -> WSGIApplication:
     """
-    Have a body that is no http, or does not come, answered with 400: it is when *app* reads it that gunicorn finds out.
+    Have a body that is no http, or does not come whole, answered with 400: it is when *app* reads it that this shows.
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        environ["wsgi.input"] = _Body(environ["wsgi.input"], _length(environ))
         return app(environ, start_response)
 
     return answer
 
 
+def _length(environ: WSGIEnvironment) -> int:
+    """Return the length of the body that was announced; none is where its own framing tells its end."""
+    return 0 if "HTTP_TRANSFER_ENCODING" in environ else int(environ.get("CONTENT_LENGTH") or 0)
+
+
 class _Body:
-    def __init__(self, stream: Any) -> None:
+    """A body of the *length* that was announced: gunicorn's own ends without a word where the connection does."""
+
+    def __init__(self, stream: Any, length: int) -> None:
         self._stream = stream
+        self._missing = length
 
     def read(self, *size: int) -> bytes:
-        return self._tried(self._stream.read, *size)
+        came = self._tried(self._stream.read, *size)
+        if self._missing > 0 and (not size or size[0] < 0):
+            raise ClientDisconnected
+        return came
 
     def readline(self, *size: int) -> bytes:
         return self._tried(self._stream.readline, *size)
 
     def _tried(self, read: Callable[..., bytes], *size: int) -> bytes:
         try:
-            return read(*size)
+            came = read(*size)
         except (ParseException, NoMoreData, OSError) as error:
             raise ClientDisconnected from error
+        self._missing -= len(came)
+        if not came and self._missing > 0 and size != (0,):
+            raise ClientDisconnected
+        return came
 
 
 class _Log(Logger):  # type: ignore[misc]

@@ -8,13 +8,13 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import ServiceUnavailable
 
-from auditweb import catalogue, clock
+from auditweb import clock
 from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.parties import ActorRef
 from auditweb.reading import days
-from auditweb.reading.actors import find_name
 from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.names import names_in
 from auditweb.reading.numbers import Numbers, find_numbers
 from auditweb.reading.pages import Page, check_action, find_page
 from auditweb.viewer import ActorProfile, Viewer
@@ -73,7 +73,7 @@ def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
         base=base,
         whole="the whole log",
         rest=base + rest.query() if rest and rest.to_args() else "",
-        rest_description=visible_text(rest.describe(_names(rest, nothing, profiles))) if rest else "",
+        rest_description=visible_text(rest.describe(names_in(rest, nothing, profiles))) if rest else "",
     )
     return private(make_response(page, 400))
 
@@ -117,7 +117,7 @@ def context(
     """Return all that the templates of the page and of its fragment need, asking nothing more of the database."""
     told = Clock(now, viewer.zone, absolute=viewer.absolute_times)
     sprite = asset_url("vendor/icons.svg")
-    controls = Controls(viewer, wanted, page, numbers, told, _names(wanted, page, profiles), base=base)
+    controls = Controls(viewer, wanted, page, numbers, told, names_in(wanted, page, profiles), base=base)
     return {
         "viewer": viewer,
         "base": base,
@@ -148,21 +148,6 @@ def _refs(wanted: LogFilter, page: Page) -> set[ActorRef]:
     if wanted.actor:
         refs.add(wanted.actor)
     return {ActorRef(*ref) for ref in refs}
-
-
-def _names(wanted: LogFilter, page: Page, profiles: Mapping[ActorRef, ActorProfile]) -> dict[str, str]:
-    """Return what the actor, the target and the action asked for are called."""
-    names = {}
-    if wanted.actor:
-        if wanted.actor in profiles:
-            names["actor"] = profiles[wanted.actor].name
-        else:
-            names["actor"] = page.rows[0].actor_name if page.rows else find_name(wanted.org_id, wanted.actor)
-    if wanted.target and page.rows:
-        names["target"] = page.rows[0].target_name or ""
-    if wanted.action and (action := catalogue.find(wanted.action)):
-        names["action"] = action.words
-    return names
 
 
 def _readable_rest(viewer: Viewer, problem: BadFilter) -> LogFilter | None:

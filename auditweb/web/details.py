@@ -140,8 +140,8 @@ class Details:
 
     def _what(self) -> Detail:
         slug = _code(self._event.action)
-        if self._action is None:
-            return Detail("Action", slug, (Markup("Not in use any more"),))
+        if self._action is None:  # an action of another system, or of an earlier catalogue: nobody knows here
+            return Detail("Action", slug)
         template = str(escape(self._action.summary))
         meaning = _PLACEHOLDER.sub(lambda found: f"<i>{_label(found[1]).lower()}</i>", template)
         return Detail("Action", slug, (Markup(meaning),))

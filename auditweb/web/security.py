@@ -27,6 +27,8 @@ TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 LARGEST_BODY = 64 * 1024
 MOST_FORM_PARTS = 100
 
+_API = "/api/v1/"
+_VARY_OF_API = "Authorization, Accept"
 _SHARED = frozenset({"static", "api_reference.openapi"})
 
 
@@ -55,7 +57,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 class _SessionCookie(SecureCookieSessionInterface):
-    """The signed cookie of Flask, kept out of what is the same for everyone so that any cache may share it."""
+    """The signed cookie of Flask, kept out of the API and of what is the same for all, which any cache may share."""
 
     _serializer: URLSafeTimedSerializer | None = None
 
@@ -66,7 +68,7 @@ class _SessionCookie(SecureCookieSessionInterface):
         return self._serializer
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if request.endpoint not in _SHARED:
+        if request.endpoint not in _SHARED and not request.path.startswith(_API):
             super().save_session(app, session, response)
 
 
@@ -112,6 +114,9 @@ def _add_headers(response: Response) -> Response:
         return response
     if "ETag" in response.headers:  # a program may keep it, and asks each time whether it is still so
         response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Vary"] = "Authorization, Accept"
+        response.headers["Vary"] = _VARY_OF_API
         return response
-    return private(response)
+    private(response)
+    if request.path.startswith(_API):
+        response.headers["Vary"] = _VARY_OF_API  # cookies are never looked at there, and there are no fragments
+    return response

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -159,6 +160,7 @@ def test_what_cannot_be_meant_is_refused_by_name(program: Program) -> None:
     for query in (
         "after=-2", "after=x", "after=1.5", "after=9999999999999999999", "after=1&after=2", "limit=0", "limit=1001",
         "wait=31", "wait=-1", "wait=x", "before=x", "oldest=1", "q=stepwgn", "colour=red", "category=none",
+        "after=", "limit=", "wait=", "after=&after=1",
     ):  # fmt: skip
         assert program.wrong_fields(f"{COLLECT}&{query}") == [query.partition("=")[0]], query
     for address in (f"{EVENTS}?order=newest", f"{EVENTS}?order=", f"{COLLECT}&order=leaf"):
@@ -252,12 +254,19 @@ def test_a_key_that_is_revoked_meanwhile_learns_nothing(
     assert waiting.answer.status_code == 401
 
 
-def test_half_of_the_threads_may_wait(program: Program) -> None:
-    waiting = [Waiting(program, f"{COLLECT}&wait=2") for _ in range(THREADS)]
-    for each in waiting:
-        each.join(20)
+def test_half_of_the_threads_may_wait_and_half_of_those_for_one_organisation(
+    app: Flask, program: Program, organisation: Place, other_organisation: Place, somebody: Someone
+) -> None:
+    other = Program(program.client, new_key(app, other_organisation, somebody, scopes=["events:read"]))
 
-    at_once = [each for each in waiting if each.seconds < 1.5]
-    assert len(at_once) == THREADS - THREADS // 2
-    with holding.may_wait() as allowed:
+    def sent_away(who: Program, seconds: int) -> str | None:
+        return who.get(f"{COLLECT}&wait={seconds}").headers.get("Retry-After")
+
+    with ExitStack() as stack:
+        assert all(stack.enter_context(holding.may_wait(organisation.id)) for _ in range(THREADS // 4))
+        assert (sent_away(program, 30), sent_away(program, 2), sent_away(other, 1)) == ("5", "2", None)
+        assert all(stack.enter_context(holding.may_wait(1_000)) for _ in range(THREADS // 4))
+        assert sent_away(other, 30) == "5"
+    assert sent_away(program, 1) is None
+    with holding.may_wait(organisation.id) as allowed:
         assert allowed  # whoever waited does no more

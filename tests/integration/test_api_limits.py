@@ -1,7 +1,9 @@
 """How often a key may call: counted for all workers together, told in headers, and each key by itself."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -11,7 +13,10 @@ from sqlalchemy import event, select
 from auditweb import clock, transactions
 from auditweb.accounts.call_rates import CallRates
 from auditweb.accounts.callers import Scope
-from auditweb.config import Settings
+from auditweb.api import holding
+from auditweb.api.problems import Problem
+from auditweb.api.writing import JSON, LINES
+from auditweb.config import THREADS, Settings
 from auditweb.extensions import db
 from auditweb.models import Rate
 from tests.callers import NOW, ORDER, Program, new_key, rows, told
@@ -105,3 +110,62 @@ def test_a_minute_leaves_nothing_behind(app: Flask) -> None:
         assert [(kept.window, kept.hits) for kept in db.session.scalars(select(Rate))] == [
             (int(NOW.timestamp()) + 120, 5)
         ]
+
+
+def test_a_clock_that_is_behind_gives_no_second_allowance(app: Flask) -> None:
+    ahead, behind = CallRates(4), CallRates(4)
+
+    def count(rates: CallRates, seconds: int) -> bool:
+        with clock.set_to(NOW + timedelta(seconds=seconds)):
+            return rates.count("key_1").allowed
+
+    with app.app_context():
+        assert [count(ahead, 60) for _ in range(3)] == [True] * 3
+        assert [count(behind, 59) for _ in range(2)] == [True, False]
+        assert [count(ahead, 61) for _ in range(2)] == [False] * 2
+        assert count(CallRates(4), -3600)  # the clock was set back: nobody waits for an hour
+
+
+def test_uploads_that_take_long_leave_threads_for_others(
+    app: Flask,
+    program: Program,
+    organisation: Place,
+    other_organisation: Place,
+    somebody: Someone,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of a worker's threads read bodies, of one organisation one fewer, and lines leave one of those."""
+    monkeypatch.setattr(holding, "PATIENCE", 0.01)
+    other = Program(program.client, new_key(app, other_organisation, somebody, scopes=[Scope.WRITE]))
+    body = json.dumps(ORDER).encode()
+
+    def pieces(others: int, ours: int, seen: list[int]) -> Iterator[bytes]:
+        yield body
+        with ExitStack() as stack:
+            for org_id in [organisation.id] * ours + [1_000] * others:
+                stack.enter_context(holding.reading(org_id))
+            for who, kind in ((program, JSON), (program, LINES), (other, JSON)):
+                answer = Program(app.test_client(), who.token).send(body, kind)
+                assert answer.status_code < 400 or told(answer, 503)["title"] == "Too much is being sent at the moment"
+                assert (answer.headers.get("Retry-After") == "10") == (answer.status_code == 503)
+                seen.append(answer.status_code)
+
+    for kind in (JSON, LINES):
+        for others, ours, expected in (
+            (0, 0, [201, 200, 201]), (0, 1, [201, 503, 201]), (0, 2, [503, 503, 201]), (3, 0, [503, 503, 503]),
+        ):  # fmt: skip
+            seen: list[int] = []
+            assert program.send_slowly(pieces(others, ours, seen), kind).status_code in (200, 201)
+            assert seen == expected
+
+
+def test_whatever_holds_them_a_thread_is_left(app: Flask, organisation: Place) -> None:
+    with ExitStack() as stack:
+        for org_id in range(1_000, 1_000 + THREADS // 2):
+            assert stack.enter_context(holding.may_wait(org_id))
+        for org_id in range(1_000, 1_000 + THREADS // 2 - 1):
+            stack.enter_context(holding.reading(org_id))
+        with app.app_context(), pytest.raises(Problem):
+            holding.begin_stream(organisation.id)
+    with app.app_context():
+        holding.begin_stream(organisation.id)()

@@ -124,6 +124,32 @@ def test_conflicts_are_refused_alone(app: Flask, program: Program) -> None:
     assert len(rows(app)) == 11
 
 
+def test_a_known_line_that_is_left_alone_by_conflicts_is_known(program: Program) -> None:
+    keyed = [ORDER | {"idempotency_key": f"k{n}"} for n in range(2)]
+    program.send(keyed)
+
+    read = results(program.send(lines(keyed[0], keyed[1] | {"outcome": "failure"}), LINES))
+
+    assert [result["status"] for result in read] == ["known", "refused"]
+
+
+def test_after_thousands_of_bad_lines_nothing_more_is_taken(app: Flask, program: Program) -> None:
+    """What is said of each is many times what it took to send."""
+    bad = ndjson.MOST_REFUSED
+    sent = lines(ORDER, b"x\n" * bad, ORDER)
+
+    read = results(program.send(sent, LINES))
+    assert [result["status"] for result in read] == ["created", *["refused"] * bad, "created"]  # in the last chunk
+
+    answer = program.send(sent + b"x\n" * 1_000_000 + lines(ORDER), LINES)
+    read = results(answer)
+    assert len(read) <= bad + ndjson.CHUNK + 1
+    assert [result["line"] for result in read] == list(range(1, len(read) + 1))
+    assert read[-1]["errors"][0]["reason"].startswith("over 5,000 lines were not taken")
+    assert len(rows(app)) == 4
+    assert len(results(program.send(b"x\n" * bad + b"\n" * 9, LINES))) == bad
+
+
 def test_no_lines_at_all(program: Program) -> None:
     for body in (b"", b"\n \n\r\n"):
         told(program.send(body, LINES), 400)
@@ -140,34 +166,15 @@ def test_a_key_for_some_categories(app: Flask, organisation: Place, somebody: So
     assert read[1]["errors"] == [{"field": "category", "reason": "this key may not write Shipments"}]
 
 
-class Slow:
-    """A body that comes in pieces; something happens before some of them."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def read(self, _size: int = -1) -> bytes:
-        return next(self._pieces, b"")
-
-
-def send_slowly(program: Program, pieces: Iterator[bytes], *, length: int | None = None) -> TestResponse:
-    framing: dict[str, Any] = {"wsgi.input_terminated": True} if length is None else {"CONTENT_LENGTH": str(length)}
-    return program.client.post(
-        "/api/v1/events",
-        content_type=LINES,
-        headers={"Authorization": f"Bearer {program.token}"},
-        environ_overrides={"wsgi.input": Slow(pieces), **framing},
-    )
-
-
 def test_a_body_that_ends_too_early_keeps_what_came_whole(app: Flask, program: Program) -> None:
     body = lines(*[ORDER] * (ndjson.CHUNK + 2))
     cut = body[:-20]
 
-    read = results(send_slowly(program, iter([cut]), length=len(body)))
+    read = results(program.send_slowly(iter([cut]), LINES, length=len(body)))
 
     assert [result["status"] for result in read] == ["created"] * (ndjson.CHUNK + 1) + ["refused"]
     assert "ended before it was complete" in read[-1]["errors"][0]["reason"]
+    assert "send all from the first on" in read[-1]["errors"][0]["reason"]
     assert len(rows(app)) == ndjson.CHUNK + 1
 
 
@@ -183,7 +190,7 @@ def test_nothing_is_held_while_lines_come_in(app: Flask, program: Program) -> No
             assert other.status_code == 201
             seen.append(len(rows(app)))
 
-    assert len(results(send_slowly(program, pieces()))) == 3 * ndjson.CHUNK
+    assert len(results(program.send_slowly(pieces(), LINES))) == 3 * ndjson.CHUNK
     assert seen == [ndjson.CHUNK + 1, 2 * ndjson.CHUNK + 2, 3 * ndjson.CHUNK + 3]
 
 
@@ -195,7 +202,7 @@ def test_a_key_that_is_revoked_meanwhile_writes_no_more(app: Flask, program: Pro
             db.session.commit()
         yield lines(*[ORDER] * (ndjson.CHUNK + 1))
 
-    read = results(send_slowly(program, pieces()))
+    read = results(program.send_slowly(pieces(), LINES))
 
     assert [result["status"] for result in read] == ["created"] * ndjson.CHUNK + ["refused"] * (ndjson.CHUNK + 1)
     assert read[-1]["errors"][0]["reason"] == "this key may not write any more"
@@ -222,6 +229,7 @@ def test_where_the_log_cannot_be_reached_lines_are_to_be_sent_again(
         *["failed", "refused"],
         *["failed"] * ndjson.CHUNK,
     ]
+    assert "send all from the first on" in read[-1]["errors"][0]["reason"]
     assert len(rows(app)) == ndjson.CHUNK
     assert program.send(ORDER).status_code == 201
     del calls[1:]

@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from itertools import cycle, product
 from pathlib import Path
@@ -17,7 +18,8 @@ from flask import Flask
 
 from auditweb import catalogue, ids
 from auditweb.accounts.callers import UnknownCallerError
-from auditweb.api import reading
+from auditweb.accounts.permissions import Role
+from auditweb.api import holding, reading
 from auditweb.bulk import record_many
 from auditweb.database import TooSlow
 from auditweb.extensions import db
@@ -31,7 +33,7 @@ from tests.integration.test_numbers import on_tabs
 from tests.ledgers import server_engine
 from tests.log_pages import ADA, LOG, NOW, STEPWGN, statements
 from tests.programs import API, EVENTS, LINES, Program, ids_of
-from tests.readers import Place, Reader, Someone
+from tests.readers import Place, Reader, Someone, join
 from tests.servers import LiveServer, serve
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -140,6 +142,19 @@ def test_every_page_leads_to_the_next(program: Program) -> None:
     )
 
 
+def test_an_actor_is_called_as_on_the_page(
+    app: Flask, program: Program, reader: Reader, organisation: Place, somebody: Someone, an_event: AnEvent
+) -> None:
+    """By their name of today, and not by the one in their newest entry."""
+    join(app, organisation, somebody, Role.AUDITOR)
+    actor = f"member:{somebody.id}"
+    an_event(actor=Actor(ActorType.MEMBER, str(somebody.id), "Maiden Name"))
+
+    for address in (EVENTS, f"{API}/counts"):
+        assert program.read(f"{address}?actor={actor}")["filter"] == f"Entries by {somebody.name}"
+    assert f"Entries by {somebody.name}" in reader.get(f"{LOG}?actor={actor}").words
+
+
 def test_an_entry_has_the_bytes_of_its_own_page(program: Program, reader: Reader, an_event: AnEvent) -> None:
     event = an_event(actor=HANA, target=Target("vehicle", "v1", "Alphard \u2028 é", "/v/1"), idempotency_key="once")
     spelled = ids.to_text(event.id)
@@ -179,6 +194,7 @@ def test_what_cannot_be_meant_is_refused_by_name(program: Program, reader: Reade
             assert program.wrong_fields(f"{address}?{query}", **headers)[0] == field, (address, query)
     assert program.wrong_fields(f"{EVENTS}?from=2026-11-02&to=2026-11-01") == ["from", "to"]
     own = ["limit=0", "limit=501", "limit=-1", "limit=1e2", "limit=٣", "limit=5&limit=6", "wait=1", "order=newest"]
+    own += ["limit=", "wait=", "after=", "before="]
     for query in own:
         assert program.wrong_fields(f"{EVENTS}?{query}") == [query.partition("=")[0]], query
     for query in ("limit=5", "wait=1", f"after={spelled}", "oldest=1", "order=leaf"):
@@ -229,7 +245,7 @@ def test_what_has_not_changed_is_not_sent_again(program: Program, an_event: AnEv
         assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
         assert (other.status_code, other.data) == (200, first.data)
         assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", first.headers["ETag"])
-        assert first.headers["Vary"].startswith("Authorization, Accept")
+        assert first.headers["Vary"] == "Authorization, Accept"
     before = program.get(EVENTS)
     an_event()
     assert program.get(EVENTS, If_None_Match=before.headers["ETag"]).status_code == 200
@@ -297,6 +313,18 @@ def test_a_stream_is_read_page_by_page(app: Flask, program: Program, many: int) 
     assert program.lines(f"{EVENTS}?before={entries[999]['id']}") == lines[1000:]
 
 
+def test_of_what_is_recorded_meanwhile_a_stream_holds_what_is_older(
+    app: Flask, program: Program, organisation: Place, many: int
+) -> None:
+    late = {"action": catalogue.VEHICLE_UPDATED, "actor": ADA, "target": STEPWGN}
+    with closing(program.get(EVENTS, **LINES)) as answer:  # the first page is read by then
+        with app.app_context():
+            moments = (NOW, NOW - timedelta(seconds=5), NOW - timedelta(days=1))
+            record_many([late | {"occurred_at": each} for each in moments], org_id=organisation.id)
+            db.session.commit()
+        assert len(answer.text.splitlines()) == many + 1
+
+
 def test_a_stream_ends_with_the_key(app: Flask, program: Program, many: int) -> None:
     answer = program.get(EVENTS, **LINES)
     with app.app_context():
@@ -308,7 +336,29 @@ def test_a_stream_ends_with_the_key(app: Flask, program: Program, many: int) -> 
     answer.close()
 
 
-def test_two_streams_at_a_time(app: Flask, program: Program, organisation: Place, somebody: Someone, many: int) -> None:
+def test_streams_of_one_organisation_leave_room_for_others(
+    app: Flask, program: Program, other_organisation: Place, somebody: Someone, many: int
+) -> None:
+    elsewhere = Program(app.test_client(), new_key(app, other_organisation, somebody, scopes=["events:read"]))
+    one = program.get(EVENTS, **LINES)
+
+    refused = program.get(EVENTS, **LINES)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+    assert elsewhere.lines(EVENTS) == []
+    one.close()
+    assert len(program.lines(EVENTS)) == many
+
+
+def test_two_streams_at_a_time(
+    app: Flask,
+    program: Program,
+    organisation: Place,
+    somebody: Someone,
+    many: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In all workers of a machine together, for which this one stands here."""
+    monkeypatch.setitem(holding.MOST, "stream", (3, 3))
     other_key = Program(app.test_client(), new_key(app, organisation, somebody, scopes=["events:read"]))
     one, two = (each.get(EVENTS, **LINES) for each in (program, other_key))
 
@@ -357,4 +407,5 @@ def test_callers_that_go_away_make_room_in_all_workers(
             assert time.monotonic() < give_up_at
             time.sleep(0.05)
 
-    assert statuses == {"200": 2, "429": 4}
+    assert statuses["200"] in (1, 2)  # one a worker, if both got some
+    assert statuses["200"] + statuses["429"] + statuses["503"] == 6

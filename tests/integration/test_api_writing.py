@@ -1,13 +1,17 @@
 """POST /api/v1/events: what other systems send is in the log as they said it, or refused with all that is wrong."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import ProgrammingError
 
 from auditweb import clock, ids
 from auditweb.accounts.callers import Scope
 from auditweb.api import answer_schemas
+from auditweb.api.writing import CLOUD_EVENT, JSON
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import ApiKey
@@ -143,9 +147,24 @@ def test_an_array_is_all_or_nothing_and_names_each_bad_item(app: Flask, program:
 
 
 def test_of_one_event_ten_faults_are_told(program: Program) -> None:
-    errors = told(program.send([{f"f{n}": 1 for n in range(1000)}, {}]), 422)["errors"]
+    errors = told(program.send([{f"f{n}": 1 for n in range(200)}, {}]), 422)["errors"]
 
     assert [error["index"] for error in errors] == [0] * 10 + [1]
+
+
+def test_a_crowd_of_fields_is_one_fault(program: Program) -> None:
+    """Nobody looks at each of them: of 300,000 that took seconds, and a hundred megabytes."""
+    crowd = {f"f{n}": 1 for n in range(201)}
+    cloud = {"specversion": "1.0", "id": "1", "source": "/a", "type": "order.shipped"}
+    for sent, kind, field in (
+        (crowd, JSON, ""),
+        (ORDER | {"facts": crowd}, JSON, "facts"),
+        (ORDER | {"actor": crowd}, JSON, "actor"),
+        (cloud | crowd, CLOUD_EVENT, ""),
+        (cloud | {"data": {"target": crowd}}, CLOUD_EVENT, "data.target"),
+    ):
+        (error,) = told(program.send(sent, kind), 422)["errors"]
+        assert error == {"field": field, "reason": "this has more than 200 fields"}
 
 
 def test_too_much_at_once(app: Flask, program: Program) -> None:
@@ -167,10 +186,10 @@ def test_a_retry_is_harmless(app: Flask, program: Program) -> None:
     assert len(rows(app)) == 1
 
 
-def test_a_retry_is_known_though_the_key_moved_or_has_another_name(
+def test_a_retry_is_known_though_the_key_moved_was_renamed_or_replaced(
     app: Flask, program: Program, organisation: Place, somebody: Someone
 ) -> None:
-    """Neither was said by the sender."""
+    """None of that was said by the sender."""
     own, others = ORDER | {"idempotency_key": "1"}, ORDER | {"idempotency_key": "2", "actor": HANA}
     assert program.send([own, others], ip="127.0.0.1").status_code == 201
     with app.app_context():
@@ -179,7 +198,29 @@ def test_a_retry_is_known_though_the_key_moved_or_has_another_name(
 
     assert program.send([own, others], ip="127.0.0.9").status_code == 200
     other = Program(program.client, new_key(app, organisation, somebody, scopes=[Scope.WRITE], name="Other"))
-    told(other.send(own), 409)
+    assert [other.send([own, others]).status_code, other.send(own).status_code] == [200, 200]
+    told(other.send(own | {"actor": HANA}), 409)
+    told(other.send({**others, "actor": None}), 409)
+    assert len(rows(app)) == 2
+
+
+def test_who_may_not_read_learns_nothing_of_what_another_key_sent(
+    app: Flask, program: Program, organisation: Place, somebody: Someone
+) -> None:
+    keyed = [ORDER | {"idempotency_key": "1"}, ORDER | {"idempotency_key": "2", "actor": HANA}]
+    program.send(keyed)
+    changed = [event | {"outcome": "failure"} for event in keyed]
+    lines = b"".join(json.dumps(event).encode() + b"\n" for event in changed)
+    for scopes, reason in (
+        ({Scope.WRITE}, "an entry of another sender has this key, and says something else"),
+        (set(Scope), "an entry with this key has another outcome"),
+    ):
+        other = Program(program.client, new_key(app, organisation, somebody, scopes=scopes))
+        for body, number in ((changed[0], 1), (changed[1], 1), (changed, 2)):
+            errors = told(other.send(body), 409)["errors"]
+            assert [error["reason"] for error in errors] == [reason] * number
+        results = [json.loads(line) for line in other.send(lines, "application/x-ndjson").text.splitlines()]
+        assert [result["errors"][0]["reason"] for result in results] == [reason] * 2
 
 
 def test_same_key_with_other_content_is_a_conflict(app: Flask, program: Program) -> None:
@@ -225,6 +266,18 @@ def test_keys_that_cannot_be_meant(app: Flask, program: Program) -> None:
     assert rows(app) == []
 
 
+def test_what_is_recorded_is_told_though_the_use_of_the_key_cannot_be_noted(app: Flask, program: Program) -> None:
+    def refuse(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("INSERT INTO api_key_use"):
+            raise ProgrammingError(statement, None, Exception("permission denied"))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", refuse)
+
+    assert program.send(ORDER).status_code == 201
+    assert len(rows(app)) == 1
+
+
 # Who may
 
 
@@ -241,6 +294,20 @@ def test_a_key_writes_only_what_it_is_for(app: Flask, organisation: Place, someb
     told(some.send([ORDER, {}]), 422)
     assert rows(app) == []
     assert some.send(BID).status_code == 201
+
+
+def test_a_key_that_is_revoked_while_the_body_comes_in_writes_nothing(app: Flask, program: Program) -> None:
+    body = json.dumps(ORDER).encode()
+
+    def pieces() -> Iterator[bytes]:
+        yield body[:10]
+        with app.app_context():
+            db.session.query(ApiKey).update({"revoked_at": clock.now()})
+            db.session.commit()
+        yield body[10:]
+
+    told(program.send_slowly(pieces()), 401)
+    assert rows(app) == []
 
 
 def test_only_a_key_opens(app: Flask, reader: Reader, program: Program) -> None:

@@ -10,6 +10,7 @@ from flask import Flask
 from auditweb import ids
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
+from tests.callers import ORDER, Program
 from tests.integration.conftest import AnEvent
 from tests.log_pages import LOG, NOW, statements
 from tests.readers import Page, Place, Reader, add_key, add_person, join
@@ -93,6 +94,12 @@ def test_what_was_not_recorded_is_said(reader: Reader, organisation: Place, an_e
     assert shown["From"] == shown["Device"] == "Not recorded"
     assert "Target" not in shown
     assert "Through" not in shown
+
+
+def test_of_another_systems_action_nothing_is_made_up(reader: Reader, program: Program) -> None:
+    taken = program.send(ORDER).json or {}
+
+    assert details(reader.get(f"{LOG}/entries/{taken['id']}"))["Action"] == "order.shipped"
 
 
 def test_a_late_entry_says_when_it_came(reader: Reader, organisation: Place, an_event: AnEvent) -> None:

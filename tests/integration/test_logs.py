@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from auditweb.config import Settings
 from auditweb.extensions import db
+from tests.callers import ORDER, Program
 from tests.readers import Reader
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -42,6 +43,16 @@ def test_request_leaves_one_line(reader: Reader, lines: Lines) -> None:
     assert line["request_id"] == response.headers["X-Request-ID"]
     assert 0 < line["duration_ms"] < 60_000
     assert line["timestamp"].endswith("Z")
+
+
+def test_a_call_names_its_key_and_organisation(program: Program, lines: Lines) -> None:
+    program.send(ORDER)
+    Program(program.client, program.token[:-1]).send(ORDER)
+
+    one, none = lines()
+    assert (one["organisation"], one["key"]) == ("northgate", "key_" + program.token.split("_")[1])
+    assert (none["organisation"], "key" in none) == (None, False)
+    assert program.token.split("_", 2)[2] not in json.dumps([one, none])
 
 
 def test_each_request_has_an_id_of_its_own(client: FlaskClient, lines: Lines) -> None:
