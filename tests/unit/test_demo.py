@@ -25,6 +25,8 @@ NEVER_SEEN = {
     "organisation.deletion_requested",
     "organisation.deletion_cancelled",
     "organisation.log_purged",
+    "organisation.log_import_started",
+    "organisation.log_imported",
     "organisation.ownership_transferred",
     "organisation.person_erased",
     "member.auditor_dismissed",
