@@ -1,8 +1,8 @@
 """
 All the numbers around one page, asked for in one place.
 
-They are exact, with one exception: in a flood, when more comes than the sealer keeps up with, they may be a second old.
-Counting what waits for it would take many times as long as the page, and at such a pace no number is true for long.
+They are exact until so much waits for the sealer that it is not counted to the end. In such a flood they may be a
+second old, too: counting would take many times as long as the page, and at such a pace no number is true for long.
 """
 
 from collections import OrderedDict
@@ -19,10 +19,10 @@ from auditweb.reading.counts import Count, Counted, count, find_position, is_ran
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.histogram import Histogram, bars_for
 from auditweb.reading.pages import Page
-from auditweb.reading.ranks import count_waiting
+from auditweb.reading.ranks import MOST_WAITING, count_waiting
 
 REMEMBERED = 500  # questions, a few kilobytes each
-FLOOD = 1_000  # events that wait for the sealer
+FLOOD = MOST_WAITING  # events that wait for the sealer
 LATELY = 1.0  # seconds
 _LONG = 0.003  # seconds of counting, from which on it is worth while to ask whether there is a flood
 
@@ -78,7 +78,7 @@ def _count(wanted: LogFilter, histogram: Histogram, asked: int | None, now: date
     if told is not None and began - told[0] < LATELY:
         return told[1]
     counted = count(wanted, bounds=histogram.bounds, event_id=asked, now=now)
-    if behind and monotonic() - began > _LONG and count_waiting(wanted.org_id) > FLOOD:
+    if behind and monotonic() - began > _LONG and count_waiting(wanted.org_id) >= FLOOD:
         _told_lately.put(key, (monotonic(), counted))
     return counted
 
