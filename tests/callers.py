@@ -11,11 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from auditweb import clock
-from auditweb.accounts.callers import Scope, hashed, new_key_id, new_secret, token_of
+from auditweb.accounts import api_keys
+from auditweb.accounts.callers import Scope, new_key_id, new_secret, token_of
+from auditweb.accounts.key_rights import Rights
 from auditweb.catalogue import Category
 from auditweb.extensions import db
-from auditweb.models import ApiKey, Event
+from auditweb.models import Event
 from tests.readers import Place, Someone
 
 
@@ -32,21 +33,9 @@ def new_key(
 ) -> str:
     """Make a key without the entry that making it on its page leaves in the log; return its token."""
     key_id, secret = new_key_id(), new_secret()
+    rights = Rights(frozenset(map(Scope, scopes)), frozenset(map(Category, categories)), tuple(networks), expires_at)
     with app.app_context():
-        db.session.add(
-            ApiKey(
-                id=key_id,
-                org_id=place.id,
-                name=name,
-                maker_id=maker.id,
-                created_at=clock.now(),
-                secret_hash=hashed(secret),
-                scopes=" ".join(scopes),
-                categories=" ".join(categories),
-                networks=" ".join(networks),
-                expires_at=expires_at,
-            )
-        )
+        api_keys.add(place.id, key_id, name, maker.id, rights, secret=secret)
         db.session.commit()
     return token_of(key_id, secret)
 

@@ -138,7 +138,7 @@ def made_by(org_id: int, person_id: int) -> Sequence[str]:
 
 def create(org_id: int, by: SignedIn, name: str, rights: Rights, *, origin: Origin) -> Made:
     """Make a key, and return it with its secret, which is not kept."""
-    organisation = take_charge(org_id, by, Right.MANAGE_KEYS)
+    organisation = take_charge(org_id, by, Right.MANAGE_KEYS).organisation
     check_name(org_id, name)
     key_rights.check(rights)
     if count(org_id)[0] >= MOST_KEYS:
@@ -201,7 +201,7 @@ def rotate(org_id: int, by: SignedIn, key_id: str, overlap: str, *, version: str
 
 def revoke(org_id: int, by: SignedIn, key_id: str, *, origin: Origin) -> bool:
     """End a key at once and for good; False, and nothing recorded, if that was done before. It stays on record."""
-    organisation = take_charge(org_id, by, Right.MANAGE_KEYS)
+    organisation = take_charge(org_id, by, Right.MANAGE_KEYS).organisation
     name = db.session.scalar(select(ApiKey.name).where(*_is(org_id, key_id)))
     if name is None:
         raise MissingError
@@ -262,7 +262,7 @@ def check_name(org_id: int, name: str, *, but: str = "") -> None:
 
 def _in_charge_of(org_id: int, by: SignedIn, key_id: str) -> tuple[Organisation, ApiKey]:
     """Return a key that is to be changed: a revoked one cannot be."""
-    organisation = take_charge(org_id, by, Right.MANAGE_KEYS)
+    organisation = take_charge(org_id, by, Right.MANAGE_KEYS).organisation
     found = select(ApiKey).where(*_is(org_id, key_id)).execution_options(populate_existing=True)
     key = db.session.scalars(found).first()
     if key is None:

@@ -4,6 +4,8 @@ Being in charge: whoever changes an organisation has the right to at the very mo
 The page looked at their role when the request began; since then somebody may have taken it away.
 """
 
+from typing import NamedTuple
+
 from sqlalchemy import select
 
 from auditweb.accounts.people import lock_organisation
@@ -19,9 +21,16 @@ class RightsError(Exception):
     """Whoever asked may not do that; the text is a sentence for them."""
 
 
-def take_charge(org_id: int, by: SignedIn, right: Right) -> Organisation:
+class Charge(NamedTuple):
+    """An organisation that nobody else changes meanwhile, and the role in it of whoever does."""
+
+    organisation: Organisation
+    role: Role
+
+
+def take_charge(org_id: int, by: SignedIn, right: Right) -> Charge:
     """
-    Keep everybody else from changing an organisation or its people until this transaction is over, and return it.
+    Keep everybody else from changing an organisation or its people until this transaction is over.
 
     Raises RightsError if somebody does not have *right* in it any more.
     """
@@ -29,7 +38,7 @@ def take_charge(org_id: int, by: SignedIn, right: Right) -> Organisation:
     role = role_of(org_id, by.person_id)
     if role is None or not may(role, right):
         raise RightsError(RIGHTS_LOST)
-    return organisation
+    return Charge(organisation, role)
 
 
 def role_of(org_id: int, person_id: int) -> Role | None:

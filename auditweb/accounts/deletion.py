@@ -41,7 +41,7 @@ def find_request(org_id: int) -> Request | None:
 
 def request(org_id: int, *, by: SignedIn, origin: Origin) -> datetime | None:
     """Ask for the deletion, and return when it will be; None if somebody has asked for it already."""
-    organisation = take_charge(org_id, by, Right.OWN)
+    organisation = take_charge(org_id, by, Right.OWN).organisation
     if organisation.deletion_due_at is not None:
         return None
     now = clock.now()
@@ -52,7 +52,7 @@ def request(org_id: int, *, by: SignedIn, origin: Origin) -> datetime | None:
 
 def call_off(org_id: int, *, by: SignedIn, origin: Origin) -> bool:
     """Keep the organisation after all, and tell whether its deletion had been asked for and had not begun."""
-    organisation = take_charge(org_id, by, Right.OWN)
+    organisation = take_charge(org_id, by, Right.OWN).organisation
     if organisation.deletion_due_at is None:
         return False
     _set(organisation, None, None, None)

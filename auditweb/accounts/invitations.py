@@ -17,13 +17,13 @@ from sqlalchemy.exc import IntegrityError
 
 from auditweb import clock, mail
 from auditweb.accounts import passwords, people, rate_limits, sessions
-from auditweb.accounts.charge import RightsError, role_of
+from auditweb.accounts.charge import RightsError, role_of, take_charge
 from auditweb.accounts.entries import as_actor
 from auditweb.accounts.people import lock_organisation, normalise_email
-from auditweb.accounts.permissions import Role, may_manage
+from auditweb.accounts.permissions import Right, Role, may_manage
 from auditweb.accounts.rate_limits import Allowance
 from auditweb.accounts.sessions import SignedIn
-from auditweb.accounts.team import MissingError, RefusedError, take_charge
+from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.catalogue import INVITATION_RESENT, INVITATION_WITHDRAWN, MEMBER_INVITED, MEMBER_JOINED
 from auditweb.extensions import db
 from auditweb.models import Invitation, Membership, Organisation, Person
@@ -120,7 +120,7 @@ def invite(org_id: int, by: SignedIn, text: str, role: Role, *, origin: Origin) 
     AddressesError names what is no address, and who belongs to the organisation or is invited already. An invitation
     that has expired makes way for the new one.
     """
-    mine = take_charge(org_id, by)
+    mine = take_charge(org_id, by, Right.MANAGE_TEAM).role
     if role is Role.OWNER or not may_manage(mine, role):
         raise RightsError(NOT_AS_OWNER)
     addresses = _addresses_in(org_id, text)
@@ -319,7 +319,7 @@ def _open(
 
 
 def _theirs_to_manage(org_id: int, by: SignedIn, invitation_id: int) -> Invitation:
-    mine = take_charge(org_id, by)
+    mine = take_charge(org_id, by, Right.MANAGE_TEAM).role
     row = db.session.scalar(select(Invitation).where(Invitation.org_id == org_id, Invitation.id == invitation_id))
     if row is None:
         raise MissingError

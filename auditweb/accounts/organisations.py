@@ -48,7 +48,7 @@ class Unfit(ValueError):  # noqa: N818  (its name says what it is)
 
 def rename(org_id: int, name: str, *, by: SignedIn, origin: Origin) -> bool:
     """Give an organisation another name, and tell whether that changed anything."""
-    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS).organisation
     return _change(organisation, catalogue.ORGANISATION_RENAMED, {"name": name}, by, origin, name=name)
 
 
@@ -59,7 +59,7 @@ def change_slug(org_id: int, slug: str, *, by: SignedIn, origin: Origin) -> bool
     The old one leads to the new one for good, and nobody else gets it. Raises Unfit, with the transaction rolled back
     if somebody else took the address at this very moment.
     """
-    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS).organisation
     if slug == organisation.slug:
         return False
     check_slug(slug, org_id)
@@ -89,7 +89,7 @@ def check_slug(slug: str, org_id: int = 0) -> None:
 
 def change_zone(org_id: int, zone: str, *, by: SignedIn, origin: Origin) -> bool:
     """Set the zone that an organisation counts days in, and tell whether that changed anything."""
-    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS).organisation
     values: dict[str, Any] = {"zone": zone}
     if zone != organisation.zone and (day := _day_of(organisation)):
         values["two_factor_from"] = days.start_of(day, zone)  # the same day, as it is counted now
@@ -104,7 +104,7 @@ def require_two_factor(
 
     Tells whether that changed anything. Raises Unfit if the day is past or over a year away.
     """
-    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS)
+    organisation = take_charge(org_id, by, Right.MANAGE_SETTINGS).organisation
     before = TwoFactorRule(organisation.two_factor_rule)
     if rule is TwoFactorRule.OPTIONAL:
         return before is not rule and _change(
@@ -147,7 +147,7 @@ def limit_sessions(org_id: int, idle_minutes: int, session_hours: int, *, by: Si
         raise ValueError("these limits are not within the bounds")
     told = {"without_use": f"{idle_minutes} minutes", "at_most": f"{session_hours} hours"}
     return _change(
-        take_charge(org_id, by, Right.MANAGE_SETTINGS),
+        take_charge(org_id, by, Right.MANAGE_SETTINGS).organisation,
         catalogue.SESSION_LIMITS_CHANGED,
         told if session_hours > 1 else told | {"at_most": "1 hour"},
         by,

@@ -34,7 +34,7 @@ def keep(org_id: int, months: int | None, *, by: SignedIn, origin: Origin) -> bo
 
     What was announced is called off by it. Raises NoticeNeededError for less than is kept now.
     """
-    organisation = take_charge(org_id, by, Right.OWN)
+    organisation = take_charge(org_id, by, Right.OWN).organisation
     if is_shorter(months, organisation.retention_months):
         raise NoticeNeededError
     if months == organisation.retention_months:
@@ -53,7 +53,7 @@ def shorten(org_id: int, months: int, *, by: SignedIn, origin: Origin) -> dateti
 
     None, and nothing changed, if that is announced already or is no less than is kept now.
     """
-    organisation = take_charge(org_id, by, Right.OWN)
+    organisation = take_charge(org_id, by, Right.OWN).organisation
     if months == organisation.shorter_months or not is_shorter(months, organisation.retention_months):
         return None
     begins = clock.now() + NOTICE
@@ -65,7 +65,7 @@ def shorten(org_id: int, months: int, *, by: SignedIn, origin: Origin) -> dateti
 
 def call_off(org_id: int, *, by: SignedIn, origin: Origin) -> bool:
     """Go on keeping entries as long as now, and tell whether anything else had been announced."""
-    return _call_off(take_charge(org_id, by, Right.OWN), by, origin)
+    return _call_off(take_charge(org_id, by, Right.OWN).organisation, by, origin)
 
 
 def is_shorter(months: int | None, than: int | None) -> bool:

@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, litera
 
 from auditweb import clock
 from auditweb.accounts import sessions, two_factor
-from auditweb.accounts.charge import RightsError, role_of
-from auditweb.accounts.charge import take_charge as take_charge_of
+from auditweb.accounts.charge import RightsError, role_of, take_charge
 from auditweb.accounts.directory import contains
 from auditweb.accounts.entries import ELSEWHERE, as_target, organisations_of
 from auditweb.accounts.people import lock_organisation, lock_person
@@ -145,17 +144,9 @@ def is_last_owner(org_id: int, person_id: int) -> bool:
 # Changing who does
 
 
-def take_charge(org_id: int, by: SignedIn) -> Role:
-    """Take charge of an organisation's people (see `charge`), and return the role that *by* has in it."""
-    take_charge_of(org_id, by, Right.MANAGE_TEAM)
-    role = role_of(org_id, by.person_id)
-    assert role is not None
-    return role
-
-
 def change_role(org_id: int, by: SignedIn, person_id: int, role: Role, *, origin: Origin) -> bool:
     """Give a member another role; False, and nothing recorded, if it is what they have."""
-    mine = take_charge(org_id, by)
+    mine = take_charge(org_id, by, Right.MANAGE_TEAM).role
     member = find_member(org_id, person_id)
     if not (may_manage(mine, member.role) and may_manage(mine, role)):
         raise RightsError(OWNERS_ONLY)
@@ -175,7 +166,7 @@ def change_role(org_id: int, by: SignedIn, person_id: int, role: Role, *, origin
 
 def remove(org_id: int, by: SignedIn, person_id: int, *, origin: Origin) -> None:
     """End a membership, and every session of that person. Their entries stay."""
-    mine = take_charge(org_id, by)
+    mine = take_charge(org_id, by, Right.MANAGE_TEAM).role
     member = find_member(org_id, person_id)
     if person_id == by.person_id:
         raise RefusedError("Nobody removes themselves. You can leave the organisation instead.")
@@ -207,7 +198,7 @@ def reset_two_factor(org_id: int, by: SignedIn, person_id: int, *, origin: Origi
     That opens every organisation of theirs, so it takes someone who could do it in each one whose log they read. The
     others are told of it, and not who did it: that is no business of theirs.
     """
-    mine = take_charge(org_id, by)
+    mine = take_charge(org_id, by, Right.MANAGE_TEAM).role
     member = find_member(org_id, person_id)
     if person_id == by.person_id:
         raise RefusedError("Your own two-factor authentication is changed in your sign-in settings.")
