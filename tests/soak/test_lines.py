@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, func, select
@@ -51,12 +52,16 @@ def test_lines_to_a_real_server(fresh: Database, tmp_path: Path, token: str, rou
 
 
 def those_who_send_nothing_more_do_not_keep_others_waiting(server: LiveServer, token: str) -> None:
-    """Neither holds the log: the others write. Without a key nobody gets as far as that."""
+    """They hold neither the log nor all places for bodies. Without a key nobody gets as far as that."""
     with _connected(server) as one, _connected(server) as two, _connected(server) as stranger:
         for connection, key in ((one, token), (two, token), (stranger, "aw_none")):
             connection.sendall(_head(key, "Content-Length: 100000") + b"".join(_lines(3)))
         assert stranger.recv(100).startswith(b"HTTP/1.1 401")
-        assert _send(server, token, 10) == {"created": 10}
+        headers = {"Authorization": f"Bearer {token}"}
+        assert httpx.post(f"{server.url}/api/v1/events", json=ORDER, headers=headers, timeout=30).status_code == 201
+        lines = headers | {"Content-Type": "application/x-ndjson"}
+        refused = httpx.post(f"{server.url}/api/v1/events", content=b"".join(_lines(3)), headers=lines, timeout=30)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
 
 
 def what_came_whole_of_a_broken_body_is_kept(engine: Engine, server: LiveServer, token: str) -> None:
