@@ -64,6 +64,11 @@ def first_id_at(moment: datetime) -> int:
     return milliseconds(min(max(moment, EPOCH), LAST_MOMENT)) << SEQUENCE_BITS
 
 
+def last_id_at(moment: datetime) -> int:
+    """Return the largest id an event at *moment*, or before, can have, clamped to the years that ids can tell."""
+    return first_id_at(moment) | (1 << SEQUENCE_BITS) - 1
+
+
 def to_text(event_id: int) -> str:
     """Spell an id as 13 characters of Crockford base32, sortable as text."""
     return _ALPHABET[event_id >> 60] + "".join([_PAIRS[event_id >> shift & 1023] for shift in range(50, -1, -10)])

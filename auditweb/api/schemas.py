@@ -144,6 +144,10 @@ class Matching(BaseModel):
             json_schema_extra={"examples": ["stepwgn"]},
         ),
     ] = None
+    upto: Annotated[
+        str | None,
+        _spelled(ENTRY_ID, "Only entries up to this id, so that a question finds the same later", "32ST6QNF15NM7"),
+    ] = None
 
 
 class Place(Matching):

@@ -48,8 +48,9 @@ class LogFilter:
     What the reader asked to see. An empty field narrows nothing.
 
     *from_* and *to* are inclusive days in the zone *tz*, which travels with them, so that a link selects the same
-    entries for everyone. *last* is relative to now on purpose: 24h, 7d. *q* is what was typed to search for. The place
-    is one of *before*, *after* (ids of events) and *oldest*; without it, the newest page is meant.
+    entries for everyone. *last* is relative to now on purpose: 24h, 7d. *q* is what was typed to search for. *upto* is
+    the largest id that counts, whatever comes later. The place is one of *before*, *after* (ids of events) and
+    *oldest*; without it, the newest page is meant.
     """
 
     org_id: int
@@ -64,6 +65,7 @@ class LogFilter:
     tz: str = ""
     last: str = ""
     q: str = ""
+    upto: int | None = None
     before: int | None = None
     after: int | None = None
     oldest: bool = False
@@ -100,6 +102,7 @@ class LogFilter:
             "tz": self.tz,
             "last": self.last,
             "q": self.q,
+            "upto": "" if self.upto is None else ids.to_text(self.upto),
             "before": "" if self.before is None else ids.to_text(self.before),
             "after": "" if self.after is None else ids.to_text(self.after),
             "oldest": "1" if self.oldest else "",
@@ -151,6 +154,10 @@ class LogFilter:
         first = (now - _duration(self.last)).astimezone(ZoneInfo(zone))
         return replace(self, last="", from_=max(first.date(), date(FIRST_YEAR, 1, 1)), to=today.date(), tz=zone)
 
+    def pinned(self, now: datetime) -> Self:
+        """Return this filter for what has happened up to *now*, so that it finds the same when more has."""
+        return self if self.upto is not None else replace(self, upto=ids.last_id_at(now))
+
     def describe(self, names: Mapping[str, str] = {}) -> str:
         """
         Tell in words what this asks for: "Vehicles entries by Hana Sato, 1 to 31 March 2026 (Tokyo)".
@@ -169,7 +176,15 @@ class LogFilter:
         if self.q:
             told += f" with {self.q}"
         told = told[0].upper() + told[1:]
-        return f"{told}, {self.dates()}" if self.dated else told
+        return ", ".join(filter(None, (told, self.dates(), self.limit())))
+
+    def limit(self) -> str:
+        """Tell in words up to when entries count, with the place whose time it is; nothing where all do."""
+        if self.upto is None:
+            return ""
+        zone = self.tz or self.org_zone
+        moment = ids.moment_of(self.upto).astimezone(ZoneInfo(zone))
+        return f"up to {days.spelled(moment.date())}, {moment:%H:%M:%S} ({days.place(zone)})"
 
     def dates(self) -> str:
         """Tell the days asked for in words, with the place whose days they are; nothing when all are."""
@@ -199,6 +214,8 @@ class LogFilter:
             values["since"] = ids.first_id_at(days.start_of(self.from_, self.tz))
         if self.to and (end := days.end_of(self.to, self.tz)) <= ids.LAST_MOMENT:
             values["until"] = ids.first_id_at(end)
+        if self.upto is not None and self.upto < ids.LAST_ID:
+            values["until"] = min(int(values.get("until", ids.LAST_ID)), self.upto + 1)
         return values
 
 
@@ -342,6 +359,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "tz": _read_zone,
     "last": _read_last,
     "q": _read_search,
+    "upto": _place_reader("upto"),
     "before": _place_reader("before"),
     "after": _place_reader("after"),
     "oldest": _read_oldest,

@@ -7,7 +7,7 @@ second old, too: counting would take many times as long as the page, and at such
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from time import monotonic
@@ -18,7 +18,8 @@ from auditweb.extensions import db
 from auditweb.reading.counts import Count, Counted, count, find_position, is_ranked
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.histogram import Histogram, bars_for
-from auditweb.reading.pages import Page
+from auditweb.reading.matches import CAP
+from auditweb.reading.pages import Page, count_newer
 from auditweb.reading.ranks import MOST_WAITING, count_waiting
 
 REMEMBERED = 500  # questions, a few kilobytes each
@@ -35,12 +36,14 @@ class Numbers:
     How many events a page's question finds: in each *categories* (None: all), and in each bar of the *histogram*.
 
     *position* is the ordinal of the page's first event, counted from 1 at the newest; None where it is not known.
+    *later* is how many have come since the question was pinned.
     """
 
     categories: Mapping[Category | None, Count]
     position: int | None
     histogram: Histogram
     bars: Sequence[Count]
+    later: Count
 
 
 def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Numbers:
@@ -67,7 +70,14 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
         position = 1
     elif page.rows and not page.has_older:
         position = max(total.number - len(page.rows) + 1, 1) if total.exact else None
-    return Numbers(categories, position, histogram, counted.between)
+    return Numbers(categories, position, histogram, counted.between, _count_later(wanted, now))
+
+
+def _count_later(wanted: LogFilter, now: datetime) -> Count:
+    if wanted.upto is None:
+        return Count(0)
+    number = count_newer(replace(wanted.at(), upto=None), wanted.upto, CAP + 1, now)
+    return Count(min(number, CAP), exact=number <= CAP)
 
 
 def _count(wanted: LogFilter, histogram: Histogram, asked: int | None, now: datetime, *, behind: bool) -> Counted:

@@ -130,6 +130,7 @@ def context(
         "kept": f"for {days.period(viewer.retention_months)}" if viewer.retention_months else "for good",
         "controls": controls,
         "lasting": absolute(base + controls.lasting),
+        "exact": absolute(base + controls.exact),
     }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.parties import Outcome
 from auditweb.reading import days
+from auditweb.reading.counts import Count
 from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.histogram import DAYS, Bar
 from auditweb.reading.numbers import Numbers
@@ -63,6 +65,14 @@ class Unsearched(NamedTuple):
 
     side: str
     place: str
+    href: str
+
+
+class Pin(NamedTuple):
+    """Up to when a link shows entries, how many have come since ("37 entries have", or nothing), and the way there."""
+
+    place: str
+    later: str
     href: str
 
 
@@ -205,7 +215,7 @@ class Controls:
     def news(self) -> str:
         """Return the query that asks what is newer than the newest page; nothing on other pages."""
         page, wanted = self._page, self._wanted
-        if page.has_newer or wanted.before is not None or wanted.oldest:
+        if page.has_newer or wanted.before is not None or wanted.oldest or wanted.upto is not None:
             return ""
         return self._href(after=ids.to_text(page.rows[0].id if page.rows else 0))
 
@@ -227,6 +237,9 @@ class Controls:
         if wanted.dated:
             told = wanted.dates()
             chips.append(Chip("date", told[0].upper() + told[1:], self.all_time))
+        if wanted.upto is not None:
+            place = self._clock.place(self._clock.local(wanted.upto))
+            chips.append(Chip("limit", f"Up to {place}", self._href(upto="")))
         return chips
 
     @property
@@ -308,11 +321,33 @@ class Controls:
     @property
     def lasting(self) -> str:
         """Return the address of this view that means the same tomorrow, for copying."""
+        return self._lasting.query()
+
+    @property
+    def exact(self) -> str:
+        """Return the address of these very entries, for copying: what happens later does not show there."""
+        newest = max(row.id for row in self._page.rows) if self._page.rows else 0
+        pinned = self._lasting.pinned(self._clock.now)
+        # A clock that is ahead may have dated an entry some minutes from now.
+        return replace(pinned, upto=max(pinned.upto or 0, newest)).query()
+
+    @property
+    def pin(self) -> Pin | None:
+        """Return what a link to exact entries leaves out; None where the log is shown as it is now."""
+        wanted = self._wanted
+        if wanted.upto is None:
+            return None
+        later = self._numbers.later
+        told = f"{figures.exact(later)} {'entry has' if later == Count(1) else 'entries have'}" if later.number else ""
+        return Pin(self._clock.place(self._clock.local(wanted.upto)), told, self._href(upto=""))
+
+    @cached_property
+    def _lasting(self) -> LogFilter:
         wanted, rows = self._wanted, self._page.rows
         lasting = wanted.frozen(self._clock.now, self._viewer.zone)
         if wanted.last and wanted.oldest and rows:
             lasting = lasting.at(before=min(rows[0].id + 1, ids.LAST_ID))  # whole days may begin with older ones
-        return lasting.query()
+        return lasting
 
     def _tab(self, category: Category | None, label: str, id_: str) -> Tab:
         count = self._numbers.categories[category]

@@ -1,5 +1,6 @@
 """Signing in and out: the password, and the code of someone who has a second factor."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ WRONG_RECOVERY_CODE = "This is none of your recovery codes, or it was used alrea
 EXPIRED = "The time for the code is over. Sign in again."
 TOO_MANY = "Too many wrong codes. Sign in again with your password."
 
+_TO_A_LOG = re.compile(r"/o/[^/?]+/settings/audit-log([/?].*)?")
 _OFFERS, _PASSWORD = "auditweb.demo_sign_ins", "auditweb.demo_password"
 
 bp = Blueprint("sign_in", __name__)
@@ -156,6 +158,7 @@ def _page(form: SignInForm, problem: str = "", *, status: int = 200, retry_after
         problem=problem,
         retry_after=retry_after,
         next=next_page() or "",
+        to_a_log=bool(_TO_A_LOG.fullmatch(next_page() or "")),
         demo_sign_ins=current_app.extensions.get(_OFFERS, ()),
         demo_password=current_app.extensions.get(_PASSWORD, ""),
     )

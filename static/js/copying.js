@@ -1,5 +1,5 @@
 // Links that are to be copied rather than followed: data-copy holds the text itself, data-copy-from the address of it.
-// A button that only copies is hidden until it can.
+// A button that only copies is hidden until it can. Where data-copy-open is set, an entry that is open becomes part of it.
 for (const button of document.querySelectorAll("button[data-copy][hidden]")) button.hidden = false;
 
 document.addEventListener("click", async (event) => {
@@ -8,7 +8,8 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   const { copy, copyFrom } = link.dataset;
   try {
-    await write(copy ?? await read(copyFrom));
+    const open = "copyOpen" in link.dataset && document.querySelector(".row.is-open");
+    await write(open ? `${copy}#${open.id}` : copy ?? await read(copyFrom));
     tell(link.dataset.copied ?? (copy ? "Link copied" : "JSON copied"));
   } catch {
     tell("It could not be copied. Open it in a new tab instead.", true);

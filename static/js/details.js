@@ -30,6 +30,16 @@ document.addEventListener("keydown", (event) => {
   arrow.focus();
 });
 
+// A link may name an entry of its page: it comes open. One that has moved to another page has its own.
+addEventListener("load", () => {
+  const [, id] = location.hash.match(/^#e-([0-9A-Z]{13})$/) ?? [];
+  const table = id && document.querySelector("#audit-table");
+  if (!table) return;
+  const arrow = document.querySelector(`#e-${id} .x`);
+  if (arrow) arrow.click();
+  else location.replace(`${location.pathname}/entries/${id}`);
+});
+
 function detailsOf(arrow) {
   const next = arrow.closest("tr").nextElementSibling;
   return next?.matches(".detail") ? next : null;

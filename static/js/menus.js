@@ -15,7 +15,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  const chosen = event.target.closest?.(".menu a[hx-get]");
+  const chosen = event.target.closest?.(".menu :is(a[hx-get], [data-copy])");
   chosen?.closest(".menu").hidePopover();
 });
 

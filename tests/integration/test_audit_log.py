@@ -1,5 +1,6 @@
 """The log's page and its fragment: the same question, the same answer, in two frames."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ def test_the_fragment_is_the_part_of_the_page_it_replaces(reader: Reader, fill: 
     whole, part = reader.get(LOG + query), reader.get(LOG + query, htmx=True)
 
     assert part.select_one("#audit-table") == whole.select_one("#audit-table")
-    for region in ("#audit-tabs", "#audit-filters", "#audit-strip", "#copy-link"):
+    for region in ("#audit-tabs", "#audit-filters", "#audit-strip", "#sharing"):
         assert without_oob(part.select_one(region)) == whole.select_one(region)
     assert part.markup.title == whole.markup.title
     told, status = part.select_one("#audit-status"), whole.select_one("#audit-status")
@@ -61,7 +62,7 @@ def test_the_fragment_comes_in_the_order_that_htmx_needs(reader: Reader, fill: F
     part = reader.get(LOG, htmx=True)
 
     assert [tag.name for tag in part.markup.find_all(recursive=False)] == [
-        "title", "section", "nav", "div", "section", "a", "p",
+        "title", "section", "nav", "div", "section", "div", "p",
     ]  # fmt: skip
     assert "<html" not in part.text
 
@@ -276,6 +277,52 @@ def test_copy_link_shows_the_same_entries_where_the_days_begin_earlier(
     assert rows(copied) == rows(page)
 
 
+def test_a_link_to_exact_entries_shows_them_when_more_has_come(
+    reader: Reader, fill: FillLog, organisation: Place, an_event: AnEvent
+) -> None:
+    fill(60)
+    page = reader.get(f"{LOG}?last=30d&before={rows(reader.get(LOG))[9]}")
+    link = page.select_one("#copy-exact")
+    assert link is not None
+    assert link["data-copy"] == link["href"]
+    exact = str(link["href"]).removeprefix("http://localhost")
+    assert "last=" not in exact
+    before = reader.get(exact)
+    for minutes in (1, 2, 3):
+        an_event(org_id=organisation.id, occurred_at=NOW + timedelta(minutes=minutes))
+
+    after = reader.get(exact)
+    newest = reader.get(re.sub("&before=[^&]*", "", exact))
+
+    assert rows(after) == rows(before) == rows(page)
+    assert _text(before, "#pinned").startswith("This link shows entries up to 23 Nov 10:42. None has come since.")
+    assert _text(after, "#pinned").startswith("This link shows entries up to 23 Nov 10:42. 3 entries have come since.")
+    assert _text(after, ".where") == _text(before, ".where")
+    assert len(rows(newest)) == 50
+    assert newest.select_one("#audit-new") is None
+    shown = after.select_one("#pinned a")
+    assert shown is not None
+    assert "upto=" not in str(shown["href"])
+
+
+def test_a_link_fetched_signed_out_tells_what_it_is_and_nothing_private(
+    visitor: Reader, fill: FillLog, organisation: Place
+) -> None:
+    fill(3)
+
+    page = visitor.get(f"{LOG}?actor=member:ada&q=stepwgn")
+    preview = visitor.get(str(page.location))
+
+    assert preview.markup.title is not None
+    assert preview.markup.title.get_text() == "Sign in to open these audit log entries · ImportOps"
+    told = {str(tag.get("property") or tag.get("name")): str(tag["content"]) for tag in preview.select("meta[content]")}
+    assert told["og:title"] == "Audit log entries · ImportOps"
+    assert told["description"] == told["og:description"]
+    head = str(preview.markup.head)
+    for private in (organisation.slug, organisation.name, "ada", "stepwgn"):
+        assert private not in head.lower()
+
+
 def test_copied_links_start_with_the_public_address(app: Flask, reader: Reader, fill: FillLog) -> None:
     """Behind a proxy the request does not know it."""
     app.config["PUBLIC_URL"] = "https://audit.example.org"
@@ -344,3 +391,9 @@ def test_when_nothing_matches_the_filters_are_named_and_can_be_cleared(reader: R
         "Clear filters": LOG,
         "Search all time": f"{LOG}?category=data_export&actor=member:ada-okafor",
     }
+
+
+def _text(page: Page, selector: str) -> str:
+    found = page.select_one(selector)
+    assert found is not None, f"no {selector} on the page"
+    return found.get_text(" ", strip=True)

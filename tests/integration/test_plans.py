@@ -100,6 +100,8 @@ FILTERS = [
     "q=stepwgn%20-nightly",
     "q=203.0.113.7",
     "q={id}",
+    "upto={id}",
+    "category=team&upto={id}",
 ]
 PLACES = ("", "before={id}", "after={id}", "oldest=1")
 

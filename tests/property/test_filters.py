@@ -1,5 +1,6 @@
 """Whatever is asked: out of the address and back it is the same, and equal filters have equal addresses."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,7 +17,7 @@ from auditweb.reading import days
 from auditweb.reading.filters import BadFilter, LogFilter
 
 NAMES = (
-    "category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "before", "after", "oldest",
+    "category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "upto", "before", "after", "oldest",
 )  # fmt: skip
 ZONES = sorted(name for name in available_timezones() if days.is_zone(name))
 IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -32,6 +33,7 @@ def filters(draw: st.DrawFn) -> LogFilter:
         "target": draw(st.none() | st.tuples(st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), IDS)),
         "action": draw(st.just("") | st.from_regex(r"[a-z][a-z0-9_]{0,9}\.[a-z][a-z0-9_]{0,9}", fullmatch=True)),
         "outcome": draw(st.none() | st.sampled_from(Outcome)),
+        "upto": draw(st.none() | EVENT_IDS),
     }
     match draw(st.sampled_from(["all time", "last", "from", "to", "range"])):
         case "last":
@@ -74,7 +76,7 @@ def test_equal_filters_have_equal_addresses(asked: LogFilter, data: st.DataObjec
 
 @given(filters())
 def test_days_in_an_address_begin_and_end_where_they_do_in_their_zone(asked: LogFilter) -> None:
-    values = asked.values(datetime(2026, 11, 23, tzinfo=UTC))
+    values = replace(asked, upto=None).values(datetime(2026, 11, 23, tzinfo=UTC))
     zone = ZoneInfo(asked.tz) if asked.tz else None
     if asked.from_ and values["since"]:
         first = ids.EPOCH.timestamp() + (int(values["since"]) >> ids.SEQUENCE_BITS) / 1000

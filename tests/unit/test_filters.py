@@ -60,6 +60,7 @@ def test_everything_that_can_be_asked() -> None:
         ("tz=Asia/Tokyo&to=2026-03-01", "?to=2026-03-01&tz=Asia/Tokyo"),
         ("last=7d&tz=Asia/Tokyo&oldest=1", "?last=7d&oldest=1"),
         (f"after={PLACE}&outcome=denied", f"?outcome=denied&after={PLACE}"),
+        (f"before={PLACE}&upto={PLACE}&q=a", f"?q=a&upto={PLACE}&before={PLACE}"),
         ("actor=system:nightly job: 5", "?actor=system:nightly%20job:%205"),
         ("target=person:a&category=&category=team", "?category=team&target=person:a"),
         ("target=vehicle:é&x", None),
@@ -176,6 +177,11 @@ def test_contradictions_name_all_that_must_go() -> None:
         ("last=24h&category=team", "Team entries, last 24 hours"),
         ("last=1d", "Entries, last day"),
         ("last=1h&oldest=1", "Entries, last hour"),
+        (f"upto={PLACE}", "Entries, up to 23 November 2026, 10:19:07 (London)"),
+        (
+            f"category=team&to=2026-11-24&tz=Asia/Tokyo&upto={PLACE}",
+            "Team entries, up to 24 November 2026 (Tokyo), up to 23 November 2026, 19:19:07 (Tokyo)",
+        ),
     ],
 )
 def test_a_filter_says_itself_in_words(query: str, words: str) -> None:
@@ -258,3 +264,13 @@ def test_the_first_and_the_last_day_that_ids_can_tell() -> None:
 def test_the_last_hours_are_counted_back_from_now() -> None:
     assert asked("last=36h").values(NOW)["since"] == ids.first_id_at(NOW - timedelta(hours=36))
     assert asked("last=2d").values(NOW)["since"] == ids.first_id_at(NOW - timedelta(days=2))
+
+
+def test_a_pinned_filter_leaves_out_what_comes_later() -> None:
+    pinned = asked("category=team").pinned(NOW)
+
+    assert pinned.upto == ids.last_id_at(NOW)
+    assert pinned.values(NOW) == {"org_id": 7, "category": "team", "until": ids.last_id_at(NOW) + 1}
+    assert pinned.pinned(NOW + timedelta(days=1)) == pinned
+    assert asked(f"to=2026-11-22&upto={PLACE}").values(NOW)["until"] == asked("to=2026-11-22").values(NOW)["until"]
+    assert "until" not in asked(f"upto={ids.to_text(ids.LAST_ID)}").values(NOW)
