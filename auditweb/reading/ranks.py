@@ -3,7 +3,7 @@ The ranks of ids, from what the sealer keeps (models/ledger.py): exact, and as q
 
 The rank of an id is how many events of a chain come before it: the months before its own, the rank of the last mark
 before it, and the few hundred events from there. Those are counted by the index, sealed or not; what waits in the
-queue from before the mark is added.
+queue from before the mark is added. That is little, unless much comes late: what happens now comes after all marks.
 """
 
 from collections import defaultdict
@@ -47,7 +47,7 @@ def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
         kinds[bool(ask.category), bool(ask.actor_id)].append(ask)
     found: dict[Ask, int] = {}
     for kind, alike in kinds.items():
-        keys = [(*ask, _chain(ask), ask.limit if ask.limit == END else month_of(ask.limit)) for ask in alike]
+        keys = [(*ask, _chain(ask), month_of(ask.limit)) for ask in alike]
         connection = db.session.connection()
         query = _query(*kind)
         for *asked, rank, waiting, mending in rows.find(connection, query, _TYPES, keys, *[org_id] * query.count("?")):
@@ -124,17 +124,25 @@ def _query(of_category: bool, of_actor: bool) -> str:
         "AND {0}.actor_type = a.actor_type AND {0}.actor_id = a.actor_id " if of_actor else ""
     )
     return f"""
-        WITH keys (category, actor_type, actor_id, ending, chain, month) AS ({{keys}}),
-        waiting AS MATERIALIZED (
-            SELECT e.id, e.category, e.actor_type, e.actor_id FROM event e WHERE e.org_id = ? AND e.id IN (
-                SELECT event_id FROM seal_queue WHERE org_id = ? LIMIT {MOST_WAITING + 1}
-            )
+        WITH keys (category, actor_type, actor_id, ending, chain, month_of_ending) AS ({{keys}}),
+        newest AS MATERIALIZED (
+            SELECT coalesce(max(month), 0) AS month FROM tally WHERE org_id = ? AND category = '' AND actor = ''
+        ),
+        b AS (
+            SELECT keys.*, CASE WHEN month_of_ending < newest.month THEN month_of_ending ELSE newest.month END AS month
+            FROM keys, newest
         ),
         a AS MATERIALIZED (
-            SELECT keys.*, (
-                SELECT max(m.id) FROM mark m WHERE m.org_id = ? AND m.category = keys.category
-                    AND m.actor = keys.chain AND m.id >= keys.month AND m.id < keys.ending
-            ) AS base FROM keys
+            SELECT b.*, (
+                SELECT max(m.id) FROM mark m WHERE m.org_id = ? AND m.category = b.category
+                    AND m.actor = b.chain AND m.id >= b.month AND m.id < b.ending
+            ) AS base FROM b
+        ),
+        waiting AS MATERIALIZED (
+            SELECT e.id, e.category, e.actor_type, e.actor_id FROM event e WHERE e.org_id = ? AND e.id IN (
+                SELECT event_id FROM seal_queue
+                WHERE org_id = ? AND event_id < (SELECT max(coalesce(base, month)) FROM a) LIMIT {MOST_WAITING + 1}
+            )
         )
         SELECT a.category, a.actor_type, a.actor_id, a.ending,
             (
@@ -151,7 +159,7 @@ def _query(of_category: bool, of_actor: bool) -> str:
             ) + (
                 SELECT count(*) FROM waiting w WHERE w.id < coalesce(a.base, a.month) {same.format("w")}
             ),
-            (SELECT count(*) FROM waiting),
+            (SELECT count(*) FROM (SELECT 1 FROM seal_queue WHERE org_id = ? LIMIT {MOST_WAITING + 1}) q),
             (SELECT h.mending FROM log_head h WHERE h.org_id = ?)
         FROM a
     """
