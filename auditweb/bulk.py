@@ -69,10 +69,9 @@ def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession 
     """
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
     write = _copy if connection.dialect.name == "postgresql" else _insert
+    if len(items) == 1:  # no savepoints around it, which are a trip each
+        return [write_one(connection, items[0])]
     beaten: list[Checked] = []
-    if len(items) == 1:  # one statement undoes itself: no savepoints around it, which are a trip each
-        _write_singly(connection, items, beaten)
-        return [not beaten]
     with connection.begin_nested(), _as_sqlalchemy_tells():
         known: list[_Known] = []
         fresh = _unknown(connection, org_id, list(items), known)
@@ -81,6 +80,17 @@ def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession 
         item.row["id"] = entry["id"]
     new = {item.place for item in fresh} - {item.place for item in beaten}
     return [item.place in new for item in items]
+
+
+def write_one(connection: Connection, item: Checked) -> bool:
+    """
+    Add one row in one statement, which undoes itself if it fails; tell whether it is new.
+
+    As with `write_checked`, one whose idempotency key the log knows gets the id of the entry that has it.
+    """
+    beaten: list[Checked] = []
+    _write_singly(connection, [item], beaten)
+    return not beaten
 
 
 def find_conflicts(

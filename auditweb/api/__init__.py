@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, g
 from auditweb.accounts.callers import note_use
 from auditweb.api import asking, callers, holding, limits, operations, problems, reading, reference, writing
 from auditweb.config import Settings
-from auditweb.extensions import csrf, db
+from auditweb.extensions import csrf
 from auditweb.reading.filters import BadFilter
 
 PREFIX = "/api/"
@@ -39,8 +39,6 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 @bp.after_request
 def _note_use(response: Response) -> Response:
-    """Note the use of the key. The request's own transaction is over by now, so nobody waits for it."""
     if "caller" in g:
-        db.session.rollback()
         note_use(g.caller, g.called_from)
     return response

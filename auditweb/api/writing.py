@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from os import SEEK_END
+from time import monotonic
 from typing import IO, Any, Final
 
 from flask import Response, jsonify, request
@@ -31,6 +32,7 @@ JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 CLOUD_EVENT: Final = "application/cloudevents+json"
 CLOUD_EVENTS: Final = "application/cloudevents-batch+json"
+MOMENT: Final = 0.1  # seconds, for which what was found out about a key holds
 LONGEST_KEY: Final = 150  # of a request: those of its events are longer
 
 _TAKEN = f"{JSON}, {LINES}, {CLOUD_EVENT}, {CLOUD_EVENTS}"
@@ -46,8 +48,10 @@ def write_events() -> Response:
     kind = _media_type()
     if kind == LINES:
         return _lines(key)
+    began = monotonic()
     body = limits.whole_body()
-    authenticate()  # the key may have been revoked while the body came in
+    if monotonic() - began > MOMENT:
+        authenticate()  # the key may have been revoked while the body came in
     sender = _sender()
     sent = _sent(body)
     if isinstance(sent, list):

@@ -233,7 +233,7 @@ def test_where_the_log_cannot_be_reached_lines_are_to_be_sent_again(
     assert len(rows(app)) == ndjson.CHUNK
     assert program.send(ORDER).status_code == 201
     del calls[1:]
-    problem = told(program.send(ORDER), 503)
+    problem = told(program.send([ORDER, ORDER]), 503)
     assert "Send the request again" in problem["detail"]
     assert len(rows(app)) == ndjson.CHUNK + 1
 

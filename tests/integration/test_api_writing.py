@@ -1,6 +1,7 @@
 """POST /api/v1/events: what other systems send is in the log as they said it, or refused with all that is wrong."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from auditweb import clock, ids
 from auditweb.accounts.callers import Scope
 from auditweb.api import answer_schemas
-from auditweb.api.writing import CLOUD_EVENT, JSON
+from auditweb.api.writing import CLOUD_EVENT, JSON, MOMENT
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import ApiKey
@@ -304,6 +305,7 @@ def test_a_key_that_is_revoked_while_the_body_comes_in_writes_nothing(app: Flask
         with app.app_context():
             db.session.query(ApiKey).update({"revoked_at": clock.now()})
             db.session.commit()
+        time.sleep(MOMENT)
         yield body[10:]
 
     told(program.send_slowly(pieces()), 401)
