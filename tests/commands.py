@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.ledgers import process_for, wait_for
 
+COMMAND = Path(__file__).parent / "stand_ins" / "auditweb"
+
 
 @contextmanager
 def command_server(place: Path) -> Iterator[None]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.commands import command_server
+from tests.commands import COMMAND, command_server
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs" / "operate.md"
@@ -80,7 +80,7 @@ def machine(folder: Path, postgresql: Path | None = None) -> Iterator[Machine]:
     programs, stand_ins = folder / "opt/auditweb/bin", folder / "usr/bin"
     for place in ("opt/auditweb/bin", "usr/bin", "usr/local/sbin", "run", "var/tmp", "etc/systemd/system"):
         (folder / place).mkdir(parents=True)
-    (programs / "auditweb").symlink_to(STAND_INS / "auditweb")
+    (programs / "auditweb").symlink_to(COMMAND)
     for name in ("install", "runuser", "systemctl"):
         (stand_ins / name).symlink_to(STAND_INS / name)
     for name in OF_ROOT:

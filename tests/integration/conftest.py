@@ -16,6 +16,7 @@ from auditweb.accounts.callers import Scope
 from auditweb.accounts.permissions import Role
 from auditweb.models import Event
 from tests.callers import Program, new_key
+from tests.commands import COMMAND, command_server
 from tests.log_pages import NOW, fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
 from tests.servers import clean_environ
@@ -107,14 +108,22 @@ def visitor(app: Flask) -> Reader:
     return Reader(app.test_client())
 
 
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where commands are run in no time, each in a process of its own."""
+    place = tmp_path_factory.mktemp("commands") / "socket"
+    with command_server(place):
+        yield place
+
+
 @pytest.fixture
-def auditweb(tmp_path: Path) -> Called:
+def auditweb(tmp_path: Path, commands: Path) -> Called:
     """Call the command with settings by name; its data folder is the test's own."""
 
     def call(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        environ = clean_environ() | {"AUDITWEB_DATA_DIR": str(tmp_path / "data")}
+        environ = clean_environ() | {"AUDITWEB_DATA_DIR": str(tmp_path / "data"), "COMMANDS": str(commands)}
         environ |= {f"AUDITWEB_{name.upper()}": value for name, value in settings.items()}
-        command = [sys.executable, "-m", "auditweb.cli", *arguments]
+        command = [sys.executable, "-S", str(COMMAND), *arguments]
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
     return call
