@@ -8,7 +8,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from auditweb import api, database, demo, logs
+from auditweb import api, courtesy, database, demo, logs
 from auditweb.accounts import passwords
 from auditweb.api import problems
 from auditweb.config import ROOT, Settings
@@ -17,6 +17,7 @@ from auditweb.web import (
     assets,
     audit_log,
     errors,
+    exporting,
     first_start,
     gate,
     health,
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     logs.install(app, settings)
+    courtesy.init_app(app)
     security.init_app(app, settings)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(database.MIGRATIONS))
@@ -81,7 +83,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.register_blueprint(audit_log.bp, url_prefix="/o/<org>/settings/audit-log")
+    for log in (audit_log.bp, exporting.bp):
+        app.register_blueprint(log, url_prefix="/o/<org>/settings/audit-log")
     app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
     api.init_app(app, settings)
     app.register_error_handler(HTTPException, _tell)

@@ -56,7 +56,7 @@ def normalise_url(url: str | URL) -> URL:
 
 def engine_options(url: str | URL, *, statement_timeout: int = transactions.STATEMENT_TIMEOUT) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` (SQLALCHEMY_ENGINE_OPTIONS) for *url*; 0 means no timeout."""
-    options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": _read_json}
+    options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": read_json}
     options["hide_parameters"] = True  # errors end up in logs
     if normalise_url(url).get_backend_name() == "sqlite":
         return options | {"connect_args": {"timeout": sqlite.BUSY_TIMEOUT, "cached_statements": 256}}
@@ -190,7 +190,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _read_json(text: str | bytes) -> Any:
+def read_json(text: str | bytes) -> Any:
     """Read JSON; what Python cannot (numbers of thousands of digits, thousands of levels) comes back as its text."""
     try:
         return json.loads(text)

@@ -7,8 +7,9 @@ made to call.
 
 from flask import Blueprint, Flask, Response, g
 
+from auditweb import holding
 from auditweb.accounts.callers import note_use
-from auditweb.api import asking, callers, holding, limits, operations, problems, reading, reference, writing
+from auditweb.api import asking, callers, limits, operations, problems, reading, reference, writing
 from auditweb.config import Settings
 from auditweb.extensions import csrf
 from auditweb.reading.filters import BadFilter

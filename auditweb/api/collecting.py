@@ -4,10 +4,10 @@ import time
 
 from flask import Response, request
 
-from auditweb import clock
+from auditweb import clock, holding
 from auditweb.accounts.callers import Caller, Scope
 from auditweb.addresses import log_of
-from auditweb.api import callers, holding, streaming
+from auditweb.api import callers, streaming
 from auditweb.api.answering import address_with, answer
 from auditweb.api.asking import number, read_query, refuse
 from auditweb.api.problems import Problem

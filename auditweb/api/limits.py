@@ -5,8 +5,8 @@ from typing import Final, cast
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from auditweb import holding
 from auditweb.accounts.call_rates import MINUTE, CallRates, Standing
-from auditweb.api import holding
 from auditweb.api.problems import Problem
 from auditweb.config import Settings
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from auditweb.database import OUT_OF_REACH
 from auditweb.extensions import db
+from auditweb.holding import RETRY_AFTER, HeldError
 from auditweb.logs import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -60,6 +61,7 @@ def answer_errors_of(bp: Blueprint) -> None:
     """Have whatever goes wrong in views of *bp* told as a problem."""
     bp.register_error_handler(Problem, answer)
     bp.register_error_handler(HTTPException, show)
+    bp.register_error_handler(HeldError, _held)
     for error in OUT_OF_REACH:
         bp.register_error_handler(error, _out_of_reach)
 
@@ -83,6 +85,14 @@ def show(error: HTTPException) -> Response | HTTPException:
         if name not in {"Content-Type", "Content-Length"}:
             response.headers[name] = value
     return response
+
+
+def _held(error: HeldError) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER)}
+    if error.busy:
+        return answer(Problem(503, "busy", error.title, "Send the request again in a while.", headers=headers))
+    detail = "Wait until one of them is over, or read page by page."
+    return answer(Problem(429, "too-many", error.title, detail, headers=headers))
 
 
 def _out_of_reach(error: Exception) -> Response:

@@ -6,10 +6,10 @@ from functools import partial
 
 from flask import Flask, Response, current_app, request
 
-from auditweb import clock, transactions
+from auditweb import clock, holding, transactions
 from auditweb.accounts.callers import Caller, Scope
 from auditweb.addresses import log_of
-from auditweb.api import callers, holding
+from auditweb.api import callers
 from auditweb.api.asking import read_query, refuse
 from auditweb.reading.as_json import entry_object, spell
 from auditweb.reading.filters import BadFilter, LogFilter

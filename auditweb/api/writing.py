@@ -9,10 +9,10 @@ from typing import IO, Any, Final
 from flask import Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected
 
-from auditweb import ids
+from auditweb import holding, ids
 from auditweb.accounts.callers import Scope, UnknownCallerError
 from auditweb.addresses import entries_of
-from auditweb.api import holding, limits, ndjson
+from auditweb.api import limits, ndjson
 from auditweb.api.callers import authenticate, current_caller, found_again, request_origin
 from auditweb.api.cloud_events import read_cloud_event
 from auditweb.api.ingest import (

@@ -14,6 +14,7 @@ from auditweb.accounts.founding import RefusedError
 from auditweb.app import create_app
 from auditweb.cli import copies, ledger, purging
 from auditweb.cli.accounts import org, user
+from auditweb.cli.checking import check_export as _check_export
 from auditweb.cli.first_start import invitation, setup
 from auditweb.cli.importing import import_entries
 from auditweb.cli.opening import place_of as _place_of
@@ -21,6 +22,7 @@ from auditweb.cli.opening import read_settings as _settings
 from auditweb.cli.opening import up_to_date as _current
 from auditweb.cli.server import ListenError, check_port, run
 from auditweb.config import ConfigError, Settings
+from auditweb.exports.check import NotAnExportError
 from auditweb.importing.mapping import MappingError
 from auditweb.importing.reading import FileError
 from auditweb.partitions import MOST as MOST_PARTITIONS
@@ -49,6 +51,7 @@ def main() -> None:
         copying.CopyError,
         MappingError,
         FileError,
+        NotAnExportError,
     ) as error:
         click.echo(f"auditweb: {error}", err=True)
         sys.exit(_MENDABLE)
@@ -172,6 +175,14 @@ def backup(file: Path) -> None:
 def copy(target: str) -> None:
     """Copy everything from SQLite to TARGET, the address of a PostgreSQL database without any data."""
     if not copies.copy(_current(_settings()), target):
+        sys.exit(_ILL)
+
+
+@commands.command(name="check-export")
+@click.argument("file", type=click.Path(path_type=Path))
+def check_export(file: Path) -> None:
+    """Say whether the exported FILE is whole and unchanged. Exit code 1 if not, 2 if it is no export."""
+    if not _check_export(file):
         sys.exit(_ILL)
 
 

@@ -18,7 +18,7 @@ from auditweb.reading.names import names_in
 from auditweb.reading.numbers import Numbers, find_numbers
 from auditweb.reading.pages import Page, check_action, find_page
 from auditweb.viewer import ActorProfile, Viewer
-from auditweb.web import actors, entry, jumps, new_entries
+from auditweb.web import actors, entry, jumps, new_entries, printing
 from auditweb.web.assets import asset_url
 from auditweb.web.controls import Controls
 from auditweb.web.foreign_text import visible_text
@@ -34,6 +34,7 @@ bp.add_url_rule("/entries/<spelled>.json", "entry_json", entry.as_json)
 bp.add_url_rule("/actors", "actors", actors.index)
 bp.add_url_rule("/go", "go", jumps.index)
 bp.add_url_rule("/new", "new", new_entries.index)
+bp.add_url_rule("/print", "printable", printing.index)
 
 
 @bp.get("")

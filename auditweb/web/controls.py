@@ -29,6 +29,11 @@ OUTCOMES = {None: "Any", Outcome.SUCCESS: "Succeeded", Outcome.FAILURE: "Failed"
 _STRETCHES = (
     ("24h", "Last 24 hours"), ("7d", "Last 7 days"), ("30d", "Last 30 days"), ("90d", "Last 90 days"),
 )  # fmt: skip
+_EXPORTS = (
+    ("file-text", "CSV", "For spreadsheets", "csv"),
+    ("scroll-text", "JSON Lines", "For programs, and as evidence", "jsonl"),
+    ("shield-check", "OCSF", "For a SIEM", "ocsf"),
+)
 _TAB_IDS = ("org", "team", "auth", "veh", "cus", "doc", "shp", "sup", "exp")
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 
@@ -73,6 +78,15 @@ class Pin(NamedTuple):
 
     place: str
     later: str
+    href: str
+
+
+class Way(NamedTuple):
+    """A way to take entries out of the log: an item of a menu, with its address below the log's."""
+
+    icon: str
+    label: str
+    hint: str
     href: str
 
 
@@ -340,6 +354,23 @@ class Controls:
         later = self._numbers.later
         told = f"{figures.exact(later)} {'entry has' if later == Count(1) else 'entries have'}" if later.number else ""
         return Pin(self._clock.place(self._clock.local(wanted.upto)), told, self._href(upto=""))
+
+    @property
+    def matching(self) -> str:
+        """Say how many entries an export of this view has."""
+        return figures.headed(self._numbers.categories[self._wanted.category])
+
+    @property
+    def exports(self) -> list[Way]:
+        """Return the ways to take out what this view finds, wherever in it the reader is."""
+        return [
+            *[Way(icon, label, hint, f"export{self._export_query(name)}") for icon, label, hint, name in _EXPORTS],
+            Way("printer", "Print", "A plain page, for paper or PDF", f"print{self._href()}"),
+        ]
+
+    def _export_query(self, name: str) -> str:
+        query = self._href()
+        return f"{query}{'&' if query else '?'}format={name}"
 
     @cached_property
     def _lasting(self) -> LogFilter:

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-_JOINERS = "\u200c\u200d"
-_HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cn", "Cs"})
-_BLANK = frozenset("\u115f\u1160\u3164\uffa0")  # letters by their category, and nothing to see
+from auditweb.hidden_characters import escape as _number
+from auditweb.hidden_characters import is_hidden as _is_hidden
+from auditweb.hidden_characters import is_plain as _is_plain
+from auditweb.hidden_characters import visible_text as visible_text
+
 _SCRIPTS = ("Latin", "Cyrillic", "Greek")
 
 
@@ -33,13 +35,6 @@ def marked(text: str, spans: Iterable[tuple[int, int]]) -> Markup:
         pieces += [show(at, start), "<mark>", show(start, end), "</mark>"]
         at = end
     return Markup("".join([*pieces, show(at, len(text))]))
-
-
-def visible_text(text: str) -> str:
-    r"""Return *text* as `visible` does but without markup, for titles and attributes: \u{202e}."""
-    if _is_plain(text):
-        return text
-    return "".join(_number(text[at]) if _is_hidden(text, at) else text[at] for at in range(len(text)))
 
 
 def fits_a_form(values: Iterable[str]) -> bool:
@@ -64,27 +59,6 @@ def _with_chips(text: str, start: int, end: int) -> Markup:
         else text[at]
         for at in range(start, end)
     )
-
-
-def _is_plain(text: str) -> bool:
-    return (text.isascii() and text.isprintable()) or (text.isprintable() and _BLANK.isdisjoint(text))
-
-
-def _is_hidden(text: str, at: int) -> bool:
-    if text[at] in _BLANK:
-        return True
-    if unicodedata.category(text[at]) not in _HIDDEN:
-        return False
-    # Joiners belong to the spelling of some languages and hold emoji together; elsewhere they only hide.
-    return not (text[at] in _JOINERS and 0 < at < len(text) - 1 and _joins(text[at - 1]) and _joins(text[at + 1]))
-
-
-def _joins(neighbour: str) -> bool:
-    return unicodedata.category(neighbour)[0] in "LM" or unicodedata.category(neighbour) in {"So", "Sk"}
-
-
-def _number(character: str) -> str:
-    return f"\\u{{{ord(character):x}}}"
 
 
 def _title(character: str) -> str:

@@ -27,7 +27,7 @@ from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.reading.numbers import Memory
-from tests.bench import data, django_auditlog, ingest, ledger, recording
+from tests.bench import data, django_auditlog, exports, ingest, ledger, recording
 from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, entries_on, visit
 from tests.bench.searches import query, searches
@@ -125,6 +125,8 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
                 yield row(name, engine_name, larger.entries, compared, None)
             _say(f"{logs[-1].entries:,} entries on {engine_name}: rates and bytes")
             yield ledger.weigh(made, logs[-1].entries)
+            yield from _exports(logs[-1], made)
+            yield _while_exporting(logs[-1], seconds)
             yield _one_by_http(logs[-1], made, 3 * seconds)
             yield from _while_ingesting(logs[-1], made, folder, seconds)
             yield from _while_others_record(logs[-1], made, folder, seconds)
@@ -188,6 +190,31 @@ def _one_by_http(log: Log, made: Database, seconds: float) -> Row:
         bare = ingest.posted(ingest.bare_app(engine, ingest.newest_row(engine, log.org_id)), ingest.ADDRESS, event)
         compared = compare(post, bare, seconds=seconds)
     return row("HTTP ingest, a single event", log.engine_name, log.entries, compared, POST_TARGET)
+
+
+def _exports(log: Log, made: Database) -> Iterator[Row]:
+    """Return how quickly the log is written as CSV, and hold that against the bare driver and Python's csv module."""
+    ours, bare = exports.written_a_second(log.app), exports.bare_a_second(made, log.org_id)
+    yield ledger.rate("export as CSV", made, log.entries, ours, exports.CSV_A_SECOND)
+    yield ledger.rate("the bare driver and csv module", made, log.entries, bare, None)
+
+
+def _while_exporting(log: Log, seconds: float) -> Row:
+    """Hold a page while a thread of the same process makes an export against the same page while that pauses."""
+    page = log.product("newest")
+    with exports.under_way(log.app) as going:
+
+        def meanwhile() -> object:
+            going.set()
+            return page()
+
+        def paused() -> object:
+            going.clear()
+            return page()
+
+        compared = compare(meanwhile, paused, seconds=4 * seconds)
+    name = "newest, while an export is made"
+    return row(name, log.engine_name, log.entries, compared, exports.SLOWED_AT_MOST)
 
 
 def _while_ingesting(log: Log, made: Database, folder: Path, seconds: float) -> Iterator[Row]:

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import Engine
 
-from auditweb import catalogue, clock, ids
-from auditweb.api import holding
+from auditweb import catalogue, clock, holding, ids
 from auditweb.bulk import record_many
 from auditweb.config import THREADS
 from auditweb.extensions import db

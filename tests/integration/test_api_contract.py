@@ -15,8 +15,8 @@ from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
+from auditweb import holding
 from auditweb.accounts.callers import Scope
-from auditweb.api import holding
 from tests.callers import new_key
 from tests.integration.conftest import AnEvent
 from tests.readers import Place, Someone

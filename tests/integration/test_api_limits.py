@@ -10,11 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
-from auditweb import clock, transactions
+from auditweb import clock, holding, transactions
 from auditweb.accounts.call_rates import CallRates
 from auditweb.accounts.callers import Scope
-from auditweb.api import holding
-from auditweb.api.problems import Problem
 from auditweb.api.writing import JSON, LINES
 from auditweb.config import THREADS, Settings
 from auditweb.extensions import db
@@ -165,7 +163,7 @@ def test_whatever_holds_them_a_thread_is_left(app: Flask, organisation: Place) -
             assert stack.enter_context(holding.may_wait(org_id))
         for org_id in range(1_000, 1_000 + THREADS // 2 - 1):
             stack.enter_context(holding.reading(org_id))
-        with app.app_context(), pytest.raises(Problem):
+        with app.app_context(), pytest.raises(holding.HeldError):
             holding.begin_stream(organisation.id)
     with app.app_context():
         holding.begin_stream(organisation.id)()

@@ -16,10 +16,10 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from auditweb import catalogue, ids
+from auditweb import catalogue, holding, ids
 from auditweb.accounts.callers import UnknownCallerError
 from auditweb.accounts.permissions import Role
-from auditweb.api import holding, reading
+from auditweb.api import reading
 from auditweb.bulk import record_many
 from auditweb.database import TooSlow
 from auditweb.extensions import db

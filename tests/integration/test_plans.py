@@ -160,6 +160,11 @@ ADDRESSES: dict[str, list[str]] = {
         f"{LOG}/new?after={{id}}&category=team&last=30d",
         f"{LOG}/new?after={{id}}&q=step*",
     ],
+    "/o/<org>/settings/audit-log/export": [
+        f"{LOG}/export",
+        *(f"{LOG}/export?{wanted}" for wanted in FILTERS),
+    ],
+    "/o/<org>/settings/audit-log/print": [f"{LOG}/print", f"{LOG}/print?category=team", f"{LOG}/print?{MIXED}"],
     "/o/<org>/settings/audit-log/entries/<spelled>": [f"{LOG}/entries/{{id}}", f"{LOG}/entries/7ZZZZZZZZZZZZ"],
     "/o/<org>/settings/audit-log/entries/<spelled>.json": [f"{LOG}/entries/{{id}}.json"],
     "/o/<org>/settings/api-keys": [KEYS],
@@ -193,6 +198,8 @@ ADDRESSES: dict[str, list[str]] = {
     "/api/docs": ["/api/docs"],
     "/api/v1/counts": [f"{API}/counts?{wanted}" for wanted in ["", *FILTERS]],
 }
+# What is taken out: where an index answers from a place on, and where only the search index does.
+EXPORTS = ["category=vehicles", "action=member.joined", "outcome=success", MIXED, "q=stepwgn%20-nightly"]
 STREAMS = ["category=team", "q=stepwgn%20-nightly&last=30d", f"actor={MEMBER}&before={{id}}"]
 _LEAD_ELSEWHERE = {
     "/",
@@ -372,6 +379,12 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
         stream = reader.client.get(here, headers=authorized | LINES)
         assert stream.text.count("\n") > 10, stream.text
         stream.close()
+    for wanted in EXPORTS:
+        for format_ in ("csv", "jsonl"):
+            here = f"{LOG}/export?{wanted}"
+            file = reader.post(here, {"format": format_, "zone": "Europe/London", "manifest": "y"})
+            assert (file.status, bool(file.response.data)) == (200, True)
+            file.response.close()
     here = "record()"
     with app.app_context():
         for _ in range(2):

@@ -180,6 +180,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/two-factor/set-up/begin",
         "/profile",
         "/theme",
+        f"{settings}/audit-log/export",
         f"{settings}/general",
         f"{settings}/api-keys/new",
         f"{key}/name",

@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from flask import Flask, current_app
 
-from auditweb.api.problems import Problem
+from auditweb import courtesy
 from auditweb.config import THREADS, Settings
 
 STREAMS = 2  # of an organisation at a time
@@ -27,11 +27,22 @@ MOST = {  # threads of a worker for all organisations, and for one
 }
 PATIENCE: Final = 1.0  # seconds that an upload waits for its turn: one that comes at once is over in much less
 
+RETRY_AFTER: Final = 10  # seconds after which to try again
+
 _FOLDER = "auditweb.streams"
 _MOST_OF_ALL = THREADS - 1
 
 _held: Counter[tuple[str, int]] = Counter()  # threads of this worker, by what they do and for whom
 _changed = threading.Condition()
+
+
+class HeldError(Exception):
+    """Too much is going on already: by this organisation, or (then it is *busy*) by all together."""
+
+    def __init__(self, title: str, *, busy: bool) -> None:
+        super().__init__(title)
+        self.title = title
+        self.busy = busy
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -43,7 +54,8 @@ def may_wait(org_id: int) -> Iterator[bool]:
     """Tell whether this thread may wait within the block: half of a worker's may, half of those for an organisation."""
     allowed = _take("wait", org_id)
     try:
-        yield allowed
+        with courtesy.standing_back():
+            yield allowed
     finally:
         if allowed:
             _give_back("wait", org_id)
@@ -51,21 +63,22 @@ def may_wait(org_id: int) -> Iterator[bool]:
 
 @contextmanager
 def reading(org_id: int, *, lines: bool = False) -> Iterator[None]:
-    """Let this thread read a body within the block; a Problem where too many do. Lines leave a place for the others."""
+    """Let this thread read a body within the block; HeldError where too many do. Lines leave a place for the others."""
     if not _take("upload", org_id, within=PATIENCE, left=1 if lines else 0):
-        raise _busy("Too much is being sent at the moment")
+        raise HeldError("Too much is being sent at the moment", busy=True)
     try:
-        yield
+        with courtesy.standing_back():
+            yield
     finally:
         _give_back("upload", org_id)
 
 
 def begin_stream(org_id: int) -> Callable[[], None]:
-    """Return what ends a stream that begins now; a Problem where too many are open."""
+    """Return what ends a stream that begins now; HeldError where too many are open."""
     close = _take_place(cast(Path, current_app.extensions[_FOLDER]), org_id)
     if not _take("stream", org_id):
         close()
-        raise _busy("Too many streams are open at the moment")
+        raise HeldError("Too many streams are open at the moment", busy=True)
 
     def end() -> None:
         close()
@@ -97,10 +110,6 @@ def _give_back(what: str, org_id: int) -> None:
         _changed.notify_all()
 
 
-def _busy(title: str) -> Problem:
-    return Problem(503, "busy", title, "Send the request again in a while.", headers={"Retry-After": "10"})
-
-
 def _take_place(folder: Path, org_id: int) -> Callable[[], None]:
     folder.mkdir(mode=0o700, exist_ok=True)
     for place in range(STREAMS):
@@ -111,10 +120,4 @@ def _take_place(folder: Path, org_id: int) -> Callable[[], None]:
             file.close()
         else:
             return file.close
-    raise Problem(
-        429,
-        "too-many",
-        f"{STREAMS} streams of this organisation are open already",
-        "Wait until one of them is over, or read page by page.",
-        headers={"Retry-After": "10"},
-    )
+    raise HeldError(f"{STREAMS} streams of this organisation are open already", busy=False)

@@ -1,0 +1,22 @@
+"""`auditweb check-export`: whether a file that was exported is whole and unchanged."""
+
+from pathlib import Path
+
+import click
+
+from auditweb.exports.check import check
+from auditweb.hidden_characters import visible_text
+
+
+def check_export(path: Path) -> bool:
+    """Say what is in an export, and what is wrong with it; return whether nothing is."""
+    found = check(path)
+    if found.problems:
+        click.echo(f"{path} is not whole and unchanged.", err=True)
+        for problem in found.problems:
+            click.echo(f"- {visible_text(problem)}", err=True)
+        return False
+    told = f"{found.entries:,} {'entry' if found.entries == 1 else 'entries'} of {found.organisation}: {found.filter}"
+    click.echo(f"{path} is whole and unchanged since {visible_text(f'{found.made_by} exported it')} ({found.made_at}).")
+    click.echo(visible_text(told))
+    return True

@@ -1,0 +1,225 @@
+"""Taking entries out of the log: the page that says what an export will be, and the download itself."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import IO, cast
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField, RadioField, SelectField
+from wtforms.fields.choices import SelectChoice
+
+from auditweb import clock, courtesy, holding, transactions
+from auditweb.accounts.viewers import MemberViewer
+from auditweb.addresses import log_of
+from auditweb.database import TooSlow
+from auditweb.exports import archive
+from auditweb.exports.entries import Export, pieces
+from auditweb.exports.formats import Format
+from auditweb.exports.recording import record_export
+from auditweb.exports.sizes import guess_bytes, how_many, is_large, is_packed
+from auditweb.extensions import db
+from auditweb.holding import HeldError
+from auditweb.reading import days
+from auditweb.reading.counts import Count
+from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.names import names_in
+from auditweb.reading.pages import Page, check_action, find_page
+from auditweb.web import audit_log, figures
+from auditweb.web.foreign_text import visible_text
+from auditweb.web.gate import origin
+from auditweb.web.viewing import asked, current_viewer
+
+FORMAT = "format"
+
+_HINTS = {
+    Format.CSV: "Opens in a spreadsheet. What could pass for a formula or hide in a cell is made visible.",
+    Format.JSONL: "One object a line, exactly as recorded: for programs, and as evidence.",
+    Format.OCSF: "One event a line, in the Open Cybersecurity Schema Framework: for a SIEM.",
+}
+_IN_MEMORY = 1_000_000  # bytes of a file that is made whole before it is sent; the rest of it waits on disk
+_AT_ONCE = 64 * 1024
+
+bp = Blueprint("exporting", __name__)
+bp.register_error_handler(BadFilter, audit_log.show_bad_filter)
+bp.register_error_handler(TooSlow, audit_log.show_too_slow)
+
+
+class ExportForm(FlaskForm):  # type: ignore[misc]
+    format = RadioField("Format")
+    zone = SelectField("Time zone")
+    manifest = BooleanField("With manifest")
+
+    def __init__(self, viewer: MemberViewer, **values: object) -> None:
+        super().__init__(**values)
+        self.format.choices = [SelectChoice(each.value, each.label) for each in Format]
+        self.zone.choices = list(_zones(viewer))
+
+
+@bp.get("/export")
+def index(org: str) -> ResponseReturnValue:
+    """Say what an export of this view would be, and ask in which form it is wanted."""
+    viewer = _viewer()
+    wanted = _asked(viewer, without=FORMAT)
+    chosen, *others = request.args.getlist(FORMAT) or [Format.CSV.value]
+    if others or chosen not in set(Format):
+        raise BadFilter(FORMAT, f"“{visible_text(chosen[:40])}” is not a format. There are csv, jsonl and ocsf.")
+    return _dialog(viewer, wanted, ExportForm(viewer, formdata=None, data={FORMAT: chosen, "zone": viewer.zone}))
+
+
+@bp.post("/export")
+def begin(org: str) -> ResponseReturnValue:
+    """Record that entries leave the log, and send them."""
+    viewer = _viewer()
+    wanted = _asked(viewer)
+    form = ExportForm(viewer)
+    if not form.validate():
+        return _dialog(viewer, wanted, form)
+    db.session.rollback()  # on SQLite, counting in a transaction that may write would keep the others from theirs
+    with transactions.reading():
+        export = _export(viewer, wanted, Format(form.format.data), form.zone.data, clock.now())
+        counted = how_many(export.wanted, export.made_at)
+        db.session.rollback()
+    end = holding.begin_stream(viewer.org_id)
+    try:
+        record_export(viewer.org_id, export, counted, by=viewer.person.actor, origin=origin())
+        db.session.commit()
+        response = _packed(export) if form.manifest.data or is_packed(counted) else _bare(export)
+    except BaseException:
+        end()
+        raise
+    response.call_on_close(end)
+    return response
+
+
+@bp.errorhandler(HeldError)
+def show_held(error: HeldError) -> ResponseReturnValue:
+    """Say that others are exporting, and to come again: nothing was recorded, since nothing began."""
+    db.session.rollback()
+    page = render_template("audit_log/held.html", busy=error.busy, most=holding.STREAMS, again=request.full_path)
+    response = make_response(page, 503 if error.busy else 429)
+    response.headers["Retry-After"] = str(holding.RETRY_AFTER)
+    return response
+
+
+def _viewer() -> MemberViewer:
+    return cast(MemberViewer, current_viewer())
+
+
+def _asked(viewer: MemberViewer, *, without: str = "") -> LogFilter:
+    """Read the filter of the view that is to leave the log, wherever in it that was."""
+    rest = [(name, value) for name, value in request.args.items(multi=True) if name != without]
+    return asked(viewer, MultiDict(rest)).at()
+
+
+def _export(viewer: MemberViewer, wanted: LogFilter, format_: Format, zone: str, now: datetime) -> Export:
+    """Return the export of what the screen shows, held to what has happened by *now*."""
+    newest = find_page(wanted, size=1, now=now)
+    if not newest.rows:
+        check_action(wanted)
+    pinned = wanted.pinned(now)
+    if wanted.upto is None and newest.rows:
+        # A clock that is ahead may have dated an entry some minutes from now, and it is on the screen.
+        pinned = replace(pinned, upto=max(pinned.upto or 0, newest.rows[0].id))
+    return Export.of(
+        pinned,
+        format_,
+        zone=zone,
+        organisation=viewer.org_slug,
+        name=viewer.org_name,
+        log=log_of(viewer.org_slug),
+        made_by=viewer.name,
+        made_at=now,
+        words=pinned.describe(_names(viewer, pinned, newest)),
+    )
+
+
+def _names(viewer: MemberViewer, wanted: LogFilter, page: Page) -> dict[str, str]:
+    return names_in(wanted, page, viewer.actors([wanted.actor]) if wanted.actor else {})
+
+
+def _dialog(viewer: MemberViewer, wanted: LogFilter, form: ExportForm) -> Response:
+    export = _export(viewer, wanted, Format.CSV, viewer.zone, clock.now())
+    counted = how_many(export.wanted, export.made_at)
+    guesses = guess_bytes(export, counted)
+    base = url_for("audit_log.index", org=viewer.org_slug)
+    page = render_template(
+        "audit_log/export.html",
+        viewer=viewer,
+        form=form,
+        problems=bool(form.errors),
+        words=visible_text(export.words),
+        counted=figures.headed(counted),
+        nothing=counted == Count(0),
+        sizes={each.value: _size(guesses[each], exact=counted.exact) for each in Format},
+        hints={each.value: _HINTS[each] for each in Format},
+        packed=is_packed(counted),
+        large=is_large(counted),
+        base=base,
+        back=base + wanted.query(),
+        shown=base + export.wanted.query(),
+        action=f"{base}/export{export.wanted.query()}",
+    )
+    return make_response(page, 422 if form.errors else 200)
+
+
+def _zones(viewer: MemberViewer) -> Iterator[SelectChoice]:
+    """Return the zones that times can be told in: the reader's, the organisation's, and none."""
+    yield SelectChoice(viewer.zone, f"{days.place(viewer.zone)} (your time zone)")
+    if viewer.org_zone != viewer.zone:
+        yield SelectChoice(viewer.org_zone, f"{days.place(viewer.org_zone)} (the organisation’s time zone)")
+    if "UTC" not in {viewer.zone, viewer.org_zone}:
+        yield SelectChoice("UTC", "UTC")
+
+
+def _packed(export: Export) -> Response:
+    """Send the archive as it is made: one that breaks off has no directory, and nothing takes it for whole."""
+    written = (some for some, _ in archive.zipped(export))
+    return _attached(written, archive.MEDIA_TYPE, archive.file_name(export))
+
+
+def _bare(export: Export) -> Response:
+    """
+    Make the file, and send it with its length.
+
+    So what breaks off on the way is seen to be short, also behind a proxy that asks by HTTP/1.0; and what goes wrong
+    while it is made gets an answer that says so.
+    """
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  (it is read when this is over)
+    try:
+        with courtesy.standing_back():
+            for some, _ in pieces(export):
+                file.write(some)
+        length = file.tell()
+        file.seek(0)
+        response = _attached(_blocks(file), export.format.media_type, export.file_name)
+    except BaseException:
+        file.close()
+        raise
+    response.content_length = length
+    response.call_on_close(file.close)
+    return response
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    while some := file.read(_AT_ONCE):
+        yield some
+
+
+def _attached(content: Iterator[bytes], media_type: str, name: str) -> Response:
+    response = Response(content, content_type=media_type)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _size(number: int, *, exact: bool) -> str:
+    """Tell about how much so many bytes are: "about 7.4 MB", "some kilobytes"."""
+    about = "about" if exact else "at least"
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= size:
+            return f"{about} {number / size:.{0 if number >= 10 * size else 1}f} {unit}"
+    return f"{about} {number} bytes"

@@ -1,0 +1,107 @@
+"""Exports of any length take no more memory, and open in a spreadsheet as what they are."""
+
+import csv
+import shutil
+import subprocess
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from auditweb import clock
+from auditweb.bulk import record_many
+from auditweb.exports.archive import zipped
+from auditweb.exports.entries import Export, pieces
+from auditweb.exports.formats import Format
+from auditweb.exports.tables import safe_cell
+from auditweb.extensions import db
+from auditweb.parties import Actor, ActorType, Target
+from auditweb.reading.filters import LogFilter
+
+Rounds = Callable[[int, int], int]
+
+AT_ONCE = 10_000
+NAMES = [
+    "=1+1",
+    "@x",
+    "＝1",
+    "+44 20 7946 0000",
+    'a,b "c"',
+    "佐藤 花",
+    "O’Brien",
+    "x" * 300,
+    "\u202eexe.txt",
+    "line\nbreak",
+]
+SAVING = "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false"
+
+
+def an_export(format_: Format = Format.CSV) -> Export:
+    return Export.of(
+        LogFilter(org_id=1, org_zone="Europe/London"),
+        format_,
+        zone="Europe/London",
+        organisation="northgate",
+        name="Northgate",
+        log="https://x.example/log",
+        made_by="Ada",
+        made_at=clock.now(),
+    )
+
+
+def record_some(number: int) -> None:
+    for first in range(0, number, AT_ONCE):
+        record_many(
+            (
+                {
+                    "action": "vehicle.updated",
+                    "actor": Actor(ActorType.MEMBER, "1", NAMES[each % len(NAMES)]),
+                    "target": Target("vehicle", f"{each}", f"Stepwgn {each}"),
+                }
+                for each in range(first, min(first + AT_ONCE, number))
+            ),
+            org_id=1,
+        )
+        db.session.commit()
+
+
+@pytest.mark.parametrize("way", ["csv", "jsonl", "zip"])
+def test_an_export_takes_no_more_memory_however_long_it_is(app: Flask, rounds: Rounds, way: str) -> None:
+    number = rounds(12_000, 1_000_000)
+    with app.app_context():
+        record_some(number)
+        written = zipped(an_export()) if way == "zip" else pieces(an_export(Format(way)))
+        tracemalloc.start()
+        try:
+            early = 0
+            for _, done in written:
+                if done >= number // 4 and not early:
+                    early = tracemalloc.get_traced_memory()[1]
+            late = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert done == number
+    assert late < early * 1.1
+
+
+def test_a_spreadsheet_reads_what_was_written(app: Flask, tmp_path: Path) -> None:
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None:
+        pytest.skip("LibreOffice is not on this machine: nobody has opened the file in a spreadsheet")
+    with app.app_context():
+        record_some(len(NAMES))
+        (tmp_path / "log.csv").write_bytes(b"".join(some for some, _ in pieces(an_export())))
+    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
+    for made, more in (("log.xlsx", ("--convert-to", "xlsx")), ("log.csv", SAVING)):
+        source = tmp_path / ("log.csv" if made == "log.xlsx" else "log.xlsx")
+        command = [office, profile, "--headless", *more, "--outdir", str(tmp_path / "out"), str(source)]
+        subprocess.run(command, check=True, timeout=120, capture_output=True)
+        if made == "log.xlsx":
+            shutil.move(tmp_path / "out" / made, tmp_path / made)
+
+    with (tmp_path / "out" / "log.csv").open(encoding="utf-8-sig", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert sorted(line["Actor"] for line in read) == sorted(safe_cell(name) for name in NAMES)
+    assert len({line["Target id"] for line in read}) == len(NAMES)
