@@ -70,7 +70,7 @@ def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession 
     connection = (db.session if session is None else session).connection(bind_arguments={"mapper": Event})
     write = _copy if connection.dialect.name == "postgresql" else _insert
     if len(items) == 1:  # no savepoints around it, which are a trip each
-        return [write_one(connection, items[0])]
+        return [_write_one(connection, items[0])]
     beaten: list[Checked] = []
     with connection.begin_nested(), _as_sqlalchemy_tells():
         known: list[_Known] = []
@@ -82,12 +82,20 @@ def write_checked(items: Sequence[Checked], *, org_id: int, session: AnySession 
     return [item.place in new for item in items]
 
 
-def write_one(connection: Connection, item: Checked) -> bool:
+def write_alone(item: Checked) -> bool:
     """
-    Add one row in one statement, which undoes itself if it fails; tell whether it is new.
+    Commit one row by itself; tell whether it is new. Otherwise it gets the id of the entry with its idempotency key.
 
-    As with `write_checked`, one whose idempotency key the log knows gets the id of the entry that has it.
+    On PostgreSQL the statement commits itself: BEGIN and COMMIT would be a trip each.
     """
+    engine = db.engine
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.begin() as connection:
+        return _write_one(connection, item)
+
+
+def _write_one(connection: Connection, item: Checked) -> bool:
     beaten: list[Checked] = []
     _write_singly(connection, [item], beaten)
     return not beaten

@@ -7,14 +7,12 @@ commits rows.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, NoReturn
 
 from pydantic import ValidationError
-from sqlalchemy.engine import Connection
 
 from auditweb import bulk, catalogue, recorder, transactions
 from auditweb.api.schemas import SentEvent, Told
@@ -136,8 +134,7 @@ def row_of(
 def write(items: Sequence[Checked], sender: Sender) -> Sequence[bool]:
     """Commit rows, a thousand at most, all or none; return which are new. Those that are not get the ids they have."""
     if len(items) == 1:
-        with _alone() as connection:
-            return [bulk.write_one(connection, items[0])]
+        return [bulk.write_alone(items[0])]
     try:
         new = bulk.write_checked(items, org_id=sender.org_id)
         db.session.commit()
@@ -145,16 +142,6 @@ def write(items: Sequence[Checked], sender: Sender) -> Sequence[bool]:
         db.session.rollback()
         raise
     return new
-
-
-@contextmanager
-def _alone() -> Iterator[Connection]:
-    """Give a transaction for one statement. On PostgreSQL that commits itself: BEGIN and COMMIT are a trip each."""
-    engine = db.engine
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-    with engine.begin() as connection:
-        yield connection
 
 
 def conflicts(items: Sequence[Checked], sender: Sender) -> list[IdempotencyConflict]:
