@@ -28,13 +28,15 @@ from auditweb.web import (
     placing,
     profile,
     security,
+    shared,
     shell,
     sign_in,
+    slices,
     two_factor,
 )
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import api_keys, data, deletion, general, ownership, team
+from auditweb.web.settings import api_keys, data, deletion, general, ownership, shares, team
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -50,6 +52,10 @@ BLUEPRINTS = (
     health.bp,
     general.bp,
     api_keys.bp,
+    shares.bp,
+    shared.bp,
+    shared.support,
+    slices.bp,
     data.bp,
     ownership.bp,
     deletion.bp,

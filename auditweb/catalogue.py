@@ -399,9 +399,16 @@ LOG_EXPORTED = Action(
     "audit_log.exported", _C, "Exported audit log entries as {format}", details=("filter", "entries"), sensitive=True
 )
 LOG_SHARED = Action(
-    "audit_log.shared", _C, "Shared part of the audit log with {recipient}", details=("filter", "until"), sensitive=True
+    "audit_log.shared",
+    _C,
+    "Shared part of the audit log with {recipient}",
+    details=("filter", "until", "masks"),
+    sensitive=True,
 )
 LOG_SHARE_OPENED = Action("audit_log.share_opened", _C, "Opened the part of the audit log shared with {recipient}")
 LOG_SHARE_REVOKED = Action("audit_log.share_revoked", _C, "Stopped sharing part of the audit log with {recipient}")
+LOG_SHARE_EXPIRED = Action(
+    "audit_log.share_expired", _C, "Ended the sharing of part of the audit log with {recipient}, as its time was over"
+)
 
 _actions = {action.slug: action for action in _constants()}

@@ -51,6 +51,7 @@ class Actor:
 
 
 UNKNOWN_PERSON = Actor(ActorType.ANONYMOUS, "unknown", "Unknown person")
+LINK_HOLDER = Actor(ActorType.ANONYMOUS, "link", "Someone with the link")
 
 
 @dataclass(frozen=True, slots=True)

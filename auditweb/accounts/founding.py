@@ -43,6 +43,8 @@ def found(
     Who did it is the owner, unless there is another *actor*.
     """
     check_slug(new.slug)
+    if isinstance(owner, Person) and owner.support:
+        raise RefusedError(f"{owner.email} is support staff, who belong to no organisation.")
     organisation = people.create_organisation(new.slug, new.name, new.zone)
     check_former_slug(new.slug)  # only now: an organisation that was giving the address up has done so
     if isinstance(owner, NewPerson):

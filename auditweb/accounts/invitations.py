@@ -223,6 +223,8 @@ def join(token: str, person: SignedIn, *, origin: Origin) -> None:
         raise UnusableError
     if role_of(offer.org_id, person.person_id) is not None:
         raise RefusedError(f"You belong to {offer.organisation} already.")
+    if person.is_support:
+        raise RefusedError("You are support staff, who belong to no organisation. Use another address for it.")
     _make_member(offer, db.session.get_one(Person, person.person_id), origin)
     db.session.commit()
 

@@ -69,6 +69,7 @@ class ListedPerson:
     name: str
     enabled: bool
     two_factor: bool
+    support: bool
     roles: dict[str, str]
 
 
@@ -105,7 +106,8 @@ def list_people(slug: str | None = None) -> list[ListedPerson]:
 
 def _listed_people(slug: str | None) -> list[ListedPerson]:
     enrolled = exists().where(TwoFactor.person_id == Person.id, TwoFactor.enrolled_at.is_not(None))
-    wanted = select(Person.id, Person.email, Person.name, Person.active, enrolled).order_by(Person.email)
+    columns = (Person.id, Person.email, Person.name, Person.active, enrolled, Person.support)
+    wanted = select(*columns).order_by(Person.email)
     if slug is not None:
         members = select(Membership.person_id).where(Membership.org_id == _organisation(slug).id, _is_member())
         wanted = wanted.where(Person.id.in_(members))
@@ -212,6 +214,45 @@ def add_to_organisation(person: NewPerson | str, slug: str, role: Role) -> str:
             facts={"role": role.value},
         )
         return found.name
+
+
+def make_support(person: NewPerson | str) -> str | None:
+    """
+    Let a newcomer, or the person with an address, read what is shared with support; return their name.
+
+    None if they could already. Who belongs to an organisation cannot: support staff see nothing of their own.
+    """
+    email = person.email if isinstance(person, NewPerson) else person
+    with _one_deed(f"{email} got an account at the same moment. Look at it with: auditweb user list"):
+        if isinstance(person, NewPerson):
+            found = people.add_person(person.email, person.name, person.password_hash)
+        else:
+            found = _locked(person)
+        if places := organisations_of(found.id):
+            raise RefusedError(
+                f"{found.email} belongs to {len(places)} {'organisation' if len(places) == 1 else 'organisations'}: "
+                "support staff belong to none. Use another address for it."
+            )
+        if found.support:
+            return None
+        found.support = True
+        sessions.end_all(found.id)
+        return found.name
+
+
+def end_support(email: str) -> bool:
+    """Let someone read what is shared with support no longer; False if they could not."""
+    with _one_deed():
+        person = people.lock_person(_person(email).id)
+        was, person.support = person.support, False
+        sessions.end_all(person.id)
+        return was
+
+
+def has_support() -> bool:
+    """Tell whether anybody is support staff, and could open what is shared with support only."""
+    able = select(Person.id).where(Person.support.is_(True), Person.active.is_(True))
+    return db.session.scalar(able.limit(1)) is not None
 
 
 def disable(email: str) -> bool:
@@ -333,6 +374,8 @@ def _check_newcomer(email: str, slug: str) -> None:
     person = people.find_person(email)
     if person is not None and organisation.id in organisations_of(person.id):
         raise RefusedError(f"{person.email} belongs to {organisation.name} already.")
+    if person is not None and person.support:
+        raise RefusedError(f"{person.email} is support staff, who belong to no organisation.")
 
 
 def _check_owner(organisation: Organisation) -> None:

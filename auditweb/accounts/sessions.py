@@ -90,7 +90,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is behind a session, as the database knows them at this moment; *places* is ordered by name."""
+    """
+    Who is behind a session, as the database knows them at this moment; *places* is ordered by name.
+
+    Someone who *is_support* has no places.
+    """
 
     id_hash: str
     person_id: int
@@ -106,6 +110,7 @@ class SignedIn:
     must_enrol: bool = False
     has_two_factor: bool = False
     started_at: datetime = BEFORE_ALL
+    is_support: bool = False
 
     @property
     def actor(self) -> Actor:
@@ -196,8 +201,9 @@ def find(session_id: str) -> SignedIn | None:
     )
     if not rows:
         return None
-    places = tuple(_place(*row[_PLACE]) for row in rows if row[_PLACE.start] is not None)
-    found = SignedIn(id_hash, *rows[0][:9], places, *rows[0][9:12])
+    is_support = rows[0][12]  # who sees what is shared with support, and nothing else
+    places = tuple(_place(*row[_PLACE]) for row in rows if row[_PLACE.start] is not None and not is_support)
+    found = SignedIn(id_hash, *rows[0][:9], places, *rows[0][9:13])
     idle, absolute = found.limits
     return found if found.seen_at > now - idle and found.started_at > now - absolute else None
 
@@ -295,7 +301,7 @@ def _hash(session_id: str) -> str:
 _session, _person = SignInSession.__table__.c, Person.__table__.c
 _membership, _organisation, _factor = Membership.__table__.c, Organisation.__table__.c, TwoFactor.__table__.c
 _presence = Presence.__table__.c
-_PLACE = slice(12, 28)  # the columns about an organisation; those before are about the person
+_PLACE = slice(13, 29)  # the columns about an organisation; those before are about the person
 _FIND = (
     select(
         _person.id,
@@ -310,6 +316,7 @@ _FIND = (
         _person.must_enrol,
         exists().where(_factor.person_id == _person.id, _factor.enrolled_at.is_not(None)),
         _session.started_at,
+        _person.support,
         _organisation.id,
         _organisation.slug,
         _organisation.name,

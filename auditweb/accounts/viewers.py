@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from auditweb.accounts import directory
+from auditweb.accounts.permissions import Right
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.parties import ActorRef
 from auditweb.viewer import ActorProfile
@@ -55,6 +56,10 @@ class MemberViewer:
     @property
     def may_read_log(self) -> bool:
         return self.place.may_read_log
+
+    @property
+    def may_share_log(self) -> bool:
+        return self.place.may(Right.SHARE_LOG)
 
     @property
     def absolute_times(self) -> bool:

@@ -38,7 +38,8 @@ def list_people(organisation: str | None, as_json: bool) -> None:
                 each.name,
                 "on" if each.enabled else "disabled",
                 "on" if each.two_factor else "off",
-                ", ".join(f"{slug} ({role})" for slug, role in each.roles.items()) or "none",
+                ", ".join(f"{slug} ({role})" for slug, role in each.roles.items())
+                or ("none (support)" if each.support else "none"),
             )
             for each in found
         ],
@@ -115,6 +116,31 @@ def reset_two_factor(email: str, yes: bool) -> None:
         if done
         else f"{name} has no two-factor authentication: nothing was changed."
     )
+
+
+@user.command()
+@click.argument("email")
+@click.option("--end", is_flag=True, help="Let them read it no longer.")
+@click.option("--name", metavar="NAME", help="What a newcomer is called; asked for if not given.")
+@asking.PASSWORD_STDIN
+def support(email: str, end: bool, name: str | None, password_stdin: bool) -> None:
+    """Let someone read what organisations share with support, and nothing else."""
+    with opening.application():
+        if end:
+            if name is not None or password_stdin:
+                raise RefusedError("--end takes no --name and no --password-stdin.")
+            called = operators.name_of(email)
+            done = operators.end_support(email)
+            click.echo(f"{called} is support staff no longer." if done else f"{called} was not support staff.")
+            return
+        email = asking.for_email(email, option="EMAIL")
+        person: NewPerson | str = email
+        if not operators.is_known(email):
+            person = asking.for_person(email, name, place="support", from_stdin=password_stdin)
+        elif name is not None or password_stdin:
+            raise RefusedError(f"{email} has an account already: leave --name and --password-stdin away.")
+        made = operators.make_support(person)
+    click.echo(f"{made} reads what is shared with support from now on." if made else f"{email} does so already.")
 
 
 @click.group()

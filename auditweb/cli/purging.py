@@ -17,6 +17,8 @@ from auditweb.config import Settings
 from auditweb.ledger.locks import UnderRepairError, only_one
 from auditweb.ledger.watch import FINISH_IT
 from auditweb.reading import days
+from auditweb.sharing import expiring
+from auditweb.sharing.expiring import Over
 from auditweb.web.foreign_text import visible_text
 
 Done = TypeVar("Done")
@@ -31,15 +33,19 @@ def purge(settings: Settings, *, dry_run: bool) -> bool:
         going = {due.org_id for due in removals}
         expiries = [due for due in expiry.find_expiries(engine) if due.org_id not in going]
         stale = [due for due in stale_invitations.find_stale(engine) if due.org_id not in going]
-        if not removals and not expiries and not stale:
+        over = [due for due in expiring.find_over(engine) if due.org_id not in going]
+        if not removals and not expiries and not stale and not over:
             click.echo("Nothing is due.")
         if dry_run:
-            for plan in [*map(_expiry, expiries), *map(_closing, stale), *map(_removal, removals)]:
+            plans = [*map(_expiry, expiries), *map(_closing, stale), *map(_ending, over), *map(_removal, removals)]
+            for plan in plans:
                 click.echo(plan)
             return True
         sound = [_expire(due, partial(expiry.expire, engine, due.org_id)) for due in expiries]
         for due in stale:
             click.echo(f"{_name(due)}: closed {_invitations(stale_invitations.close(engine, due.org_id))}.")
+        for ended in over:
+            click.echo(f"{_name(ended)}: ended {_shares(expiring.close(engine, ended.org_id))}.")
         sound += [_remove(due, partial(removal.remove, engine, due.org_id)) for due in removals]
         return all(sound)
 
@@ -53,6 +59,10 @@ def _expiry(due: Expiry) -> str:
 
 def _closing(due: Stale) -> str:
     return f"{_name(due)}: {_invitations(due.invitations)} would be closed."
+
+
+def _ending(due: Over) -> str:
+    return f"{_name(due)}: {_shares(due.shares)} would be ended."
 
 
 def _removal(due: Removal) -> str:
@@ -87,7 +97,7 @@ def _run(due: Expiry | Removal, work: Callable[[Progress], Done], steps: int, la
         return None
 
 
-def _name(due: Expiry | Removal | Stale) -> str:
+def _name(due: Expiry | Removal | Stale | Over) -> str:
     return visible_text(due.name)
 
 
@@ -101,6 +111,10 @@ def _entries(number: int) -> str:
 
 def _invitations(number: int) -> str:
     return f"{number:,} {'invitation' if number == 1 else 'invitations'} that nobody accepted"
+
+
+def _shares(number: int) -> str:
+    return f"{number:,} {'share' if number == 1 else 'shares'} of the log whose time is over"
 
 
 def _day(day: date | None) -> str:

@@ -22,6 +22,7 @@ from auditweb.models.base import Base
 from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
 from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
+from auditweb.models.sharing import Share, ShareAlias, ShareOpening
 
 __all__ = [
     "ApiKey",
@@ -48,6 +49,9 @@ __all__ = [
     "RecoveryCode",
     "SealQueue",
     "Segment",
+    "Share",
+    "ShareAlias",
+    "ShareOpening",
     "SignInSession",
     "Tally",
     "TwoFactor",

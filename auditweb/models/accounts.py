@@ -85,7 +85,8 @@ class Person(Base):
     """
     Someone who can sign in. *email* is stored in lower case; an empty *zone* means the organisation's.
 
-    *must_enrol*: their second factor was reset, and they set one up before they go anywhere else.
+    *must_enrol*: their second factor was reset, and they set one up before they go anywhere else. Those who are
+    *support* staff of the operator belong to no organisation, and see nothing but what is shared with support.
     """
 
     __tablename__ = "person"
@@ -100,6 +101,7 @@ class Person(Base):
     shortcuts: Mapped[bool] = mapped_column(default=True)
     theme: Mapped[str] = mapped_column(default="system")
     must_enrol: Mapped[bool] = mapped_column(default=False, server_default=false())
+    support: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Moment)
 
 

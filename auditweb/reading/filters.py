@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Self, cast
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column
@@ -223,6 +223,12 @@ def query_of(args: Mapping[str, str]) -> str:
     """Spell *args*, which are a filter's, as its canonical query string."""
     given = "&".join([f"{name}={_escaped(args[name])}" for name in _READERS if name in args])
     return f"?{given}" if given else ""
+
+
+def read_query(query: str, *, org_id: int, org_zone: str) -> LogFilter:
+    """Read what `LogFilter.query` wrote."""
+    pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+    return LogFilter.from_args(MultiDict(pairs), org_id=org_id, org_zone=org_zone)
 
 
 def clauses(event: ReadOnlyColumnCollection[str, Any], names: Iterable[str]) -> list[ColumnElement[bool]]:

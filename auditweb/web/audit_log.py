@@ -132,6 +132,7 @@ def context(
         "controls": controls,
         "lasting": absolute(base + controls.lasting),
         "exact": absolute(base + controls.exact),
+        "share": f"{base}/share{wanted.at().query()}" if viewer.may_share_log else "",
     }
 
 

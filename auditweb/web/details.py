@@ -12,6 +12,7 @@ from ua_parser import parse
 from auditweb import catalogue, ids
 from auditweb.models import Event
 from auditweb.parties import ActorRef, Outcome
+from auditweb.reading.pages import WholeRow
 from auditweb.viewer import ActorProfile
 from auditweb.web.actor_kinds import badges, kind_of
 from auditweb.web.controls import OUTCOMES
@@ -35,7 +36,7 @@ class Details:
 
     def __init__(
         self,
-        event: Event,
+        event: Event | WholeRow,
         clock: Clock,
         profiles: Mapping[ActorRef, ActorProfile],
         presenter: Presenter,

@@ -1,6 +1,6 @@
-"""`/`: on to the person's organisation."""
+"""`/`: on to the person's organisation, or to what is shared with support."""
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from auditweb.accounts.people import find_switched_off
@@ -16,6 +16,8 @@ def index() -> ResponseReturnValue:
     person = signed_in()
     if person is None:
         return to_sign_in()
+    if person.is_support:
+        return redirect(url_for("support.index"))
     place = last_place(person)
     if place is not None:
         return redirect(landing(place))

@@ -32,6 +32,10 @@ class Moments:
     def of(cls, viewer: MemberViewer) -> Self:
         return cls(clock.now(), viewer.zone, absolute=viewer.absolute_times)
 
+    def local(self, moment: datetime) -> datetime:
+        """Return *moment* in the reader's zone."""
+        return moment.astimezone(self._zone)
+
     def since(self, moment: datetime) -> Told:
         """Tell a moment that is over: "4 min ago", "3 h ago", "yesterday", "12 Nov"."""
         local, age = moment.astimezone(self._zone), self._now - moment

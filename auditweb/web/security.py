@@ -32,6 +32,10 @@ _VARY_OF_API = "Authorization, Accept"
 _SHARED = frozenset({"static", "api_reference.openapi"})
 
 
+# What readers outside open: its address, which may be all that lets them in, is told to nobody, and listed nowhere.
+_UNTOLD = frozenset({"shared", "slices"})
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Put these rules before every other handler of *app*."""
     app.config.update(
@@ -105,6 +109,9 @@ def _plain(status: int, sentence: str) -> Response:
 
 def _add_headers(response: Response) -> Response:
     response.headers.extend(HEADERS)
+    if request.blueprint in _UNTOLD:
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
     if request.endpoint == "static" and request.method != "OPTIONS" and response.status_code in {200, 206, 304}:

@@ -53,6 +53,7 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
         "Security",
         (
             SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),
+            SettingsPage("Shares", "share-2", "shares.index", Right.SHARE_LOG),
             # Those who read the whole log find their own part of it in their account menu.
             SettingsPage("My log", "scroll-text", "my_log.index", Right.READ_OWN_LOG, GRANTED[Right.READ_LOG]),
             SettingsPage(
@@ -102,6 +103,9 @@ class Shell:
     @cached_property
     def nav(self) -> list[tuple[str, list[Link]]]:
         """The groups of the settings sidebar, with the pages that the person may open."""
+        if self._signed_in is not None and self._signed_in.is_support:
+            address = url_for("support.index")
+            return [("Support", [Link("Shared with support", "life-buoy", address, request.path == address)])]
         if self._place is None:
             return []
         groups = [(title, list(self._links(self._place, pages))) for title, pages in NAV]

@@ -81,6 +81,21 @@ def _ask_for_key(page: Page, name: str, networks: str = "", password: str = PASS
     expect(page.locator(".fielderror, .handout").first).to_be_visible()
 
 
+def _share_with(page: Page, recipient: str) -> None:
+    page.get_by_label("For whom").fill(recipient)
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator(".fielderror, .handout").first).to_be_visible()
+
+
+def _enter(page: Page, button: str = "", until: str = "", add: str = "") -> None:
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator(".row").first).to_be_visible()
+    if add:
+        page.goto(f"{page.url}{add}")
+    if button:
+        _open(button, until)(page)
+
+
 def _give_password(page: Page, code: str = "") -> None:
     fill_in_and_send(page, "rin")
     expect(page.get_by_label("Authentication code")).to_be_visible()
@@ -205,6 +220,25 @@ SIGHTS = {
     "revoking a key": Sight(f"{KEYS}/key_monitor/revoke"),
     "hostile keys": Sight(HOSTILE_KEYS),
     "a hostile key": Sight(f"{HOSTILE_KEYS}/key_hostile_3"),
+    "sharing": Sight(f"{LOG}/share?category=team&last=30d"),
+    "sharing, refused": Sight(f"{LOG}/share", do=lambda page: _share_with(page, "")),
+    "a link made": Sight("/o/hostile/settings/audit-log/share", do=lambda page: _share_with(page, "support")),
+    "shares": Sight(f"{SETTINGS}/shares"),
+    "shares, none": Sight("/o/newcomers/settings/shares"),
+    "shares that are over": Sight(f"{SETTINGS}/shares/over"),
+    "a share": Sight(f"{SETTINGS}/shares/masked"),
+    "an expired share": Sight(f"{SETTINGS}/shares/expired"),
+    "ending a share": Sight(f"{SETTINGS}/shares/masked/revoke"),
+    "hostile shares": Sight("/o/hostile/settings/shares"),
+    "shared, the door": Sight("/shared/link-masked", who=""),
+    "shared, nothing open": Sight("/shared/nothing", who=""),
+    "shared": Sight("/shared/link-masked", who="", do=lambda page: _enter(page)),
+    "shared, details": Sight("/shared/link-masked", who="", do=lambda page: _enter(page, ".row .x", ".detail")),
+    "shared, dates": Sight("/shared/link-masked", who="", do=lambda page: _enter(page, "#date-btn", "#date-pop")),
+    "shared, nothing found": Sight("/shared/link-masked", who="", do=lambda page: _enter(page, add="?q=zzz")),
+    "shared, damaged": Sight("/shared/link-masked", who="", do=lambda page: _enter(page, add="?category=boats")),
+    "shared, hostile": Sight("/shared/link-hostile", who="", do=lambda page: _enter(page)),
+    "shared with support": Sight("/support", who="robin"),
     "handing over": Sight("/o/osaka-bay/settings/data/transfer", who="kenji"),
     "deleting": Sight(f"{SETTINGS}/data/delete"),
     "an offer": Sight(f"{SETTINGS}/ownership", who="tom"),

@@ -13,9 +13,13 @@ from auditweb.accounts.key_rights import Rights
 from auditweb.accounts.people import add_member, create_organisation, create_person, remove_member
 from auditweb.catalogue import Action, Category
 from auditweb.extensions import db
-from auditweb.models import ApiKeyUse, Event, Invitation, Organisation, OwnershipOffer, Person, TwoFactor
+from auditweb.models import ApiKeyUse, Event, Invitation, Organisation, OwnershipOffer, Person, ShareOpening, TwoFactor
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
+from auditweb.reading.filters import LogFilter
 from auditweb.recorder import record
+from auditweb.sharing import shares
+from auditweb.sharing.masking import Mask
+from auditweb.sharing.shares import PERIODS, Draft
 
 PASSWORD = "correct horse battery"
 SECRET_OF_RIN = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -91,6 +95,7 @@ def make_world() -> None:
     _record_all(osaka, cycle([Told(_member(maya), catalogue.VEHICLE_CREATED, ALPHARD)]), 3, now)
     _record_all(hostile, _hostile(), 3 * len(HOSTILE_NAMES), now)
     db.session.add(_longer_than_recorded_today(hostile, now))
+    _share(northgate, maya, hostile, now)
     for organisation, taker in ((northgate, tom), (hostile, strangers[0])):
         db.session.add(OwnershipOffer(org_id=organisation.id, from_id=maya.id, to_id=taker.id, offered_at=now))
     hostile.shorter_months, hostile.shorter_from = 24, now + timedelta(days=30)
@@ -139,6 +144,45 @@ def _invitation(organisation: Organisation, inviter: Person, email: str, at: dat
         expires_at=at + timedelta(days=7),
         mail=mail,
     )
+
+
+def _share(northgate: Organisation, maya: Person, hostile: Organisation, now: datetime) -> None:
+    """Share parts of the logs, one with every mask and one with none; let somebody be support staff."""
+    robin = create_person("robin@support.example", "Robin Hale", PASSWORD, created_at=now)
+    robin.support = True
+    for organisation, share_id, period, masks, support_only in (
+        (northgate, "masked", "7 days", frozenset(Mask), False),
+        (northgate, "forsupport", "1 hour", frozenset({Mask.EMAILS}), True),
+        (northgate, "expired", "1 hour", frozenset(Mask), False),
+        (hostile, "hostile", "30 days", frozenset(), False),
+        (hostile, "hostilemasked", "30 days", frozenset(Mask), True),
+    ):
+        at = now - timedelta(hours=2 if share_id == "expired" else 0)
+        log = LogFilter(org_id=organisation.id, org_zone=organisation.zone)
+        draft = Draft(
+            part=log,
+            described="All entries, up to a moment ago",
+            recipient=HOSTILE_NAMES[0] if organisation is hostile else f"ImportOps support, {share_id}",
+            period=period,
+            masks=masks,
+            note=HOSTILE_NAMES[3] if organisation is hostile else "Since Tuesday nobody can approve documents.",
+            follows=share_id == "forsupport",
+            support_only=support_only,
+        )
+        ends = at + PERIODS[period]
+        shares.add(organisation.id, share_id, maya.id, draft, token=f"link-{share_id}", created_at=at, expires_at=ends)
+        db.session.add(
+            ShareOpening(
+                share_id=share_id,
+                reader="r",
+                hour=1,
+                org_id=organisation.id,
+                opened_at=at,
+                who="Someone with the link",
+                ip="203.0.113.58",
+                user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/126.0 Safari/537.36",
+            )
+        )
 
 
 def _member(person: Person) -> Actor:

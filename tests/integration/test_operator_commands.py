@@ -459,6 +459,7 @@ def test_people_are_listed(operate: Operate, app: Flask, organisation: Place, to
         "name": tom.name,
         "enabled": False,
         "two_factor": True,
+        "support": False,
         "roles": {"northgate": "member", "osaka-bay": "auditor"},
     }
 

@@ -59,6 +59,8 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "invitation_id": 1,
         "role": "admin",
         "key_id": "key_0123456789",
+        "share_id": "nothing",
+        "slice_id": "nothing",
     }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
@@ -189,6 +191,10 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{key}/revoke",
         f"{settings}/data",
         f"{settings}/data/shorter",
+        f"{settings}/audit-log/share",
+        f"{settings}/shares/<share_id>/revoke",
+        "/shared/<token>",
+        "/support/<share_id>",
         f"{settings}/data/shorter/call-off",
         f"{settings}/data/transfer",
         f"{settings}/data/transfer/withdraw",
@@ -242,7 +248,9 @@ def test_every_answer_carries_the_headers(fragile: Flask, addresses: list[tuple[
             headers = answer.headers
             assert headers["Content-Security-Policy"] == POLICY
             assert headers["X-Content-Type-Options"] == "nosniff"
-            assert headers["Referrer-Policy"] == "same-origin"
+            untold = address.startswith(("/shared/", "/slices/"))
+            assert headers["Referrer-Policy"] == ("no-referrer" if untold else "same-origin")
+            assert ("noindex" in headers.get("X-Robots-Tag", "")) is untold
             assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
             assert "geolocation=()" in headers["Permissions-Policy"]
             assert "Strict-Transport-Security" not in headers

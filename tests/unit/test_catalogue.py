@@ -212,6 +212,7 @@ audit_log.exported = Exported audit log entries as [format: CSV]
 audit_log.shared = Shared part of the audit log with [recipient: Ashdown]
 audit_log.share_opened = Opened the part of the audit log shared with [recipient: Ashdown]
 audit_log.share_revoked = Stopped sharing part of the audit log with [recipient: Ashdown]
+audit_log.share_expired = Ended the sharing of part of the audit log with [recipient: Ashdown], as its time was over
 """
 
 SENSITIVE = """

@@ -49,6 +49,7 @@ NEVER_SEEN = {
     "session.ended",
     "session.others_ended",
     "password.set",
+    "audit_log.share_expired",
 }
 
 

@@ -1,0 +1,125 @@
+"""What is asked about a part of the log that is to be shared."""
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField, ValidationError
+from wtforms.fields.choices import RadioField, SelectChoice
+from wtforms.validators import DataRequired, Length
+
+from auditweb import clock, ids
+from auditweb.recorder import MAX_AHEAD
+from auditweb.sharing.masking import Mask
+from auditweb.sharing.shares import LONGEST_NOTE, LONGEST_RECIPIENT, PERIODS
+from auditweb.web.settings.fields import choices, one_line, visible_only
+
+FROZEN, FOLLOWING = "frozen", "following"
+LINK, SUPPORT = "link", "support"
+USUAL_PERIOD = "7 days"
+
+IN_SHORT = {
+    FROZEN: "What happens later does not show.",
+    FOLLOWING: "Entries that match show as they come, until the share is over.",
+    LINK: "No account is needed. Whoever gets hold of the link can read it.",
+    SUPPORT: "They sign in first. The link opens for nobody else.",
+    Mask.NAMES.value: "Members, customers and support staff become Person 1, Customer 2 and so on. "
+    "What else is in a text stays: a first name alone, say, or a supplier’s name.",
+    Mask.EMAILS.value: "Wherever one stands, also in a sentence.",
+    Mask.ADDRESSES.value: "Where people signed in from, and with which browser.",
+}
+
+
+class ShareForm(FlaskForm):  # type: ignore[misc]
+    """*seen* is the id up to which the page told what is shared, so that it is just that."""
+
+    recipient = StringField(
+        "For whom",
+        filters=[one_line],
+        validators=[
+            DataRequired("Say for whom it is, such as support or the number of a ticket."),
+            Length(max=LONGEST_RECIPIENT, message=f"Use {LONGEST_RECIPIENT} characters at most."),
+            visible_only,
+        ],
+    )
+    period = SelectField(
+        "Open for", choices=[SelectChoice(period, period) for period in PERIODS], validate_choice=False
+    )
+    extent = RadioField(
+        "Entries", choices=choices(frozen="Those that are there now", following="New ones, too"), validate_choice=False
+    )
+    audience = RadioField(
+        "Who can open it",
+        choices=choices(link="Anyone with the link", support="Only support staff"),
+        validate_choice=False,
+    )
+    masks = SelectMultipleField(
+        "Masked", choices=[SelectChoice(mask.value, mask.label) for mask in Mask], validate_choice=False
+    )
+    note = TextAreaField(
+        "Note for the reader",
+        validators=[Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE:,} characters at most.")],
+    )
+    seen = HiddenField()
+
+    def __init__(self, *, seen: int, may_follow: bool, has_support: bool) -> None:
+        usual = {
+            "recipient": "support",
+            "period": USUAL_PERIOD,
+            "extent": FROZEN,
+            "audience": LINK,
+            "masks": [mask.value for mask in Mask],
+            "seen": ids.to_text(seen),
+        }
+        super().__init__(data=usual)
+        self.in_short = IN_SHORT
+        if not may_follow:
+            del self.extent
+        if not has_support:
+            del self.audience
+
+    def validate_period(self, field: SelectField) -> None:
+        if field.data not in PERIODS:
+            raise ValidationError("Choose one of these.")
+
+    def validate_extent(self, field: RadioField) -> None:
+        if field.data not in {FROZEN, FOLLOWING}:
+            raise ValidationError("Choose one of these.")
+
+    def validate_audience(self, field: RadioField) -> None:
+        if field.data not in {LINK, SUPPORT}:
+            raise ValidationError("Choose one of these.")
+
+    def validate_masks(self, field: SelectMultipleField) -> None:
+        if not set(field.data or ()) <= set(Mask):
+            raise ValidationError("Choose from these only.")
+
+    def validate_note(self, field: TextAreaField) -> None:
+        if "\0" in (field.data or ""):
+            raise ValidationError("Leave out characters that cannot be seen.")
+
+    def validate_seen(self, field: HiddenField) -> None:
+        if self._seen is None:
+            raise ValidationError("This page is damaged. Open it again from the log.")
+
+    @property
+    def up_to(self) -> int:
+        """The id up to which the page told what is shared."""
+        return self._seen or 0
+
+    @property
+    def follows(self) -> bool:
+        return self.extent is not None and self.extent.data == FOLLOWING
+
+    @property
+    def support_only(self) -> bool:
+        return self.audience is not None and self.audience.data == SUPPORT
+
+    @property
+    def masked(self) -> frozenset[Mask]:
+        return frozenset(map(Mask, self.masks.data or ()))
+
+    @property
+    def _seen(self) -> int | None:
+        try:
+            seen = ids.from_text(self.seen.data or "")
+        except ValueError:
+            return None
+        return seen if seen <= ids.last_id_at(clock.now() + MAX_AHEAD) else None

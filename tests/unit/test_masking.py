@@ -1,0 +1,159 @@
+"""What is masked in a share, entry by entry: what stands for what, and that nothing else is left of it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from auditweb import catalogue, ids
+from auditweb.parties import ActorRef
+from auditweb.reading.pages import WholeRow
+from auditweb.sharing.masking import Kind, Mask, Masker, Names, Subject, names_of_members, read_pseudonym
+
+NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)
+ALL = frozenset(Mask)
+KNOWN = names_of_members([(5, "Hana Sato"), (6, "Tom Lindqvist"), (7, "Ed"), (8, "José Álvarez")])
+
+
+@dataclass
+class Counted:
+    """Numbers in the order in which they were asked for."""
+
+    given: dict[tuple[Kind, str], int] = field(default_factory=dict)
+
+    def number(self, subject: Subject) -> int:
+        of_kind = sum(kind is subject.kind for kind, _ in self.given)
+        return self.given.setdefault((subject.kind, subject.value), of_kind + 1)
+
+
+def masker(*masks: Mask, known: Names = KNOWN) -> Masker:
+    return Masker(frozenset(masks), known, Counted())
+
+
+def a_row(**more: Any) -> WholeRow:
+    given: dict[str, Any] = dict.fromkeys(WholeRow._fields)
+    given |= {
+        "id": ids.first_id_at(NOW),
+        "occurred_at": NOW,
+        "recorded_at": NOW,
+        "category": "vehicles",
+        "action": "vehicle.updated",
+        "summary": "Updated the details of 2020 Honda Stepwgn Spada",
+        "facts": {},
+        "actor_type": "member",
+        "actor_id": "5",
+        "actor_name": "Hana Sato",
+        "target_type": "vehicle",
+        "target_id": "veh_1",
+        "target_name": "2020 Honda Stepwgn Spada",
+        "target_url": "/vehicles/1",
+        "ip": "203.0.113.7",
+        "user_agent": "Mozilla/5.0",
+        "request_id": "7c1e94b0",
+        "outcome": "success",
+        "idempotency_key": "k1",
+    }
+    return WholeRow(**(given | more))
+
+
+def test_without_masks_an_entry_stays_but_for_what_leads_elsewhere() -> None:
+    row = a_row()
+
+    assert masker().row(row) == row._replace(target_url=None, idempotency_key=None)
+
+
+def test_a_person_is_the_same_wherever_they_stand() -> None:
+    invited = catalogue.MEMBER_REMOVED
+    mask = masker(Mask.NAMES)
+    by_hana = mask.row(a_row())
+    about_hana = mask.row(
+        a_row(
+            actor_id="6",
+            actor_name="Tom Lindqvist",
+            action=invited.slug,
+            category="team",
+            summary=invited.sentence({}, "Hana Sato"),
+            target_type="member",
+            target_id="5",
+            target_name="Hana Sato",
+        )
+    )
+    typed = mask.row(a_row(summary="Called hana  SATO about it", action="call.made"))
+
+    assert (by_hana.actor_name, by_hana.actor_id) == ("Person 1", "person-1")
+    assert (about_hana.actor_name, about_hana.target_name, about_hana.target_id) == ("Person 2", "Person 1", "person-1")
+    assert about_hana.summary == invited.sentence({}, "Person 1")
+    assert typed.summary == "Called Person 1 about it"
+
+
+@pytest.mark.parametrize(
+    ("mask", "text", "masked"),
+    [
+        (
+            Mask.NAMES,
+            "To Hana Sato, Tom Lindqvist and Hana Satoshi",
+            "To Person 1, Person 2 and Hana Satoshi",
+        ),
+        (Mask.NAMES, "passport-tom-lindqvist.pdf", "passport-Person 1.pdf"),
+        (Mask.NAMES, "Jose Alvarez", "Person 1"),
+        (Mask.NAMES, "ed and ED, but Ed", "ed and ED, but Person 1"),
+        (Mask.NAMES, "hana@northgate.example", "hana@northgate.example"),
+        (Mask.EMAILS, "Invited hana@x.example and <Tom@X.example>", "Invited E-mail 1 and <E-mail 2>"),
+        (Mask.EMAILS, "HANA@x.example is hana@X.EXAMPLE", "E-mail 1 is E-mail 1"),
+        (Mask.EMAILS, "Hana Sato", "Hana Sato"),
+        (Mask.ADDRESSES, "From 203.0.113.7 and 2001:db8::7, at 10:42:07", "From Address 1 and Address 2, at 10:42:07"),
+        (Mask.ADDRESSES, "203.0.113.0/24, version 1.2.3", "Address 1/24, version 1.2.3"),
+        (Mask.ADDRESSES, "It ended at 203.0.113.7.", "It ended at Address 1."),
+    ],
+)
+def test_what_is_masked_in_a_text(mask: Mask, text: str, masked: str) -> None:
+    assert masker(mask).text(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"facts": {"customer": "Daniel Whitcombe"}}, {"facts": {"customer": "Customer 1"}}),
+        ({"facts": {"member": "Tom Lindqvist"}}, {"facts": {"member": "Person 2"}}),
+        ({"facts": {"member": "Nobody Known"}}, {"facts": {"member": "Person 2"}}),
+        ({"facts": {"device": "Chrome on Windows"}}, {"facts": {"device": "Device 1"}}),
+        ({"facts": {"place": "Leith"}}, {"facts": {"place": "Leith"}}),
+        ({"facts": {"place": "Leith"}, "category": "authentication"}, {"facts": {"place": "Place 1"}}),
+        ({"facts": {"filter": "Entries with hana"}, "category": "data_export"}, {"facts": {"filter": "Masked"}}),
+        ({"facts": {"email": "a@b.example"}}, {"facts": {"email": "E-mail 1"}}),
+        ({"actor_type": "system", "actor_id": "nightly", "actor_name": "Nightly"}, {"actor_name": "Nightly"}),
+        ({"via_type": "api_key", "via_id": "key_1", "via_name": "Feed"}, {"via_name": "Feed", "via_id": "key_1"}),
+        ({"target_type": "customer", "target_id": "c7", "target_name": "Whitcombe"}, {"target_id": "customer-1"}),
+        ({"target_type": "invitation", "target_id": "a@b.example"}, {"target_id": "id-1"}),
+        (
+            {"actor_type": "anonymous", "actor_id": "unknown", "actor_name": "Unknown person"},
+            {"actor_id": "unknown"},
+        ),
+        ({"actor_type": "anonymous", "actor_id": "link", "actor_name": "Someone with the link"}, {"actor_id": "link"}),
+        ({}, {"ip": "Address 1", "user_agent": "Device 1", "request_id": None, "target_url": None}),
+    ],
+)
+def test_what_is_masked_in_an_entry(more: dict[str, Any], shown: dict[str, Any]) -> None:
+    row = Masker(ALL, KNOWN, Counted()).row(a_row(**more))
+
+    assert {name: getattr(row, name) for name in shown} == shown
+
+
+def test_two_people_with_one_name_stay_apart_where_their_ids_tell_them() -> None:
+    mask = masker(Mask.NAMES, known=names_of_members([(1, "Ada Okafor"), (2, "Ada Okafor")]))
+    first, second = (mask.row(a_row(actor_id=id_, actor_name="Ada Okafor")) for id_ in "12")
+
+    assert first.actor_name != second.actor_name
+    assert mask.text("Ada Okafor") not in {first.actor_name, second.actor_name}
+
+
+def test_addresses_name_nobody_who_is_masked() -> None:
+    mask = masker(Mask.NAMES)
+
+    assert str(mask.ref(ActorRef("member", "5"))) == "member:person-1"
+    assert not mask.may_be_named("member", "5")
+    assert mask.may_be_named("vehicle", "veh_1")
+    assert read_pseudonym("person-1") == (Kind.PERSON, 1)
+    for other in ("person-0", "person-", "person-01", "thing-1", "person-1 ", "person-1" * 99):
+        assert read_pseudonym(other) is None, other
