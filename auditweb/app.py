@@ -36,7 +36,7 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import api_keys, data, deletion, general, ownership, shares, team
+from auditweb.web.settings import api_keys, data, deletion, exports, general, ownership, shares, team
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -59,6 +59,7 @@ BLUEPRINTS = (
     data.bp,
     ownership.bp,
     deletion.bp,
+    exports.bp,
     sign_in_settings.bp,
 )
 
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.init_app(app)
     mailing.init_app(app, settings)
     placing.init_app(app, settings)
+    exports.init_app(app, settings)
     for part in (assets, gate, shell, errors, first_start):
         part.init_app(app)
     for blueprint in BLUEPRINTS:

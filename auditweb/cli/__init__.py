@@ -12,7 +12,7 @@ from auditweb import backups, clock, copying, database, demo
 from auditweb.accounts.first_start import is_due
 from auditweb.accounts.founding import RefusedError
 from auditweb.app import create_app
-from auditweb.cli import copies, ledger, purging
+from auditweb.cli import copies, exporting, ledger, purging
 from auditweb.cli.accounts import org, user
 from auditweb.cli.checking import check_export as _check_export
 from auditweb.cli.first_start import invitation, setup
@@ -140,11 +140,19 @@ def grants(role: str, schema: str) -> None:
 
 
 @commands.command()
-@click.option("--watch", is_flag=True, help="Go on with what is recorded from now on, until stopped.")
+@click.option(
+    "--watch", is_flag=True, help="Go on with what is recorded from now on, and prepare exports, until stopped."
+)
 def seal(watch: bool) -> None:
     """Give the entries that wait their place in the order, count and index them. `serve` does so by itself."""
     if not ledger.seal(_current(_settings()), forever=watch):
         sys.exit(_ILL)
+
+
+@commands.command(name=exporting.NAME, hidden=True)
+def prepare_exports() -> None:
+    """Prepare the exports that wait. `serve` starts it by itself."""
+    exporting.prepare(_current(_settings()))
 
 
 @commands.command()

@@ -6,11 +6,14 @@ import threading
 import click
 
 from auditweb import database
+from auditweb.cli.exporting import thread_of
 from auditweb.config import Settings
 from auditweb.ledger.doctor import STEPS, Doctor
 from auditweb.ledger.locks import UnderRepairError
 from auditweb.ledger.sealer import Sealer
 from auditweb.ledger.watch import FINISH_IT, watch
+
+_LAST_EXPORT = 5  # seconds until what is being prepared is left to another process
 
 
 def seal(settings: Settings, *, forever: bool) -> bool:
@@ -31,8 +34,11 @@ def seal(settings: Settings, *, forever: bool) -> bool:
         for org_id in sorted(sealer.held_up):
             click.echo(f"Organisation {org_id}: its entries wait for a repair. {FINISH_IT}", err=True)
         if forever:
-            click.echo("Sealing what comes; Ctrl+C stops it.")
+            click.echo("Sealing what comes, and preparing exports; Ctrl+C stops it.")
+            exporting = thread_of(settings)
+            exporting.start()
             watch(engine, stopping)
+            exporting.stop(within=_LAST_EXPORT)
         return not sealer.held_up
 
 

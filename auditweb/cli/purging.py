@@ -9,11 +9,13 @@ import click
 
 from auditweb import database
 from auditweb.accounts import expiry, removal, stale_invitations
+from auditweb.accounts.entries import OPERATOR
 from auditweb.accounts.expiry import Expired, Expiry, Progress
 from auditweb.accounts.removal import Removal
 from auditweb.accounts.retention import told
 from auditweb.accounts.stale_invitations import Stale
 from auditweb.config import Settings
+from auditweb.exports import keeping
 from auditweb.ledger.locks import UnderRepairError, only_one
 from auditweb.ledger.watch import FINISH_IT
 from auditweb.reading import days
@@ -34,19 +36,25 @@ def purge(settings: Settings, *, dry_run: bool) -> bool:
         expiries = [due for due in expiry.find_expiries(engine) if due.org_id not in going]
         stale = [due for due in stale_invitations.find_stale(engine) if due.org_id not in going]
         over = [due for due in expiring.find_over(engine) if due.org_id not in going]
-        if not removals and not expiries and not stale and not over:
+        exports = keeping.count_expired(engine)
+        if not (removals or expiries or stale or over or exports):
             click.echo("Nothing is due.")
         if dry_run:
             plans = [*map(_expiry, expiries), *map(_closing, stale), *map(_ending, over), *map(_removal, removals)]
-            for plan in plans:
+            for plan in [*plans, f"{_exports(exports)} would be deleted."] if exports else plans:
                 click.echo(plan)
             return True
+        folder = keeping.folder_in(settings.data_dir)
+        if exports:
+            click.echo(f"Deleted {_exports(keeping.expire(engine, folder, actor=OPERATOR))}.")
         sound = [_expire(due, partial(expiry.expire, engine, due.org_id)) for due in expiries]
         for due in stale:
             click.echo(f"{_name(due)}: closed {_invitations(stale_invitations.close(engine, due.org_id))}.")
         for ended in over:
             click.echo(f"{_name(ended)}: ended {_shares(expiring.close(engine, ended.org_id))}.")
-        sound += [_remove(due, partial(removal.remove, engine, due.org_id)) for due in removals]
+        for wish in removals:
+            with keeping.without_files_of(engine, wish.org_id, folder):
+                sound.append(_remove(wish, partial(removal.remove, engine, wish.org_id)))
         return all(sound)
 
 
@@ -115,6 +123,10 @@ def _invitations(number: int) -> str:
 
 def _shares(number: int) -> str:
     return f"{number:,} {'share' if number == 1 else 'shares'} of the log whose time is over"
+
+
+def _exports(number: int) -> str:
+    return f"{number:,} prepared {'export' if number == 1 else 'exports'} whose time was over"
 
 
 def _day(day: date | None) -> str:

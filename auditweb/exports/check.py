@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
+from auditweb.exports import organisation
 from auditweb.exports.archive import ENTRIES, FORM, MANIFEST
 
 _AT_ONCE = 1024 * 1024
@@ -58,6 +59,8 @@ def _without_directory(path: Path) -> Checked:
 
 def _check(path: Path, archive: ZipFile) -> Checked:
     told = _manifest(path, archive)
+    if told["form"] == organisation.FORM:
+        return _check_all(told, archive)
     names = archive.namelist()
     if names != [told["file"]["name"], MANIFEST]:
         listed = ", ".join(names)
@@ -84,6 +87,8 @@ def _manifest(path: Path, archive: ZipFile) -> dict[str, Any]:
         with archive.open(MANIFEST) as file:
             text = file.read(_LARGEST_MANIFEST + 1)
         told: dict[str, Any] = json.loads(text) if len(text) <= _LARGEST_MANIFEST else {}
+        if told["form"] == organisation.FORM:
+            return _of_an_organisation(told)
         if told["form"] != FORM:
             raise NotAnExportError(f"{path} is an export in a form that this version does not know.")
         _ = told["file"]["name"] + told["file"]["sha256"] + told["format"] + told["organisation"]["name"]
@@ -96,6 +101,33 @@ def _manifest(path: Path, archive: ZipFile) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError, BadZipFile, zlib.error, EOFError):
         raise NotAnExportError(f"{path} is a ZIP, but its {MANIFEST} cannot be read.") from None
     return told
+
+
+def _of_an_organisation(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what the manifest of an organisation's data tells, if all of it is there."""
+    for file in told["files"]:
+        _ = file["name"] + file["sha256"], file["bytes"] + told["entries"]
+    _ = told["organisation"]["name"] + told["made_by"] + told["made_at"]
+    return {**told, "filter": {"words": "all data of the organisation"}}
+
+
+def _check_all(told: dict[str, Any], archive: ZipFile) -> Checked:
+    """Hold each file of an organisation's data against what the manifest says of it."""
+    names, expected = archive.namelist(), [*(file["name"] for file in told["files"]), MANIFEST]
+    if names != expected:
+        return _found(told, [f"There should be {', '.join(expected)} in it, and there is {', '.join(names)}."])
+    problems = []
+    for file in told["files"]:
+        try:
+            size, digest, lines = _measure(archive, file["name"])
+        except (BadZipFile, zlib.error, EOFError):
+            problems.append(f"{file['name']} is damaged: the file was changed, or did not arrive as it was sent.")
+            continue
+        if (size, digest) != (file["bytes"], file["sha256"]):
+            problems.append(f"{file['name']} is not what was exported: its SHA-256 is another than the manifest’s.")
+        if file["name"] == organisation.ENTRIES and lines != told["entries"]:
+            problems.append(f"It has {lines:,} entries, and the manifest says {told['entries']:,}.")
+    return _found(told, problems)
 
 
 def _measure(archive: ZipFile, name: str) -> tuple[int, str, int]:

@@ -21,6 +21,7 @@ from auditweb.models.accounts import (
 from auditweb.models.base import Base
 from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
+from auditweb.models.exports import ExportJob
 from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 from auditweb.models.sharing import Share, ShareAlias, ShareOpening
 
@@ -32,6 +33,7 @@ __all__ = [
     "DemoMark",
     "Directory",
     "Event",
+    "ExportJob",
     "FormerSlug",
     "Invitation",
     "Leaf",

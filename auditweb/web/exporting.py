@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import IO, cast
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
@@ -14,10 +14,11 @@ from wtforms import BooleanField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
 
 from auditweb import clock, courtesy, holding, transactions
+from auditweb.accounts.team import RefusedError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.addresses import log_of
 from auditweb.database import TooSlow
-from auditweb.exports import archive
+from auditweb.exports import archive, jobs
 from auditweb.exports.entries import Export, pieces
 from auditweb.exports.formats import Format
 from auditweb.exports.recording import record_export
@@ -84,6 +85,8 @@ def begin(org: str) -> ResponseReturnValue:
         export = _export(viewer, wanted, Format(form.format.data), form.zone.data, clock.now())
         counted = how_many(export.wanted, export.made_at)
         db.session.rollback()
+    if is_large(counted):
+        return _prepare(viewer, wanted, export, counted, form)
     end = holding.begin_stream(viewer.org_id)
     try:
         record_export(viewer.org_id, export, counted, by=viewer.person.actor, origin=origin())
@@ -94,6 +97,32 @@ def begin(org: str) -> ResponseReturnValue:
         raise
     response.call_on_close(end)
     return response
+
+
+def _prepare(
+    viewer: MemberViewer, wanted: LogFilter, export: Export, counted: Count, form: ExportForm
+) -> ResponseReturnValue:
+    """Have what nobody would wait for prepared in the background, and lead to the page that shows how far it is."""
+    words = export.words
+    if wanted.upto is None:  # each time that it is asked for ends with another entry, and is the same question
+        words = words.removesuffix(f", {export.wanted.limit()}") if wanted.narrows else ""
+    try:
+        job_id = jobs.request_log(
+            export.wanted,
+            export.format,
+            words=words,
+            zone=export.zone,
+            log=export.log,
+            total=counted.number if counted.exact else None,
+            by=viewer.person,
+            origin=origin(),
+        )
+    except RefusedError as error:
+        db.session.rollback()
+        flash(str(error), "bad")
+        return _dialog(viewer, wanted, form, 409)
+    db.session.commit()
+    return redirect(url_for("exports.show", org=viewer.org_slug, job_id=job_id), 303)
 
 
 @bp.errorhandler(HeldError)
@@ -142,7 +171,7 @@ def _names(viewer: MemberViewer, wanted: LogFilter, page: Page) -> dict[str, str
     return names_in(wanted, page, viewer.actors([wanted.actor]) if wanted.actor else {})
 
 
-def _dialog(viewer: MemberViewer, wanted: LogFilter, form: ExportForm) -> Response:
+def _dialog(viewer: MemberViewer, wanted: LogFilter, form: ExportForm, status: int = 200) -> Response:
     export = _export(viewer, wanted, Format.CSV, viewer.zone, clock.now())
     counted = how_many(export.wanted, export.made_at)
     guesses = guess_bytes(export, counted)
@@ -164,7 +193,7 @@ def _dialog(viewer: MemberViewer, wanted: LogFilter, form: ExportForm) -> Respon
         shown=base + export.wanted.query(),
         action=f"{base}/export{export.wanted.query()}",
     )
-    return make_response(page, 422 if form.errors else 200)
+    return make_response(page, 422 if form.errors else status)
 
 
 def _zones(viewer: MemberViewer) -> Iterator[SelectChoice]:

@@ -26,7 +26,10 @@ from auditweb.recorder import MAX_USER_AGENT
 _LOCAL_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # visible ASCII without the backslash, which browsers read as a slash
 _PUNCTUATION = "/:@!$&'()*+,;=-._~%"
 _WAITING = "awaits_code"
-_ON_ITS_OWN = {"audit_log.new"}  # what a page asks again and again by itself: that is no use of a session
+_ON_ITS_OWN = {
+    "audit_log.new",
+    "exports.progress",
+}  # what a page asks again and again by itself: that is no use of a session
 
 
 class NotAllowed(Forbidden):

@@ -12,8 +12,19 @@ from auditweb.accounts.callers import Scope
 from auditweb.accounts.key_rights import Rights
 from auditweb.accounts.people import add_member, create_organisation, create_person, remove_member
 from auditweb.catalogue import Action, Category
+from auditweb.exports.work import NO_ROOM
 from auditweb.extensions import db
-from auditweb.models import ApiKeyUse, Event, Invitation, Organisation, OwnershipOffer, Person, ShareOpening, TwoFactor
+from auditweb.models import (
+    ApiKeyUse,
+    Event,
+    ExportJob,
+    Invitation,
+    Organisation,
+    OwnershipOffer,
+    Person,
+    ShareOpening,
+    TwoFactor,
+)
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.reading.filters import LogFilter
 from auditweb.recorder import record
@@ -101,6 +112,7 @@ def make_world() -> None:
     hostile.shorter_months, hostile.shorter_from = 24, now + timedelta(days=30)
     hostile.deletion_asked_by, hostile.deletion_asked_at = maya.id, now
     hostile.deletion_due_at = now + timedelta(days=14)
+    db.session.add_all(_exports(hostile, strangers[0], now))
     db.session.commit()
 
 
@@ -130,6 +142,38 @@ def _hand_out_hostile_keys(organisation: Organisation, maker: Person) -> None:
     for number, name in enumerate(HOSTILE_NAMES):
         rights = Rights(frozenset(Scope), networks=("2001:db8:1234:5678:9abc:def0::/96",) * 9)
         api_keys.add(organisation.id, f"key_hostile_{number}", name, maker.id, rights, secret="s" * 43)
+
+
+def _exports(organisation: Organisation, maker: Person, now: datetime) -> Iterator[ExportJob]:
+    """Yield an export in each state, as somebody left it; the one under way is that of a machine far away, for ever."""
+    for number, state in enumerate(("queued", "running", "running", "done", "failed", "cancelled", "expired")):
+        is_over = state not in ("queued", "running")
+        yield ExportJob(
+            id=f"hostile{number}",
+            org_id=organisation.id,
+            maker_id=maker.id,
+            kind="organisation" if state == "expired" else "log",
+            question="category=vehicles",
+            words=" ".join(HOSTILE_NAMES)[:300],
+            log="http://localhost/o/hostile/settings/audit-log",
+            format="zip" if state == "expired" else "csv",
+            zone="Europe/London",
+            state=state,
+            tries=1,
+            done=1_234_567,
+            total=None if number == 2 else 9_876_543,
+            claimed_by="far-away/1" if state == "running" else None,
+            heartbeat_at=now + timedelta(days=1),
+            file="hostile.zip" if state == "done" else None,
+            file_name="hostile-audit-log-20261128-101500.zip" if state == "done" else None,
+            size=1_300_000_000 if state == "done" else None,
+            sha256="ab" * 32 if state == "done" else None,
+            reason=NO_ROOM if state == "failed" else None,
+            created_at=now - timedelta(minutes=number),
+            started_at=now,
+            finished_at=now if is_over else None,
+            expires_at=now + timedelta(days=6) if state == "done" else None,
+        )
 
 
 def _invitation(organisation: Organisation, inviter: Person, email: str, at: datetime, *, mail: str) -> Invitation:

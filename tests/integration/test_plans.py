@@ -28,6 +28,9 @@ from auditweb.accounts.people import find_person
 from auditweb.app import create_app
 from auditweb.bulk import record_many
 from auditweb.config import Settings
+from auditweb.exports.jobs import EXPORTER
+from auditweb.exports.keeping import expire, folder_in, tidy
+from auditweb.exports.work import revive
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event
@@ -38,6 +41,7 @@ from tests.api_keys import create as make_key
 from tests.api_keys import form as key_form
 from tests.callers import ORDER, Program, new_key
 from tests.databases import Database, fresh_database
+from tests.export_jobs import ask_for_log, prepare
 from tests.ledgers import server_engine
 from tests.plans import MODES, Asked, faults_on_postgresql, faults_on_sqlite
 from tests.programs import LINES
@@ -131,6 +135,11 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/data/shorter": [f"{SETTINGS}/data/shorter?months=12"],
     "/o/<org>/settings/data/transfer": [f"{SETTINGS}/data/transfer"],
     "/o/<org>/settings/data/delete": [f"{SETTINGS}/data/delete"],
+    "/o/<org>/settings/data/export": [f"{SETTINGS}/data/export"],
+    "/o/<org>/settings/audit-log/exports": [f"{LOG}/exports", f"{LOG}/exports?after={{job}}"],
+    "/o/<org>/settings/audit-log/exports/<job_id>": [f"{LOG}/exports/{{job}}"],
+    "/o/<org>/settings/audit-log/exports/<job_id>/progress": [f"{LOG}/exports/{{job}}/progress"],
+    "/o/<org>/settings/audit-log/exports/<job_id>/file": [f"{LOG}/exports/{{job}}/file"],
     "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/my-log": [
         MY_LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else MY_LOG
@@ -222,6 +231,7 @@ _LEAD_ELSEWHERE = {
     "/o/<org>/settings/sign-in/two-factor/recovery-codes",
     "/o/<org>/settings/audit-log/go",
     "/o/<org>/settings/audit-log/new",
+    "/o/<org>/settings/audit-log/exports/<job_id>/progress",
 }
 
 
@@ -380,12 +390,14 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
         engine = db.engine
     sa.event.listen(engine, "before_cursor_execute", note)
     authorized = {"Authorization": f"Bearer {key}"}
+    here = "exports"
+    job_id = _prepare_exports(app, reader)
     for rule, addresses in ADDRESSES.items():
         for address in addresses:
             of_the_api = rule.startswith("/api/")
             for headers in [authorized] if of_the_api else [{}, {"HX-Request": "true", "HX-Request-Type": "partial"}]:
-                here = address.format(id=ids.to_text(middle))
-                page = reader.client.get(here, headers=headers)
+                here = address.format(id=ids.to_text(middle), job=job_id)
+                page = reader.client.get(here, headers=headers, buffered=True)
                 assert page.status_code in {200, 204, 404} or rule in _LEAD_ELSEWHERE, (here, page.location, page.text)
     for wanted in STREAMS:
         here = f"{API}/events?{wanted}".format(id=ids.to_text(middle))
@@ -453,6 +465,21 @@ def _read_shares(app: Flask, reader: Reader, middle: str) -> None:
     (first, *_) = reader.get(f"{SETTINGS}/shares").select(".whoname a")
     assert reader.get(str(first["href"])).status == 200
     assert reader.post(f"{first['href']}/revoke").status == 303
+
+
+def _prepare_exports(app: Flask, reader: Reader) -> str:
+    """Have part of the log and all of an organisation prepared, look after them, and return the id of the former."""
+    place = Place(1, "northgate", "Northgate", "Europe/London")
+    job_id = ask_for_log(app, place, reader.someone, category=catalogue.Category.TEAM)
+    folder = folder_in(app.extensions["auditweb.exports"])
+    assert prepare(app, folder.parent) == 1
+    all_data = reader.post(f"{SETTINGS}/data/export", {"password": PASSWORD}).location
+    assert reader.post(f"{all_data}/cancel").status == 303
+    with app.app_context():
+        revive(db.engine, folder)
+        expire(db.engine, folder, actor=EXPORTER)
+        tidy(db.engine, folder)
+    return job_id
 
 
 def _use_a_second_factor(app: Flask, reader: Reader, email: str) -> None:

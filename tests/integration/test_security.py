@@ -16,6 +16,7 @@ from auditweb.parties import Actor, ActorType
 from auditweb.recorder import record
 from auditweb.web.assets import asset_url
 from tests.api_keys import add as add_api_key
+from tests.export_jobs import ask_for_log
 from tests.readers import PASSWORD, Place, Reader, Someone, add_organisation, add_person, check, join, open_session
 from tests.teams import invite, links
 
@@ -45,6 +46,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
     """Every rule of the app as an address that exists, with its methods."""
     (link,) = links(invite(owner, organisation, "nadia@northgate.example"))
     add_api_key(app, organisation, owner.someone or add_person(app, "Ines"))
+    job_id = ask_for_log(app, organisation, owner.someone)
     with app.app_context():
         event = record(catalogue.SIGNED_OUT, org_id=organisation.id, actor=Actor(ActorType.MEMBER, "7", "Ada"))
         spelled = to_text(event.id)
@@ -61,6 +63,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "key_id": "key_0123456789",
         "share_id": "nothing",
         "slice_id": "nothing",
+        "job_id": job_id,
     }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
@@ -200,6 +203,8 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{settings}/data/transfer/withdraw",
         f"{settings}/data/delete",
         f"{settings}/data/delete/call-off",
+        f"{settings}/data/export",
+        f"{settings}/audit-log/exports/<job_id>/cancel",
         f"{settings}/ownership/accept",
         f"{settings}/ownership/decline",
         f"{settings}/sign-in/password",

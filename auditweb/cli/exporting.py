@@ -1,0 +1,52 @@
+"""The process that prepares exports, which the server starts when there is something to do."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+from auditweb.app import create_app
+from auditweb.config import Settings
+from auditweb.exports import keeping
+from auditweb.exports.watch import ExportsThread
+from auditweb.exports.work import work
+from auditweb.exports.workers import be_patient, watch_input, working
+from auditweb.extensions import db
+
+NAME = "prepare-exports"
+
+
+def thread_of(settings: Settings) -> ExportsThread:
+    """Return what looks after exports for as long as this process runs."""
+    return ExportsThread(settings.database_url, settings.data_dir, _command(), _environ(settings))
+
+
+def prepare(settings: Settings) -> None:
+    """
+    Prepare exports until none waits any more, or whoever started this process is gone.
+
+    Stopped, it leaves what it was at to another: nothing counts that was not finished.
+    """
+    be_patient()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    watch_input(stopping, sys.stdin.buffer)
+    folder = keeping.folder_in(settings.data_dir)
+    with create_app(settings).app_context(), working(folder) as worker:
+        try:
+            work(db.engine, folder, worker, stopping)
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _command() -> Sequence[str]:
+    return [sys.executable, "-m", "auditweb.cli", NAME]
+
+
+def _environ(settings: Settings) -> Mapping[str, str]:
+    """Return the environment in which a process has the same database, which need not be that of the environment."""
+    own = {"AUDITWEB_DATABASE_URL": settings.database_url, "AUDITWEB_DATA_DIR": str(settings.data_dir)}
+    return {**os.environ, **own}

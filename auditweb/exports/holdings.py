@@ -1,0 +1,283 @@
+"""
+What is held about an organisation besides its log, as questions: one for each file of its archive.
+
+Columns are named one by one, so that none gets out unseen. The tables and columns that are left out stand here, too,
+each with the reason.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, case, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from auditweb.accounts.permissions import GRANTED, Right, Role
+from auditweb.models import (
+    ApiKey,
+    ApiKeyUse,
+    ExportJob,
+    FormerSlug,
+    Invitation,
+    Membership,
+    Organisation,
+    OwnershipOffer,
+    Person,
+    Presence,
+    Purge,
+    Share,
+    ShareOpening,
+    TwoFactor,
+)
+
+Question = Select[*tuple[Any, ...]]
+
+_MADE_FROM_ENTRIES: Final = "made from the entries, to count and to search them"
+
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "event": "the log itself, which has a file of its own",
+    "leaf": "the order in which the server took the entries in; each entry tells itself when it was recorded",
+    "log_head": "how far that order goes",
+    "mark": _MADE_FROM_ENTRIES,
+    "tally": _MADE_FROM_ENTRIES,
+    "segment": _MADE_FROM_ENTRIES,
+    "posting": _MADE_FROM_ENTRIES,
+    "seal_queue": _MADE_FROM_ENTRIES,
+    "share_alias": "what masked values are called in a share, by hashes of them",
+    "deleted_organisation": "what remains of an organisation that is no more",
+}
+"""Tables with rows of an organisation that no question here reads."""
+
+LEFT_OUT_COLUMNS: Final[Mapping[str, str]] = {
+    "organisation.people_stamp": "a random number, to notice changes by",
+    "organisation.purged_entries": "part of a purge under way; what was removed is an entry",
+    "organisation.purged_up_to": "part of a purge under way; what was removed is an entry",
+    "organisation.purged_months": "part of a purge under way; what was removed is an entry",
+    "membership.id": "a number of ours",
+    "invitation.token_hash": "secret: the link of the invitation",
+    "api_key.secret_hash": "secret: of the key",
+    "api_key.former_hash": "secret: of the key",
+    "share.token_hash": "secret: the link of the share",
+    "share_opening.reader": "a hash, to tell one reader from another",
+    "share_opening.hour": "to count a reader once an hour; opened_at tells more",
+    "export_job.claimed_by": "which process prepares it",
+    "export_job.heartbeat_at": "which process prepares it",
+    "export_job.tries": "which process prepares it",
+    "export_job.started_at": "which process prepares it",
+    "export_job.file": "where the server keeps it",
+}
+"""Columns of the tables that are read here which are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A list called *name*, what it is *told* in the README, and the question whose columns are its own."""
+
+    name: str
+    told: str
+    query: Callable[[int], Question]
+
+
+def settings_of(org_id: int) -> Question:
+    """Return the question for what an organisation has decided about itself, one row."""
+    asked_by, offered_by, offered_to = aliased(Person), aliased(Person), aliased(Person)
+    return (
+        select(
+            Organisation.id,
+            Organisation.slug.label("address"),
+            Organisation.name,
+            Organisation.zone.label("time_zone"),
+            Organisation.created_at,
+            Organisation.two_factor_rule,
+            Organisation.two_factor_from,
+            Organisation.idle_minutes,
+            Organisation.session_hours,
+            Organisation.retention_months,
+            Organisation.shorter_months,
+            Organisation.shorter_from,
+            offered_by.name.label("ownership_offered_by"),
+            offered_to.name.label("ownership_offered_to"),
+            OwnershipOffer.offered_at.label("ownership_offered_at"),
+            asked_by.name.label("deletion_asked_by"),
+            Organisation.deletion_asked_at,
+            Organisation.deletion_due_at,
+            Organisation.disabled_at.label("switched_off_at"),
+        )
+        .outerjoin(OwnershipOffer, OwnershipOffer.org_id == Organisation.id)
+        .outerjoin(offered_by, offered_by.id == OwnershipOffer.from_id)
+        .outerjoin(offered_to, offered_to.id == OwnershipOffer.to_id)
+        .outerjoin(asked_by, asked_by.id == Organisation.deletion_asked_by)
+        .where(Organisation.id == org_id)
+    )
+
+
+def roles() -> list[dict[str, object]]:
+    """Return what each role may do."""
+    return [{"role": role.value, "may": [right.value for right in Right if role in GRANTED[right]]} for role in Role]
+
+
+def _members(org_id: int) -> Question:
+    belongs = Membership.removed_at.is_(None)
+    return (
+        select(
+            Person.id.label("member"),
+            Person.name,
+            Person.email,
+            Membership.role,
+            Membership.joined_at,
+            Membership.removed_at.label("left_at"),
+            # How somebody signs in is no business of an organisation that they have left.
+            _only_if(belongs, Person.active).label("can_sign_in"),
+            _only_if(belongs, TwoFactor.enrolled_at.is_not(None)).label("two_factor"),
+            Presence.seen_at.label("last_seen_at"),
+        )
+        .join(Person, Person.id == Membership.person_id)
+        .outerjoin(TwoFactor, TwoFactor.person_id == Person.id)
+        .outerjoin(Presence, and_(Presence.org_id == Membership.org_id, Presence.person_id == Person.id))
+        .where(Membership.org_id == org_id)
+        .order_by(Person.id)
+    )
+
+
+def _only_if(
+    condition: ColumnElement[bool], value: ColumnElement[bool] | InstrumentedAttribute[bool]
+) -> ColumnElement[bool]:
+    return case((condition, value))
+
+
+def _former_addresses(org_id: int) -> Question:
+    return (
+        select(FormerSlug.slug.label("address"), FormerSlug.given_up_at)
+        .where(FormerSlug.org_id == org_id)
+        .order_by(FormerSlug.given_up_at, FormerSlug.slug)
+    )
+
+
+def _invitations(org_id: int) -> Question:
+    return (
+        select(
+            Invitation.email,
+            Invitation.role,
+            Person.name.label("invited_by"),
+            Invitation.created_at,
+            Invitation.sent_at,
+            Invitation.expires_at,
+            Invitation.mail,
+        )
+        .join(Person, Person.id == Invitation.inviter_id)
+        .where(Invitation.org_id == org_id)
+        .order_by(Invitation.id)
+    )
+
+
+def _keys(org_id: int) -> Question:
+    return (
+        select(
+            ApiKey.id.label("key"),
+            ApiKey.name,
+            Person.name.label("made_by"),
+            ApiKey.created_at,
+            ApiKey.scopes,
+            ApiKey.categories,
+            ApiKey.networks,
+            ApiKey.expires_at,
+            ApiKey.revoked_at,
+            ApiKey.former_until.label("former_secret_until"),
+            ApiKeyUse.used_at.label("last_used_at"),
+            ApiKeyUse.ip.label("last_used_from"),
+        )
+        .join(Person, Person.id == ApiKey.maker_id)
+        .outerjoin(ApiKeyUse, and_(ApiKeyUse.key_id == ApiKey.id, ApiKeyUse.org_id == ApiKey.org_id))
+        .where(ApiKey.org_id == org_id)
+        .order_by(ApiKey.created_at, ApiKey.id)
+    )
+
+
+def _shares(org_id: int) -> Question:
+    return (
+        select(
+            Share.id.label("share"),
+            Share.recipient,
+            Share.described.label("filter"),
+            Share.filter.label("question"),
+            Share.masks,
+            Share.note,
+            Share.follows,
+            Share.support_only,
+            Person.name.label("made_by"),
+            Share.created_at,
+            Share.expires_at,
+            Share.ended_at,
+            Share.ended_how,
+        )
+        .join(Person, Person.id == Share.maker_id)
+        .where(Share.org_id == org_id)
+        .order_by(Share.created_at, Share.id)
+    )
+
+
+def _share_openings(org_id: int) -> Question:
+    return (
+        select(
+            ShareOpening.share_id.label("share"),
+            ShareOpening.opened_at,
+            ShareOpening.who.label("opened_by"),
+            ShareOpening.ip,
+            ShareOpening.user_agent,
+        )
+        .where(ShareOpening.org_id == org_id)
+        .order_by(ShareOpening.opened_at, ShareOpening.share_id, ShareOpening.who)
+    )
+
+
+def _exports(org_id: int) -> Question:
+    return (
+        select(
+            ExportJob.id.label("export"),
+            ExportJob.kind,
+            ExportJob.words.label("filter"),
+            ExportJob.question,
+            ExportJob.log,
+            ExportJob.format,
+            ExportJob.zone.label("time_zone"),
+            Person.name.label("asked_by"),
+            ExportJob.created_at.label("asked_at"),
+            ExportJob.state,
+            ExportJob.reason,
+            ExportJob.done.label("entries"),
+            ExportJob.total.label("about"),
+            ExportJob.file_name,
+            ExportJob.size,
+            ExportJob.sha256,
+            ExportJob.finished_at,
+            ExportJob.expires_at,
+        )
+        .join(Person, Person.id == ExportJob.maker_id)
+        .where(ExportJob.org_id == org_id)
+        .order_by(ExportJob.created_at, ExportJob.id)
+    )
+
+
+def _purges(org_id: int) -> Question:
+    return (
+        select(Purge.up_to_id, Purge.who, Purge.why, Purge.started_at, Purge.finished_at)
+        .where(Purge.org_id == org_id)
+        .order_by(Purge.id)
+    )
+
+
+SHEETS: Final = (
+    Sheet("former-addresses", "Addresses that its pages had before: old links lead to the new one.", _former_addresses),
+    Sheet("members", "Everybody who belongs to the organisation, or did once (left_at), with their role.", _members),
+    Sheet("invitations", "Invitations that nobody has accepted yet.", _invitations),
+    Sheet("api-keys", "API keys, revoked ones too, what each may do and when it was last used.", _keys),
+    Sheet("shares", "Parts of the log that were shared by a link, what is masked in each, and until when.", _shares),
+    Sheet("share-openings", "Who opened a share when, and from where: once for each reader and hour.", _share_openings),
+    Sheet("exports", "Exports that were asked for in the last weeks, this one included.", _exports),
+    Sheet(
+        "purges",
+        "Each time that entries past their time were removed, the number of the newest one (its id, as a number), who "
+        "removed them and why.",
+        _purges,
+    ),
+)

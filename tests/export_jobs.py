@@ -1,0 +1,94 @@
+"""What the tests of prepared exports do again and again."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from auditweb.accounts.sessions import SignedIn, find, start
+from auditweb.exports import jobs
+from auditweb.exports.formats import Format
+from auditweb.exports.keeping import folder_in
+from auditweb.exports.work import work
+from auditweb.exports.workers import working
+from auditweb.extensions import db
+from auditweb.models import ExportJob
+from auditweb.parties import Origin
+from auditweb.reading.filters import LogFilter
+from tests.readers import PASSWORD, Page, Place, Reader, Someone
+
+ORIGIN = Origin(ip="127.0.0.1")
+
+
+def exports(place: Place, rest: str = "") -> str:
+    return f"/o/{place.slug}/settings/audit-log/exports{rest}"
+
+
+def data_export(place: Place) -> str:
+    return f"/o/{place.slug}/settings/data/export"
+
+
+def ask_for_log(
+    app: Flask, place: Place, someone: Someone | None, *, format_: Format = Format.JSONL, words: str = "", **wanted: Any
+) -> str:
+    """Ask for entries of the log as the page does that hands large exports on, and return the id of the job."""
+    assert someone is not None
+    with app.app_context():
+        asked = LogFilter(org_id=place.id, org_zone=place.zone, **wanted)
+        by = signed_in(someone)
+        job_id = jobs.request_log(
+            asked,
+            format_,
+            words=words,
+            zone=place.zone,
+            log=f"http://localhost{place.log}",
+            total=None,
+            by=by,
+            origin=ORIGIN,
+        )
+        db.session.commit()
+        return job_id
+
+
+def ask_for_all(reader: Reader, place: Place) -> Page:
+    return reader.post(data_export(place), {"password": PASSWORD})
+
+
+def signed_in(someone: Someone) -> SignedIn:
+    """Return someone as their session knows them."""
+    found = find(start(someone.id, ORIGIN))
+    assert found is not None
+    return found
+
+
+def prepare(app: Flask, folder: Path) -> int:
+    """Prepare what waits, as a process of the server does, and return how many exports were taken."""
+    with app.app_context(), working(folder_in(folder)) as worker:
+        return work(db.engine, folder_in(folder), worker, threading.Event())
+
+
+def job(app: Flask, job_id: str) -> ExportJob:
+    with app.app_context():
+        found = db.session.get_one(ExportJob, job_id)
+        db.session.expunge(found)
+        return found
+
+
+def change(app: Flask, job_id: str, **values: Any) -> None:
+    with app.app_context():
+        db.session.execute(sa.update(ExportJob).where(ExportJob.id == job_id).values(values))
+        db.session.commit()
+
+
+def files(folder: Path) -> list[str]:
+    """Return the names of what lies in the folder of exports."""
+    return sorted(path.name for path in folder_in(folder).iterdir())
+
+
+def fetch(reader: Reader, place: Place, job_id: str, *, method: str = "GET", **headers: str) -> TestResponse:
+    """Fetch the file of an export, all of it."""
+    address = exports(place, f"/{job_id}/file")
+    return reader.client.open(address, method=method, headers={**reader.headers, **headers}, buffered=True)
