@@ -16,7 +16,7 @@ test: ## run every check there is
 	@.ci/system
 	@.ci/install dev
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 lint: ## check style, types and layers
 	@.ci/install dev
