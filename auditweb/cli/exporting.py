@@ -1,25 +1,28 @@
-"""The process that prepares exports, which the server starts when there is something to do."""
+"""What the server looks after beside the log: processes that prepare exports, and shares whose time is over."""
 
 import os
 import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.exports import keeping
 from auditweb.exports.watch import ExportsThread
 from auditweb.exports.work import work
-from auditweb.exports.workers import be_patient, watch_input, working
+from auditweb.exports.workers import Crew, be_patient, most_at_once, watch_input, working
 from auditweb.extensions import db
+from auditweb.sharing import expiring
 
 NAME = "prepare-exports"
 
 
 def thread_of(settings: Settings) -> ExportsThread:
-    """Return what looks after exports for as long as this process runs."""
-    return ExportsThread(settings.database_url, settings.data_dir, _command(), _environ(settings))
+    """Return what looks after exports, and ends shares, for as long as this process runs."""
+    crew = partial(Crew, _command(), _environ(settings), most_at_once())
+    return ExportsThread(settings.database_url, settings.data_dir, crew, tidy_more=expiring.close_all)
 
 
 def prepare(settings: Settings) -> None:
@@ -32,7 +35,7 @@ def prepare(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    watch_input(stopping, sys.stdin.buffer)
+    watch_input(stopping, sys.stdin.fileno())
     folder = keeping.folder_in(settings.data_dir)
     with create_app(settings).app_context(), working(folder) as worker:
         try:

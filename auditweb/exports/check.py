@@ -4,6 +4,7 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -14,6 +15,7 @@ from auditweb.exports.archive import ENTRIES, FORM, MANIFEST
 _AT_ONCE = 1024 * 1024
 _LARGEST_MANIFEST = 1024 * 1024  # bytes: one that is longer is none of ours
 _ZIP_BEGINS = b"PK\x03\x04"
+_END_BEGINS, _LENGTH_OF_END = b"PK\x05\x06", 22  # what a ZIP without a comment ends with
 
 
 class NotAnExportError(Exception):
@@ -38,7 +40,10 @@ def check(path: Path) -> Checked:
         if not is_zipfile(path):
             return _without_directory(path)
         with ZipFile(path) as archive:
-            return _check(path, archive)
+            checked = _check(path, archive)
+            if _is_padded(path, archive):
+                checked.problems.append("There is something before or after the archive in this file: it was changed.")
+            return checked
     except FileNotFoundError:
         raise NotAnExportError(f"There is no file {path}.") from None
     except OSError as error:
@@ -55,6 +60,13 @@ def _without_directory(path: Path) -> Checked:
                 "choose “with manifest” when exporting."
             )
     return _damaged("It was cut off: an archive ends with its directory, and this one has none. Export it again.")
+
+
+def _is_padded(path: Path, archive: ZipFile) -> bool:
+    """Tell whether a file has more than the archive, which begins with its first member and ends with its directory."""
+    with path.open("rb") as file:
+        file.seek(-_LENGTH_OF_END, SEEK_END)
+        return file.read(len(_END_BEGINS)) != _END_BEGINS or archive.infolist()[0].header_offset != 0
 
 
 def _check(path: Path, archive: ZipFile) -> Checked:
@@ -95,8 +107,9 @@ def _manifest(path: Path, archive: ZipFile) -> dict[str, Any]:
         _ = told["file"]["bytes"] + told["entries"]
         _ = told["filter"]["words"] + told["made_by"] + told["made_at"]
     except KeyError as missing:
-        if MANIFEST not in archive.namelist() and not ours:
-            raise NotAnExportError(f"{path} is a ZIP, but not an export: it has no {MANIFEST}.") from None
+        if MANIFEST not in archive.namelist():
+            whole = "a whole export" if ours else "an export"
+            raise NotAnExportError(f"{path} is a ZIP, but not {whole}: it has no {MANIFEST}.") from None
         raise NotAnExportError(f"{path} is a ZIP, but not a whole export: its {MANIFEST} lacks {missing}.") from None
     except (ValueError, TypeError, RecursionError, BadZipFile, zlib.error, EOFError):
         raise NotAnExportError(f"{path} is a ZIP, but its {MANIFEST} cannot be read.") from None

@@ -97,11 +97,12 @@ class TableWriter:
             seconds, microseconds = divmod(occurred_at, _MILLION)
             if (ahead := offsets[seconds // _DAY]) is None:
                 ahead = offsets.at(seconds)
-            local, recorded = seconds + ahead, recorded_at // _MILLION
+            local = seconds + ahead
+            recorded, fraction = divmod(recorded_at, _MILLION)
             lines.append(
                 f"{spell(id_)},{days[local // _DAY]} {clock[local % _DAY]},"
                 f"{days[seconds // _DAY]}T{clock[seconds % _DAY]}.{microseconds:06}Z,"
-                f"{days[recorded // _DAY]}T{clock[recorded % _DAY]}Z,{rest}"
+                f"{days[recorded // _DAY]}T{clock[recorded % _DAY]}.{fraction:06}Z,{rest}"
             )
         return lines
 

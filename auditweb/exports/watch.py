@@ -6,7 +6,7 @@ time. While nothing is asked for, it asks the database one short question a seco
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from auditweb import database
 from auditweb.exports import keeping, work
 from auditweb.exports.jobs import EXPORTER
-from auditweb.exports.workers import Crew, most_at_once
+from auditweb.exports.workers import Crew
 from auditweb.ledger.locks import only_one
 
 PAUSE: Final = 1.0  # seconds between looks
@@ -27,8 +27,14 @@ _PAUSE_AFTER_FAILURE: Final = 5.0
 _log = structlog.stdlib.get_logger("auditweb.exports")
 
 
-def watch(engine: Engine, folder: Path, crew: Crew, stopping: threading.Event) -> None:
-    """Look after exports until *stopping* is set. Failures are logged, and it is tried again."""
+def watch(
+    engine: Engine, folder: Path, crew: Crew, stopping: threading.Event, tidy_more: Callable[[Engine], object]
+) -> None:
+    """
+    Look after exports until *stopping* is set, and *tidy_more* every minute.
+
+    Failures are logged, and it is tried again.
+    """
     while not stopping.is_set():
         try:
             with only_one(engine, "exports") as leads:
@@ -38,6 +44,7 @@ def watch(engine: Engine, folder: Path, crew: Crew, stopping: threading.Event) -
                     if monotonic() - tidied_at >= TIDY_EVERY:
                         keeping.expire(engine, folder, actor=EXPORTER)
                         keeping.tidy(engine, folder)
+                        tidy_more(engine)
                         tidied_at = monotonic()
                     stopping.wait(PAUSE)
         except Exception:  # noqa: BLE001 - whatever it was, exports must be prepared once it is over
@@ -56,19 +63,21 @@ def look(engine: Engine, folder: Path, crew: Crew) -> None:
 class ExportsThread(threading.Thread):
     """Looks after the exports of the database at *url* for as long as the process serves."""
 
-    def __init__(self, url: str, data_dir: Path, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, data_dir: Path, crew: Callable[[], Crew], *, tidy_more: Callable[[Engine], object]
+    ) -> None:
         super().__init__(name="exports", daemon=True)
         self._url = url
         self._data_dir = data_dir
-        self._command = command
-        self._environ = environ
+        self._make_crew = crew
+        self._tidy_more = tidy_more
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        crew = Crew(self._command, self._environ, most_at_once())
+        crew = self._make_crew()
         with database.patient_engine(self._url) as engine:
             try:
-                watch(engine, keeping.folder_in(self._data_dir), crew, self._stopping)
+                watch(engine, keeping.folder_in(self._data_dir), crew, self._stopping, self._tidy_more)
             finally:
                 crew.dismiss()
 

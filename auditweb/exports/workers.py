@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import IO, Final
+from typing import Final
 
 import structlog
 
@@ -122,12 +122,12 @@ def be_patient() -> None:
         os.nice(_LESS_URGENT)
 
 
-def watch_input(stopping: threading.Event, source: IO[bytes]) -> None:
-    """Set *stopping* once whoever started this process is gone, or has had enough of it."""
+def watch_input(stopping: threading.Event, source: int) -> None:
+    """Set *stopping* once whoever started this process is gone: then *source*, its input, has ended."""
 
     def wait() -> None:
-        with suppress(OSError, ValueError):
-            while source.read(1024):
+        with suppress(OSError):
+            while os.read(source, 1024):  # a buffered file would be locked, and so abort the end of the process
                 pass
         stopping.set()
 

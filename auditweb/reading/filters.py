@@ -49,8 +49,8 @@ class LogFilter:
 
     *from_* and *to* are inclusive days in the zone *tz*, which travels with them, so that a link selects the same
     entries for everyone. *last* is relative to now on purpose: 24h, 7d. *q* is what was typed to search for. *upto* is
-    the largest id that counts, whatever comes later. The place is one of *before*, *after* (ids of events) and
-    *oldest*; without it, the newest page is meant.
+    the largest id that counts, whatever comes later, and *last* is then counted back from its moment. The place is one
+    of *before*, *after* (ids of events) and *oldest*; without it, the newest page is meant.
     """
 
     org_id: int
@@ -150,6 +150,7 @@ class LogFilter:
         """Return this filter with *last* turned into days of *zone*, so that it means the same tomorrow."""
         if not self.last:
             return self
+        now = self.as_of(now)
         today = now.astimezone(ZoneInfo(zone))
         first = (now - _duration(self.last)).astimezone(ZoneInfo(zone))
         return replace(self, last="", from_=max(first.date(), date(FIRST_YEAR, 1, 1)), to=today.date(), tz=zone)
@@ -157,6 +158,10 @@ class LogFilter:
     def pinned(self, now: datetime) -> Self:
         """Return this filter for what has happened up to *now*, so that it finds the same when more has."""
         return self if self.upto is not None else replace(self, upto=ids.last_id_at(now))
+
+    def as_of(self, now: datetime) -> datetime:
+        """Return the moment that *last* is counted back from: *now*, or the one that this filter is pinned to."""
+        return now if self.upto is None else min(now, ids.moment_of(self.upto))
 
     def describe(self, names: Mapping[str, str] = {}) -> str:
         """
@@ -209,7 +214,7 @@ class LogFilter:
             values["outcome" if self.outcome is Outcome.SUCCESS else "mishap"] = self.outcome.value
         # Ids are made from the time of occurrence, so the key itself answers questions about time.
         if self.last:
-            values["since"] = ids.first_id_at(now - _duration(self.last))
+            values["since"] = ids.first_id_at(self.as_of(now) - _duration(self.last))
         if self.from_:
             values["since"] = ids.first_id_at(days.start_of(self.from_, self.tz))
         if self.to and (end := days.end_of(self.to, self.tz)) <= ids.LAST_MOMENT:

@@ -62,20 +62,20 @@ def bars_for(wanted: LogFilter, now: datetime, zone: str) -> Histogram:
     zone = wanted.tz or zone
     values = wanted.values(now)
     since, until = values.get("since"), values.get("until", ids.LAST_ID)
-    today = now.astimezone(ZoneInfo(zone)).date()
-    final = wanted.to or today
+    pinned_at = wanted.as_of(now)
+    final = wanted.to or pinned_at.astimezone(ZoneInfo(zone)).date()
     if isinstance(since, int):
         start = ids.moment_of(since)
         first = wanted.from_ or start.astimezone(ZoneInfo(zone)).date()
         final = max(first, final)
-        asked = now - start if wanted.last else (final - first + _DAY)
+        asked = pinned_at - start if wanted.last else (final - first + _DAY)
     else:
         since, first, asked = 0, final - (DAYS - 1) * _DAY, DAYS * _DAY
     assert isinstance(until, int)
     unit = Unit.HOUR
     starts: _Starts = ()
     if asked <= _MOST_IN_HOURS:
-        end = days.end_of(final, zone) if wanted.to else now
+        end = days.end_of(final, zone) if wanted.to else pinned_at
         starts = _hours(ids.moment_of(since), end, ZoneInfo(zone))
     if not starts:
         unit = Unit.DAY if asked <= _MOST_IN_DAYS else _larger_unit(first, final)

@@ -76,7 +76,7 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
 def _count_later(wanted: LogFilter, now: datetime) -> Count:
     if wanted.upto is None:
         return Count(0)
-    number = count_newer(replace(wanted.at(), upto=None), wanted.upto, CAP + 1, now)
+    number = count_newer(replace(wanted.at(), upto=None, last=""), wanted.upto, CAP + 1, now)
     return Count(min(number, CAP), exact=number <= CAP)
 
 

@@ -1,7 +1,7 @@
 """
-What the daily purge does to shares whose time is over: each is closed, with one entry.
+What becomes of shares whose time is over: each is closed, with one entry, by the server or by the daily purge.
 
-Nothing opens with them any more in any case. The engine is the operator's.
+Nothing opens with them any more in any case.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,12 @@ from auditweb import clock
 from auditweb.accounts.entries import OPERATOR
 from auditweb.catalogue import LOG_SHARE_EXPIRED
 from auditweb.models import Organisation, Share, ShareAlias
+from auditweb.parties import Actor, ActorType
 from auditweb.recorder import record
 from auditweb.sharing.shares import EXPIRED, as_target
+
+SHARING = Actor(ActorType.SYSTEM, "sharing", "Sharing")
+"""The server, where it ends what nobody ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,21 @@ def find_over(engine: Engine) -> Sequence[Over]:
 
 
 def close(engine: Engine, org_id: int) -> int:
-    """Close them, with an entry for each; return how many they were."""
+    """Close those of an organisation for the operator, with an entry for each; return how many they were."""
     with Session(engine) as session, session.begin():
-        return _close(session, Share.org_id == org_id)
+        return _close(session, Share.org_id == org_id, OPERATOR)
 
 
-def _close(session: Session, which: ColumnElement[bool]) -> int:
+def close_all(engine: Engine) -> int:
+    """Close those of all organisations, with an entry for each; return how many they were."""
+    closed = 0
+    for over in find_over(engine):
+        with Session(engine) as session, session.begin():
+            closed += _close(session, Share.org_id == over.org_id, SHARING)
+    return closed
+
+
+def _close(session: Session, which: ColumnElement[bool], actor: Actor) -> int:
     ended = sa.update(Share).where(which, _is_over()).values(ended_at=Share.expires_at, ended_how=EXPIRED)
     over = session.execute(ended.returning(Share.org_id, Share.id, Share.recipient, Share.expires_at)).all()
     session.execute(sa.delete(ShareAlias).where(ShareAlias.share_id.in_([row.id for row in over])))
@@ -55,7 +68,7 @@ def _close(session: Session, which: ColumnElement[bool]) -> int:
         record(
             LOG_SHARE_EXPIRED,
             org_id=org_id,
-            actor=OPERATOR,
+            actor=actor,
             target=as_target(share_id, recipient),
             facts={"recipient": recipient},
             occurred_at=expires_at,

@@ -335,13 +335,17 @@ class Controls:
     @property
     def lasting(self) -> str:
         """Return the address of this view that means the same tomorrow, for copying."""
-        return self._lasting.query()
+        wanted, rows = self._wanted, self._page.rows
+        lasting = wanted.frozen(self._clock.now, self._viewer.zone)
+        if wanted.last and wanted.oldest and rows:
+            lasting = lasting.at(before=min(rows[0].id + 1, ids.LAST_ID))  # whole days may begin with older ones
+        return lasting.query()
 
     @property
     def exact(self) -> str:
         """Return the address of these very entries, for copying: what happens later does not show there."""
         newest = max(row.id for row in self._page.rows) if self._page.rows else 0
-        pinned = self._lasting.pinned(self._clock.now)
+        pinned = self._wanted.pinned(self._clock.now)
         # A clock that is ahead may have dated an entry some minutes from now.
         return replace(pinned, upto=max(pinned.upto or 0, newest)).query()
 
@@ -371,14 +375,6 @@ class Controls:
     def _export_query(self, name: str) -> str:
         query = self._href()
         return f"{query}{'&' if query else '?'}format={name}"
-
-    @cached_property
-    def _lasting(self) -> LogFilter:
-        wanted, rows = self._wanted, self._page.rows
-        lasting = wanted.frozen(self._clock.now, self._viewer.zone)
-        if wanted.last and wanted.oldest and rows:
-            lasting = lasting.at(before=min(rows[0].id + 1, ids.LAST_ID))  # whole days may begin with older ones
-        return lasting
 
     def _tab(self, category: Category | None, label: str, id_: str) -> Tab:
         count = self._numbers.categories[category]

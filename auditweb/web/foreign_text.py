@@ -61,5 +61,10 @@ def _with_chips(text: str, start: int, end: int) -> Markup:
     )
 
 
+def visible_lines(text: str) -> Markup:
+    """Return *text* of several lines as it is shown: its ends of lines are meant."""
+    return Markup("\n").join(visible(line) for line in text.split("\n"))
+
+
 def _title(character: str) -> str:
     return f"U+{ord(character):04X} {unicodedata.name(character, 'unnamed character')}"

@@ -17,7 +17,7 @@ from auditweb.accounts.sessions import SignedIn
 from auditweb.extensions import csrf, db
 from auditweb.sharing.opening import ClosedError, Slice, find_by_token, find_for_support, find_slice, open_slice
 from auditweb.web import gate
-from auditweb.web.foreign_text import visible
+from auditweb.web.foreign_text import visible, visible_lines
 from auditweb.web.htmx import private, wants_fragment
 from auditweb.web.moments import Moments
 from auditweb.web.slice_cookies import let_in
@@ -65,7 +65,10 @@ def index() -> ResponseReturnValue:
     groups = [
         (
             visible(name),
-            [(each.id, visible(each.recipient), visible(each.note), moments.until(each.expires_at)) for each in slices],
+            [
+                (each.id, visible(each.recipient), visible_lines(each.note), moments.until(each.expires_at))
+                for each in slices
+            ],
         )
         for (_, name), slices in groupby(find_for_support(), key=lambda each: (each.org_id, each.org_name))
     ]

@@ -26,7 +26,7 @@ from auditweb.viewer import ActorProfile
 from auditweb.web import gate
 from auditweb.web.assets import asset_url
 from auditweb.web.details import Details
-from auditweb.web.foreign_text import visible, visible_text
+from auditweb.web.foreign_text import visible, visible_lines, visible_text
 from auditweb.web.htmx import IN_PAGE, private, render, wants_fragment
 from auditweb.web.moments import Moments
 from auditweb.web.rows import Presenter
@@ -214,7 +214,7 @@ def _head(slice_: Slice, reader: SliceReader, rows: Sequence[Row]) -> dict[str, 
     return {
         "organisation": visible(slice_.org_name),
         "described": visible(described),
-        "note": visible(slice_.note),
+        "note": visible_lines(slice_.note),
         "maker": "" if Mask.NAMES in slice_.masks else visible(slice_.maker),
         "until": moments.until(slice_.expires_at),
         "masks": [mask.label.lower() for mask in Mask if mask in slice_.masks],

@@ -212,6 +212,8 @@ def test_check_export_tells_whole_files_from_others(
         "one entry less": (packed(content[: content.rindex(b"\r\n", 0, -2) + 2], manifest), 1, "It has 8 entries"),
         "another text": (packed(content.replace(b"Ada", b"Eve"), manifest), 1, "not those that were exported"),
         "something added": (packed(content, manifest, "more.csv"), 1, "There should be entries.csv"),
+        "something after it": (whole + b"junk", 1, "something before or after"),
+        "something before it": (whole[:4] + whole, 1, "something before or after"),
         "no manifest": (packed(content, []), 2, "cannot be read"),
         "another form": (packed(content, {"form": "x"}), 2, "in a form that this version does not know"),
         "an empty ZIP": (nothing.getvalue(), 2, "not an export"),

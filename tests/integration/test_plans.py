@@ -268,6 +268,7 @@ def _read(profile: str, folder: Path) -> Log:
         try:
             reader, key = _settle(app)
             _open_all(app, reader, key, log, _fill(fresh))
+            _fall_behind(fresh)  # what was recorded meanwhile would be more than a page
         finally:
             with app.app_context():
                 db.engine.dispose()
@@ -291,6 +292,15 @@ def _faults_on_postgresql(log: Log, database: Database) -> Iterator[str]:
             for asked in log.asked:
                 for fault in faults_on_postgresql(connection, asked, mode, mixed=MIXED in asked.address):
                     yield f"{mode}: {fault}\n{asked}"
+
+
+def _fall_behind(fresh: Database) -> None:
+    """Seal all there is, and record some more."""
+    with server_engine(fresh.url) as engine, Session(engine) as session:
+        Sealer(engine).run()
+        late = (_event(number) | {"occurred_at": NOW - timedelta(hours=number)} for number in range(BEHIND))
+        record_many(late, org_id=1, session=session)
+        session.commit()
 
 
 def _settle(app: Flask) -> tuple[Reader, str]:
@@ -326,13 +336,10 @@ def _fill(fresh: Database) -> int:
         for org_id, entries in ENTRIES.items():
             record_many((_event(number) for number in range(entries)), org_id=org_id, session=session)
         session.commit()
-        Sealer(engine).run()
-        late = (_event(number) | {"occurred_at": NOW - timedelta(hours=number)} for number in range(BEHIND))
-        record_many(late, org_id=1, session=session)
-        session.commit()
         middle = session.scalar(
             sa.select(Event.id).where(Event.org_id == 1, Event.id >= ids.first_id_at(NOW - timedelta(days=180)))
         )
+    _fall_behind(fresh)
     if fresh.engine_name == "postgresql":
         url = make_url(fresh.owner_url).set(drivername="postgresql").render_as_string(hide_password=False)
         with closing(psycopg.connect(url, autocommit=True)) as owner:

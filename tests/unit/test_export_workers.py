@@ -1,7 +1,7 @@
 """The processes that prepare exports: so many at most, gone with whoever started them, and no crowd of failing ones."""
 
-import io
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -40,8 +40,21 @@ def test_after_one_that_could_not_begin_there_is_a_pause(monkeypatch: pytest.Mon
 
 def test_the_end_of_the_input_is_a_word_to_stop() -> None:
     stopping = threading.Event()
-    watch_input(stopping, io.BytesIO(b"whatever"))
+    reading, writing = os.pipe()
+    watch_input(stopping, reading)
+    os.write(writing, b"whatever")
+    assert not stopping.wait(0.05)
+    os.close(writing)
     assert stopping.wait(5)
+
+
+def test_a_worker_that_is_waiting_for_its_input_ends_in_peace() -> None:
+    ends = "import threading, sys; from auditweb.exports.workers import watch_input; "
+    ends += "watch_input(threading.Event(), sys.stdin.fileno())"
+    process = subprocess.Popen([sys.executable, "-c", ends], stdin=subprocess.PIPE)
+    assert process.wait(20) == 0
+    assert process.stdin
+    process.stdin.close()
 
 
 def test_one_is_gone_once_its_lock_is(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from auditweb.sharing.reading import find_ends
 from auditweb.sharing.shares import Draft, Listed, Shares
 from auditweb.web import audit_log, errors, figures, placing
 from auditweb.web.details import device_of
-from auditweb.web.foreign_text import visible, visible_text
+from auditweb.web.foreign_text import visible, visible_lines, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
 from auditweb.web.settings.share_forms import ShareForm
@@ -263,7 +263,7 @@ def _row(viewer: MemberViewer, share: Listed) -> Row:
         title=visible_text(share.recipient),
         described=visible(share.described),
         log=log + share.filter,
-        note=visible(share.note),
+        note=visible_lines(share.note),
         masks=[mask.label for mask in Mask if mask in share.masks],
         follows=share.follows,
         support_only=share.support_only,
