@@ -87,8 +87,10 @@ def hue_of(ref: ActorRef) -> int:
 
 
 def initials(name: str) -> str:
-    """Return the first letters of the first and the last word of *name*: "MO"."""
+    """Return the first letters of the first and the last word of *name*: "MO"; the number of a "Person 14"."""
     words = [word for word in name.split() if word[0].isalnum()]
+    if words[1:] and words[-1].isdecimal():
+        return words[-1][-3:]
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
 
 

@@ -8,13 +8,26 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   const { copy, copyFrom } = link.dataset;
   try {
-    const open = "copyOpen" in link.dataset && document.querySelector(".row.is-open");
-    await write(open ? `${copy}#${open.id}` : copy ?? await read(copyFrom));
+    await write("copyOpen" in link.dataset ? onScreen(copy) : copy ?? await read(copyFrom));
     tell(link.dataset.copied ?? (copy ? "Link copied" : "JSON copied"));
   } catch {
     tell("It could not be copied. Open it in a new tab instead.", true);
   }
 });
+
+// What has just been typed to search for is part of the view, also before it was asked; so is an entry that is open.
+function onScreen(copy) {
+  const address = new URL(copy);
+  const search = document.getElementById("q");
+  const typed = search?.value.trim();
+  if (search && typed !== search.defaultValue.trim()) {
+    for (const place of ["before", "after", "oldest", "q"]) address.searchParams.delete(place);
+    if (typed) address.searchParams.set("q", typed);
+    return address.href;
+  }
+  const open = document.querySelector(".row.is-open");
+  return open ? `${copy}#${open.id}` : copy;
+}
 
 async function read(address) {
   const answer = await fetch(address);

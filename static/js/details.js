@@ -36,8 +36,11 @@ addEventListener("load", () => {
   const table = id && document.querySelector("#audit-table");
   if (!table) return;
   const arrow = document.querySelector(`#e-${id} .x`);
-  if (arrow) arrow.click();
-  else location.replace(`${location.pathname}/entries/${id}`);
+  if (arrow) {
+    arrow.click();
+    const pinned = document.querySelector("#pinned > span"); // it may be out of sight
+    if (pinned) document.dispatchEvent(new CustomEvent("toast", { detail: { text: pinned.textContent } }));
+  } else location.replace(`${location.pathname}/entries/${id}`);
 });
 
 function detailsOf(arrow) {

@@ -107,6 +107,32 @@ def test_copy_link_puts_the_lasting_address_on_the_clipboard(new_context: NewCon
     expect(page.locator(".row").first).to_be_visible()
 
 
+def test_what_is_typed_and_an_entry_that_is_open_are_part_of_a_copied_link(new_context: NewContext) -> None:
+    page = new_context("maya", permissions=["clipboard-read", "clipboard-write"]).new_page()
+
+    def copied(link: str) -> str:
+        page.locator("#notices > *").evaluate_all("toasts => toasts.forEach((toast) => toast.remove())")
+        page.locator(link).dispatch_event("click")
+        expect(page.locator("#notices")).not_to_be_empty()
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    page.goto(f"{LOG}?category=vehicles")
+    wait_until_ready(page)
+    row = page.locator(".row").nth(3)
+    row.locator(".x").click()
+    expect(page.locator(".detail")).to_be_visible()
+    open_row = row.get_attribute("id")
+    assert copied("#copy-link").endswith(f"?category=vehicles#{open_row}")
+    exact = copied("#copy-exact")
+    page.locator("#q").evaluate("field => { field.value = 'alphard' }")
+    assert copied("#copy-link").endswith("?category=vehicles&q=alphard")
+
+    page.goto("about:blank")
+    page.goto(exact)
+    expect(page.locator(f"#{open_row} + .detail")).to_be_visible()
+    expect(page.locator("#notices")).to_contain_text("This link shows entries up to")
+
+
 def test_copy_link_follows_the_filter(maya: Page) -> None:
     maya.goto(LOG)
     wait_until_ready(maya)
