@@ -1,5 +1,6 @@
 """
-What holds a thread of a worker for long: waiting for news, streaming, and reading what comes slowly.
+What holds a thread of a worker for long: waiting for news, streaming, reading what comes slowly, and searching what is
+masked.
 
 Some threads are always left for the others, and of what there is one organisation gets a part. How many are held in one
 worker, that worker counts. How many streams an organisation has open is counted by locks on files in the data folder,
@@ -23,6 +24,7 @@ STREAMS = 2  # of an organisation at a time
 MOST = {  # threads of a worker for all organisations, and for one
     "wait": (THREADS // 2, THREADS // 4),
     "stream": (THREADS // 4, THREADS // 4 - 1),
+    "search": (THREADS // 4, THREADS // 4 - 1),
     "upload": (THREADS // 2, THREADS // 2 - 1),
 }
 PATIENCE: Final = 1.0  # seconds that an upload waits for its turn: one that comes at once is over in much less
@@ -71,6 +73,18 @@ def reading(org_id: int, *, lines: bool = False) -> Iterator[None]:
             yield
     finally:
         _give_back("upload", org_id)
+
+
+@contextmanager
+def searching(org_id: int) -> Iterator[None]:
+    """Let this thread search what is masked within the block, entry by entry; HeldError where too many do."""
+    if not _take("search", org_id, within=PATIENCE):
+        raise HeldError("Others are searching here at the moment", busy=True)
+    try:
+        with courtesy.standing_back():
+            yield
+    finally:
+        _give_back("search", org_id)
 
 
 def begin_stream(org_id: int) -> Callable[[], None]:

@@ -11,12 +11,14 @@ from auditweb.hidden_characters import visible_text
 def check_export(path: Path) -> bool:
     """Say what is in an export, and what is wrong with it; return whether nothing is."""
     found = check(path)
+    file = visible_text(str(path))
     if found.problems:
-        click.echo(f"{path} is not whole and unchanged.", err=True)
+        click.echo(f"{file} is not whole and unchanged.", err=True)
         for problem in found.problems:
             click.echo(f"- {visible_text(problem)}", err=True)
         return False
     told = f"{found.entries:,} {'entry' if found.entries == 1 else 'entries'} of {found.organisation}: {found.filter}"
-    click.echo(f"{path} is whole and unchanged since {visible_text(f'{found.made_by} exported it')} ({found.made_at}).")
+    since = visible_text(f"{found.made_by} exported it ({found.made_at})")
+    click.echo(f"{file} is whole and unchanged since {since}.")
     click.echo(visible_text(told))
     return True

@@ -4,6 +4,7 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass
+from lzma import LZMAError
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def check(path: Path) -> Checked:
         raise NotAnExportError(f"There is no file {path}.") from None
     except OSError as error:
         raise NotAnExportError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except BadZipFile:
+    except (BadZipFile, RuntimeError, NotImplementedError, ValueError, TypeError, LZMAError, zlib.error, EOFError):
+        # Whatever was written into it by somebody else: another method, a password, numbers that are none.
         return _damaged("Its directory is damaged: the file was changed, or did not arrive as it was sent.")
 
 
@@ -66,7 +68,10 @@ def _is_padded(path: Path, archive: ZipFile) -> bool:
     """Tell whether a file has more than the archive, which begins with its first member and ends with its directory."""
     with path.open("rb") as file:
         file.seek(-_LENGTH_OF_END, SEEK_END)
-        return file.read(len(_END_BEGINS)) != _END_BEGINS or archive.infolist()[0].header_offset != 0
+        return (
+            file.read(len(_END_BEGINS)) != _END_BEGINS
+            or min(member.header_offset for member in archive.infolist()) != 0
+        )
 
 
 def _check(path: Path, archive: ZipFile) -> Checked:
@@ -104,7 +109,7 @@ def _manifest(path: Path, archive: ZipFile) -> dict[str, Any]:
         if told["form"] != FORM:
             raise NotAnExportError(f"{path} is an export in a form that this version does not know.")
         _ = told["file"]["name"] + told["file"]["sha256"] + told["format"] + told["organisation"]["name"]
-        _ = told["file"]["bytes"] + told["entries"]
+        _ = _number(told["file"]["bytes"]) + _number(told["entries"])
         _ = told["filter"]["words"] + told["made_by"] + told["made_at"]
     except KeyError as missing:
         if MANIFEST not in archive.namelist():
@@ -119,7 +124,9 @@ def _manifest(path: Path, archive: ZipFile) -> dict[str, Any]:
 def _of_an_organisation(told: dict[str, Any]) -> dict[str, Any]:
     """Return what the manifest of an organisation's data tells, if all of it is there."""
     for file in told["files"]:
-        _ = file["name"] + file["sha256"], file["bytes"] + told["entries"]
+        _ = file["name"] + file["sha256"], _number(file["bytes"]) + _number(told["entries"])
+    if organisation.ENTRIES not in [file["name"] for file in told["files"]]:
+        raise ValueError("the log is not in it")
     _ = told["organisation"]["name"] + told["made_by"] + told["made_at"]
     return {**told, "filter": {"words": "all data of the organisation"}}
 
@@ -141,6 +148,12 @@ def _check_all(told: dict[str, Any], archive: ZipFile) -> Checked:
         if file["name"] == organisation.ENTRIES and lines != told["entries"]:
             problems.append(f"It has {lines:,} entries, and the manifest says {told['entries']:,}.")
     return _found(told, problems)
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("not a number")
+    return value
 
 
 def _measure(archive: ZipFile, name: str) -> tuple[int, str, int]:

@@ -199,7 +199,9 @@ def find_jobs(org_id: int, role: Role, *, after: str | None = None) -> Jobs:
     """Return the exports that someone with *role* may see, the last one first, from the one *after* another on."""
     found = _all(org_id, _kinds(role))
     if after is not None:
-        here = db.session.scalar(select(ExportJob.created_at).where(ExportJob.org_id == org_id, ExportJob.id == after))
+        here = db.session.scalar(
+            select(ExportJob.created_at).where(ExportJob.org_id == org_id, ExportJob.id == _clean(after))
+        )
         if here is None:
             raise MissingError
         place = tuple_(literal(here, ExportJob.created_at.type), literal(after))
@@ -211,7 +213,7 @@ def find_jobs(org_id: int, role: Role, *, after: str | None = None) -> Jobs:
 
 def find_job(org_id: int, job_id: str) -> Job:
     """Return one export; MissingError unless the organisation has it."""
-    row = db.session.execute(_all(org_id).where(ExportJob.id == job_id)).first()
+    row = db.session.execute(_all(org_id).where(ExportJob.id == _clean(job_id))).first()
     if row is None:
         raise MissingError
     job = Job(*row)
@@ -288,6 +290,11 @@ def tell(
     known = {"scope": scope_of(job.kind, job.words), "format": format_in_words(job.format), **facts}
     given = {name: known[name] for name in (*action.needed, *action.details) if name in known}
     record(action, org_id=job.org_id, actor=actor, facts=given, origin=origin, session=session)
+
+
+def _clean(job_id: str) -> str:
+    """Return an id as a database can hold it."""
+    return job_id.replace("\0", "\ufffd")
 
 
 def scope_of(kind: str, words: str) -> str:

@@ -52,7 +52,9 @@ CELLS = {
 
 _BYTE_ORDER_MARK = "\ufeff"  # spreadsheets take a file without it for one of the last century
 _FORMULA = tuple("=+-@\t\r\n\0＝＋－＠")
-_RISKY_START = re.compile(r',"[=+\-@＝＋－＠]')  # a quote inside a cell is doubled
+_RISKY_START = re.compile(r'(?:,"|;)[=+\-@＝＋－＠]')  # a quote inside a cell is doubled
+_AFTER_SEPARATOR = re.compile(r";(?=[=+\-@＝＋－＠])")  # what parts cells in half of Europe
+_RISKY_IN_JSON = re.compile(r";([=+\-@＝＋－＠])")
 _CELL = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 _JSON_SPACE = "\t\r\n"  # in JSON these stand only between its parts, where one is as good as another
 _DAY = 86_400
@@ -120,11 +122,13 @@ def columns(engine_name: str) -> tuple[ColumnElement[Any], ...]:
 def safe_cell(text: str) -> str:
     """Return *text* as it stands in a cell: nothing in it hides, and no spreadsheet takes it for a formula."""
     shown = visible_text(text)
+    shown = _AFTER_SEPARATOR.sub(";'", shown)
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def safe_json(text: str) -> str:
     """Return JSON with what hides in it escaped, so that it is JSON still."""
+    text = _RISKY_IN_JSON.sub(lambda found: f";\\u{ord(found[1]):04x}", text)
     if is_plain(text):
         return text
     return "".join(_json_escape(text[at]) if is_hidden(text, at) else text[at] for at in range(len(text)))

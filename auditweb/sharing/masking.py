@@ -8,6 +8,7 @@ entry is masked before anything is made of it: what a page, its links and its se
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -73,8 +74,10 @@ _ORIGIN_FACTS = {
     **dict.fromkeys(("ip", "address", "addresses"), Kind.ADDRESS),
     **dict.fromkeys(("device", "browser", "user_agent"), Kind.DEVICE),
 }
-_EMAIL = re.compile(r"[^\s<>\"'“”‘’(),;:\[\]]+@[^\s<>\"'“”‘’(),;:\[\]]+")
-_LIKE_ADDRESS = re.compile(r"(?<![\w.:])[0-9A-Fa-f:]*[.:][0-9A-Fa-f:.]*(?:%\w+)?(?![\w])")
+# Each part has a length that it ends at: a pattern without one looks through a long text from each of its letters anew.
+_EMAIL = re.compile(r"[^\s<>\"“”‘’(),;:\[\]@＠]{1,64}(?:[@＠]|%40)[^\s<>\"“”‘’(),;:\[\]@＠]{1,255}")
+_SIGNS_OF_EMAIL = ("@", "＠", "%40")
+_LIKE_ADDRESS = re.compile(r"(?<![\w.])[0-9A-Fa-f:]{0,45}[.:][0-9A-Fa-f:.]{0,45}(?:%\w{1,20})?(?![\w])")
 _PSEUDONYM = re.compile(r"(person|customer|id)-([1-9][0-9]{0,8})")
 _FEW_LETTERS = 3  # a shorter name is only found as it is written: "ed" stands in no text for Ed
 
@@ -242,8 +245,12 @@ class Masker:
 
     def _fact(self, name: str, row: WholeRow, own: Names) -> str:
         text = str(row.facts[name])  # what came into the table by another way may not be one
-        if name == "filter" and row.category == catalogue.Category.DATA_EXPORT:
-            return "Masked"  # it may say what was searched for, which is any part of a name or an address
+        if row.category == catalogue.Category.DATA_EXPORT:
+            # It may say what was searched for, which is any part of a name or an address.
+            if name == "filter":
+                return "Masked"
+            if name == "scope" and ":" in text:
+                return text.partition(":")[0]
         if Mask.ADDRESSES in self._masks:
             if name in _ORIGIN_FACTS:
                 return self._called(Subject(_ORIGIN_FACTS[name], text))
@@ -301,7 +308,7 @@ class Masker:
         return self._known.subject(name) or by_name(kind, name)
 
     def _emails(self, text: str) -> Iterable[tuple[int, int, str]]:
-        if Mask.EMAILS in self._masks and "@" in text:
+        if Mask.EMAILS in self._masks and any(sign in text for sign in _SIGNS_OF_EMAIL):
             for match in _EMAIL.finditer(text):
                 yield match.start(), match.end(), match.group()
 
@@ -309,10 +316,10 @@ class Masker:
         if Mask.ADDRESSES in self._masks and ("." in text or ":" in text):
             for match in _LIKE_ADDRESS.finditer(text):
                 spelled = match.group().rstrip(".:" if "::" not in match.group() else ".")
-                try:
-                    yield match.start(), match.start() + len(spelled), str(ipaddress.ip_address(spelled))
-                except ValueError:
-                    continue
+                for address in (spelled, spelled.rpartition(":")[0]):  # an address, or one with a port
+                    with suppress(ValueError):
+                        yield match.start(), match.start() + len(address), str(ipaddress.ip_address(address))
+                        break
 
     def _pseudonym(self, subject: Subject) -> str:
         return f"{subject.kind}-{self._aliases.number(subject)}"

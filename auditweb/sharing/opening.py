@@ -6,6 +6,7 @@ an organisation that is switched off or deleted.
 """
 
 import hashlib
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,9 +114,19 @@ def _actor(slice_: Slice, person: SignedIn | None) -> Actor:
 
 
 def _reader(actor: Actor, origin: Origin) -> str:
-    """Return what tells readers apart: who they are or, of those who only have the link, where and with what."""
-    told = str(actor.ref) if actor is not LINK_HOLDER else f"{origin.ip}\0{origin.user_agent}"
+    """Return what tells readers apart: who they are or, of those who only have the link, from where they come."""
+    # Not with what: a browser says of itself what it likes, and each would be a reader and an entry of its own.
+    told = str(actor.ref) if actor is not LINK_HOLDER else _network(origin.ip)
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _network(ip: str | None) -> str:
+    """Return an address, or of IPv6 the network that one connection has."""
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return str(ip)
+    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if address.version == 6 else str(address)
 
 
 def _found(which: ColumnElement[bool]) -> Slice:

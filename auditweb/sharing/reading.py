@@ -8,6 +8,7 @@ many that are tells of a word behind a mask. It is slower than the index, so it 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from auditweb import ids
 from auditweb.parties import ActorRef
@@ -20,6 +21,11 @@ from auditweb.sharing.aliases import StoredAliases, names_in
 from auditweb.sharing.bounds import OutsideError, within
 from auditweb.sharing.masking import Mask, Masker, Names, read_pseudonym
 from auditweb.sharing.opening import Slice
+
+_NOTHING_ELSE: dict[str, Any] = {
+    **dict.fromkeys(("category", "actor", "target", "outcome", "from_", "to", "upto")),
+    **dict.fromkeys(("action", "tz", "last", "q"), ""),
+}
 
 TIME_LIMIT = 1.5  # seconds for a page of a search
 
@@ -62,7 +68,9 @@ class SliceReader:
         Raises OutsideError where the share has no answer, BadFilter for a search that cannot be.
         """
         masked_search = bool(asked.q and self._slice.masks)
-        question = within(self._slice.part, self._real(asked), searching=not masked_search)
+        real = self._real(asked)
+        self._check_named(real, now)
+        question = within(self._slice.part, real, searching=not masked_search)
         if masked_search:
             found = self._search(question, asked.words, now)
         else:
@@ -112,6 +120,20 @@ class SliceReader:
         actor = ActorRef(*self._meant(*asked.actor)) if asked.actor else None
         target = self._meant(*asked.target) if asked.target else None
         return replace(asked, actor=actor, target=target)
+
+    def _check_named(self, asked: LogFilter, now: datetime) -> None:
+        """
+        Refuse actors and targets that are nobody's here, as those are that a mask hides.
+
+        Were they answered with nothing found, the refusal would tell which names there are.
+        """
+        if not self._slice.masks:
+            return
+        for named in ({"actor": asked.actor}, {"target": asked.target}):
+            if None not in named.values():
+                here = within(self._slice.part, replace(asked.at(), **(_NOTHING_ELSE | named)))
+                if not find_whole_page(here, size=1, now=now).rows:
+                    raise OutsideError
 
     def _meant(self, type_: str, id_: str) -> tuple[str, str]:
         if pseudonym := read_pseudonym(id_):

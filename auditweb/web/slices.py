@@ -6,13 +6,15 @@ not in the share gets the answer of a share that is not open.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from auditweb import catalogue, clock, ids
+from auditweb import catalogue, clock, holding, ids
 from auditweb.accounts import directory
+from auditweb.holding import HeldError
 from auditweb.parties import LINK_HOLDER, ActorRef
 from auditweb.reading import days
 from auditweb.reading.filters import BadFilter, LogFilter
@@ -38,6 +40,19 @@ from auditweb.web.viewing import absolute
 
 bp = Blueprint("slices", __name__, url_prefix="/slices/<slice_id>")
 bp.register_error_handler(OutsideError, show_closed)
+
+
+@bp.errorhandler(HeldError)
+def show_held(_error: HeldError) -> ResponseReturnValue:
+    """Say that others are searching: with masks that goes through the entries, and only so many may at a time."""
+    reason = "Others are searching here at the moment. Try again in a while."
+    if wants_fragment():
+        response = make_response(reason, 503)
+        response.mimetype = "text/plain"
+    else:
+        response = make_response(render_template("shared/held.html", reason=reason, again=request.full_path), 503)
+    response.headers["Retry-After"] = str(holding.RETRY_AFTER)
+    return private(response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +130,8 @@ def index(slice_id: str) -> ResponseReturnValue:
         return private(make_response(redirect(base + asked.query())))
     now = clock.now()
     reader, viewer = SliceReader(slice_), SliceViewer(slice_)
-    found = reader.find_page(asked, now)
+    with holding.searching(slice_.org_id) if asked.q and slice_.masks else nullcontext():
+        found = reader.find_page(asked, now)
     numbers = find_numbers(found.question, found.page, now, slice_.zone) if found.counted else None
     profiles = _profiles(slice_, found.actors, found.page.rows)
     told, sprite = Clock(now, slice_.zone, absolute=False), asset_url("vendor/icons.svg")

@@ -178,6 +178,8 @@ def test_another_organisations_exports_are_the_same_404(
         assert maya.post(exports(place, f"/{theirs}/cancel")).status == 404
     assert maya.get(exports(other_organisation)).status == 404
     assert maya.get(exports(organisation, f"?after={theirs}")).status == 404
+    for damaged in ("/%00", "/%00/file", "/%00/progress", "?after=%00"):
+        assert maya.get(exports(organisation, damaged)).status == 404, damaged
     assert "KANARI" not in maya.get(exports(organisation)).text
     assert len(entries_of(app, other_organisation)) == len(before)
 

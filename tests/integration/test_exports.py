@@ -214,6 +214,8 @@ def test_check_export_tells_whole_files_from_others(
         "something added": (packed(content, manifest, "more.csv"), 1, "There should be entries.csv"),
         "something after it": (whole + b"junk", 1, "something before or after"),
         "something before it": (whole[:4] + whole, 1, "something before or after"),
+        "no number": (packed(content, manifest | {"entries": "9"}), 2, "cannot be read"),
+        "for a terminal": (packed(content, manifest | {"made_at": "\x1b]0;x\x07"}), 0, "\\u{1b}]0;x\\u{7}"),
         "no manifest": (packed(content, []), 2, "cannot be read"),
         "another form": (packed(content, {"form": "x"}), 2, "in a form that this version does not know"),
         "an empty ZIP": (nothing.getvalue(), 2, "not an export"),

@@ -251,7 +251,8 @@ def test_nobody_can_ask_who_is_behind_a_mask(
     for asked in (
         f"actor=member:{hana.id}", f"actor=member:{tom.id}", "actor=member:999", "target=customer:cus_77",
         "target=customer:nobody", f"target=member:{tom.id}", "actor=member:person-99", "target=customer:customer-9",
-        "target=member:customer-1",
+        "target=member:customer-1", "target=vehicle:Tom Lindqvist", "target=vehicle:Tom Lindqvistx",
+        "actor=system:Hana Sato", "actor=system:Nobody At All",
     ):  # fmt: skip
         page = visitor.get(f"{address}?{asked}")
         assert (page.status, page.text) == (404, missing), asked

@@ -27,6 +27,7 @@ from auditweb.exports.tables import TableWriter, safe_cell, safe_json
         ("\0=1", "\\u{0}=1"),
         ("\u202e=1", "\\u{202e}=1"),
         ("a=1", "a=1"),
+        ("Acme;=1+41;-x; =2", "Acme;'=1+41;'-x; =2"),
         ("佐藤 花", "佐藤 花"),
         ("a\u00a0b", "a\u00a0b"),
         ("", ""),
@@ -36,7 +37,9 @@ def test_cells_are_safe(text: str, cell: str) -> None:
     assert safe_cell(text) == cell
 
 
-@pytest.mark.parametrize("facts", [{"a": "\u202e\u2028x\U000e0001"}, {"\ufeff": "\x7f"}, {"b": 'a"\\\n'}, {}])
+@pytest.mark.parametrize(
+    "facts", [{"a": "\u202e\u2028x\U000e0001"}, {"\ufeff": "\x7f"}, {"b": 'a"\\\n'}, {"c": "x;=1;＠y"}, {}]
+)
 def test_facts_are_json_still_and_nothing_hides_in_them(facts: dict[str, str]) -> None:
     for stored in (json.dumps(facts, ensure_ascii=False), json.dumps(facts, ensure_ascii=False, indent=1)):
         safe = safe_json(stored)
