@@ -37,11 +37,17 @@ addEventListener("load", () => {
   if (!table) return;
   const arrow = document.querySelector(`#e-${id} .x`);
   if (arrow) {
-    arrow.click();
+    clickWhenReady(arrow);
     const pinned = document.querySelector("#pinned > span"); // it may be out of sight
     if (pinned) document.dispatchEvent(new CustomEvent("toast", { detail: { text: pinned.textContent } }));
   } else location.replace(`${location.pathname}/entries/${id}`);
 });
+
+// Until htmx has seen the arrow, a click would lead to the entry's own page.
+function clickWhenReady(arrow, tries = 100) {
+  if ("htmxPowered" in arrow.dataset) arrow.click();
+  else if (tries) setTimeout(clickWhenReady, 50, arrow, tries - 1);
+}
 
 function detailsOf(arrow) {
   const next = arrow.closest("tr").nextElementSibling;
