@@ -49,7 +49,7 @@ def check(path: Path) -> Checked:
         raise NotAnExportError(f"There is no file {path}.") from None
     except OSError as error:
         raise NotAnExportError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (BadZipFile, RuntimeError, NotImplementedError, ValueError, TypeError, LZMAError, zlib.error, EOFError):
+    except (BadZipFile, RuntimeError, ValueError, TypeError, LZMAError, zlib.error, EOFError):
         # Whatever was written into it by somebody else: another method, a password, numbers that are none.
         return _damaged("Its directory is damaged: the file was changed, or did not arrive as it was sent.")
 
