@@ -357,8 +357,11 @@ def test_an_event_that_cannot_be_read_does_not_block_the_others(stand: Stand, sp
 
 
 def test_a_slow_server_is_asked_again_for_less(stand: Stand, spool: Path) -> None:
+    gate = threading.Event()
+
     def slow(events: list[Any]) -> Answer:
-        time.sleep(0.3 if len(events) > 2 else 0)
+        if len(events) > 2:
+            gate.wait(10)
         return taken(events)
 
     stand.answers = [slow] * 100
@@ -371,6 +374,7 @@ def test_a_slow_server_is_asked_again_for_less(stand: Stand, spool: Path) -> Non
         assert log.flush(10)
     assert [len(events) for events in stand.requests[:3]] == [6, 3, 1]
     assert time.monotonic() - began < 5
+    gate.set()
 
 
 def test_recording_does_not_wait_for_the_server(stand: Stand, spool: Path) -> None:
