@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, insert, select, update
 
 from auditweb import clock
 from auditweb.accounts import passwords
 from auditweb.accounts.permissions import CAN_GRANT, Role
 from auditweb.extensions import db
-from auditweb.models import DeletedOrganisation, FormerSlug, Membership, Organisation, Person
+from auditweb.models import DeletedOrganisation, FormerName, FormerSlug, Membership, Organisation, Person
 from auditweb.models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -139,7 +139,10 @@ def who_can_help(org_id: int, roles: Collection[Role] = CAN_GRANT) -> Sequence[H
 
 
 def save_profile(person_id: int, *, name: str, zone: str, absolute_times: bool, shortcuts: bool, theme: str) -> None:
-    """Store what a person said about themselves and how they like to read."""
+    """Store what a person said about themselves and how they like to read; the name they had stays on record."""
+    is_kept = exists().where(FormerName.person_id == Person.id, FormerName.name == Person.name)
+    former = select(Person.id, Person.name).where(Person.id == person_id, Person.name != name, ~is_kept)
+    db.session.execute(insert(FormerName).from_select(["person_id", "name"], former))
     db.session.execute(
         update(Person)
         .where(Person.id == person_id)

@@ -199,6 +199,15 @@ class ApiKeyUse(Base):
     ip: Mapped[str | None]
 
 
+class FormerName(Base):
+    """A name that somebody had before: entries of that time hold it, and it is masked where theirs is."""
+
+    __tablename__ = "former_name"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
 class Directory(Base):
     """One row: *names_stamp* is a random number that triggers draw anew when a name or an address changes."""
 

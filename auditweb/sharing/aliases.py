@@ -6,19 +6,21 @@ of their own, as a session notes its use: a slice that follows has new people in
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Select, Update, func, insert, select, update
+from sqlalchemy import Connection, Engine, Update, func, insert, select, update
 
 from auditweb import transactions
 from auditweb.extensions import db
-from auditweb.models import Membership, Person, Share, ShareAlias
+from auditweb.models import FormerName, Membership, Person, Share, ShareAlias
 from auditweb.sharing.masking import Kind, Names, Subject, names_of_members
+from auditweb.sharing.opening import ClosedError
 
 _Stamps = tuple[int, int]
 _Place = tuple[str, str]  # a kind, and the hash of a value
 _MOST_REMEMBERED = 50  # organisations
+_AT_ONCE = 500  # values asked for in one question
 
 _remembered: WeakKeyDictionary[Engine, dict[tuple[int, _Stamps], Names]] = WeakKeyDictionary()
 
@@ -57,7 +59,7 @@ class StoredAliases:
         return db.session.scalar(select(ShareAlias.ref).where(*theirs, ShareAlias.ref.is_not(None)).limit(1))
 
     def _find(self) -> dict[_Place, int]:
-        rows = db.session.connection().execute(self._among(self._missing))
+        rows = self._among(db.session.connection(), self._missing)
         return {(kind, key): number for kind, key, number, _ in rows}
 
     def _give(self) -> None:
@@ -65,10 +67,12 @@ class StoredAliases:
             place: (subject.kind.value, _key(subject.name)) for place, subject in self._missing.items() if subject.name
         }
         with transactions.writing(), db.engine.begin() as connection:
-            # One at a time gives numbers in a share.
-            connection.execute(select(Share.id).where(Share.id == self._share_id).with_for_update())
+            # One at a time gives numbers in a share, and nobody in one that is over: they went with it.
+            here = select(Share.id).where(Share.id == self._share_id, Share.ended_at.is_(None))
+            if connection.scalar(here.with_for_update()) is None:
+                raise ClosedError
             known: dict[_Place, tuple[int, str | None]] = {}
-            for kind, key, number, ref in connection.execute(self._among([*self._missing, *names.values()])):
+            for kind, key, number, ref in self._among(connection, [*self._missing, *names.values()]):
                 known[kind, key] = number, ref
             numbers = _Numbers(connection, self._share_id)
             new: dict[_Place, tuple[int, str | None]] = {}
@@ -98,10 +102,13 @@ class StoredAliases:
         mine = {"share_id": self._share_id, "org_id": self._org_id}
         return mine | {"kind": place[0], "key": place[1], "number": given[0], "ref": given[1]}
 
-    def _among(self, places: Iterable[_Place]) -> Select[str, str, int, str | None]:
-        keys = sorted({key for _, key in places})
+    def _among(self, connection: Connection, places: Iterable[_Place]) -> Iterator[tuple[str, str, int, str | None]]:
         columns = select(ShareAlias.kind, ShareAlias.key, ShareAlias.number, ShareAlias.ref)
-        return columns.where(ShareAlias.share_id == self._share_id, ShareAlias.key.in_(keys))
+        mine = columns.where(ShareAlias.share_id == self._share_id)
+        keys = sorted({key for _, key in places})
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            yield from connection.execute(mine.where(ShareAlias.key.in_(some)))
 
 
 class _Numbers:
@@ -117,12 +124,20 @@ class _Numbers:
 
 
 def names_in(org_id: int, stamps: _Stamps) -> Names:
-    """Return the names of all who belong to an organisation or did, remembered until one of its *stamps* is another."""
+    """
+    Return the names of all who belong to an organisation or did, those they had before included.
+
+    They are remembered until one of its *stamps* is another.
+    """
     memory = _remembered.setdefault(db.engine, {})
     if (known := memory.get((org_id, stamps))) is not None:
         return known
-    members = select(Person.id, Person.name).join(Membership, Membership.person_id == Person.id)
-    found = names_of_members((row[0], row[1]) for row in db.session.execute(members.where(Membership.org_id == org_id)))
+    theirs = Membership.org_id == org_id
+    now = select(Person.id, Person.name).join(Membership, Membership.person_id == Person.id).where(theirs)
+    before = select(FormerName.person_id, FormerName.name).join(
+        Membership, Membership.person_id == FormerName.person_id
+    )
+    found = names_of_members(db.session.execute(now.union_all(before.where(theirs))))
     if len(memory) >= _MOST_REMEMBERED:
         memory.clear()
     memory[org_id, stamps] = found

@@ -67,7 +67,10 @@ CUSTOMERS = frozenset({"customer", "client"})
 _NOBODY = frozenset({str(UNKNOWN_PERSON.ref), str(LINK_HOLDER.ref)})  # whose names tell nothing
 
 NAME_FACTS = {
-    **dict.fromkeys(("member", "owner", "person", "user", "contact", "driver", "inviter", "manager"), Kind.PERSON),
+    **dict.fromkeys(
+        ("member", "owner", "person", "user", "contact", "driver", "inviter", "manager", "employee", "recipient"),
+        Kind.PERSON,
+    ),
     **dict.fromkeys(("customer", "client", "duplicate"), Kind.CUSTOMER),
 }
 _ORIGIN_FACTS = {
@@ -103,7 +106,11 @@ class Aliases(Protocol):
 
 
 class Names:
-    """Names that are looked for in texts, whatever their case and accents, each with whom it stands for."""
+    """
+    Names that are looked for in texts, each with whom it stands for.
+
+    They are found whatever their case and accents, and where "Hana Sato" is written "Sato, Hana" or "HanaSato".
+    """
 
     def __init__(self, named: Iterable[tuple[str, Subject]] = ()) -> None:
         self._rows: dict[str, list[tuple[tuple[str, ...], str, Subject]]] = {}
@@ -150,9 +157,10 @@ class Names:
             if name.strip():
                 self._signs.append((name.strip(), subject))
             return
-        rows = self._rows.setdefault(words[0], [])
-        rows[:] = [row for row in rows if row[0] != words or row[1] != name]
-        rows.append((words, name, subject))
+        for spelled in _spellings(words):
+            rows = self._rows.setdefault(spelled[0], [])
+            rows[:] = [row for row in rows if row[:2] != (spelled, name)]
+            rows.append((spelled, name, subject))
 
     def _at(self, text: str, found: list[tuple[int, int, str]], place: int) -> tuple[int, Subject] | None:
         for words, name, subject in self._rows.get(found[place][2], ()):
@@ -346,6 +354,11 @@ def names_of_members(people: Iterable[tuple[int, str]]) -> Names:
         ref = str(ActorRef(ActorType.MEMBER, str(person_id)))
         named.append((name, Subject(Kind.PERSON, ref, ref)))
     return Names(named)
+
+
+def _spellings(words: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """Return a name of these words as it is written, with its last word first, and without gaps."""
+    return {words, words[-1:] + words[:-1], ("".join(words),)}
 
 
 def _key(name: str) -> str:

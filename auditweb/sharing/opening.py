@@ -77,8 +77,12 @@ def open_slice(slice_: Slice, person: SignedIn | None, *, origin: Origin) -> boo
     """
     Put on record that somebody opened a share: once for each reader and hour. Tell whether this was the first time.
 
-    Who is signed in is named if they belong to the organisation or to support; anybody else had the link.
+    Who is signed in is named if they belong to the organisation or to support; anybody else had the link. ClosedError
+    if somebody has ended the share meanwhile: after that entry there is none of an opening.
     """
+    still_open = select(Share.id).where(Share.id == slice_.id, Share.ended_at.is_(None))
+    if db.session.scalar(still_open.with_for_update()) is None:
+        raise ClosedError
     now = clock.now()
     actor = _actor(slice_, person)
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert

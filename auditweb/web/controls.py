@@ -262,6 +262,11 @@ class Controls:
         return query_of({"category": self._wanted.category.value}) if self._wanted.category else ""
 
     @property
+    def picks_actors(self) -> bool:
+        """Whether there is a list of actors to choose from."""
+        return True
+
+    @property
     def picker(self) -> str:
         """Return the query of the list of actors to choose from, other filters kept."""
         return self._href()
@@ -331,6 +336,15 @@ class Controls:
             tz=tz,
             place=days.place(tz),
         )
+
+    @property
+    def first_day(self) -> str:
+        """Return the first day that can be chosen."""
+        return "2000-01-01"
+
+    @property
+    def last_day(self) -> str:
+        return "2069-12-31"
 
     @property
     def lasting(self) -> str:

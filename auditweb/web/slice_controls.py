@@ -50,6 +50,10 @@ class SliceControls(Controls):
         return [chip for chip in super().chips if chip.label != "limit"]
 
     @property
+    def picks_actors(self) -> bool:
+        return False
+
+    @property
     def narrows(self) -> bool:
         return bool(self._args)
 
@@ -65,11 +69,11 @@ class SliceControls(Controls):
 
     @property
     def first_day(self) -> str:
-        return self._part.from_.isoformat() if self._part.from_ else "2000-01-01"
+        return self._part.from_.isoformat() if self._part.from_ else super().first_day
 
     @property
     def last_day(self) -> str:
-        return self._part.to.isoformat() if self._part.to else "2069-12-31"
+        return self._part.to.isoformat() if self._part.to else super().last_day
 
     @property
     def news(self) -> str:

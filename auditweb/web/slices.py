@@ -66,6 +66,11 @@ class SliceViewer:
         return self.slice_.org_id
 
     @property
+    def for_support(self) -> bool:
+        """Whether its readers are support staff, who have a list of what is shared with them."""
+        return self.slice_.support_only
+
+    @property
     def org_slug(self) -> str:
         return ""
 

@@ -224,6 +224,7 @@ def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
             assert Doctor(engine).examine(1) == []
         with operator_engine(url) as engine, engine.begin() as connection:
             assert connection.exec_driver_sql("SELECT id, summary FROM event").all() == [(5, "Did")]
+            assert connection.exec_driver_sql("SELECT person_id, name FROM former_name").all() == FORMER_NAMES
             stamps = sa.text("SELECT people_stamp, names_stamp FROM organisation, directory")
             first = connection.execute(stamps).one()
             assert 0 not in first
@@ -235,6 +236,7 @@ def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
             ]
 
 
+FORMER_NAMES = [(1, "A")]  # whose entry that is
 OLD_ROWS = (
     "INSERT INTO organisation (id, slug, name, zone, created_at)"
     " VALUES (1, 'northgate', 'Northgate Imports', 'Europe/London', :moment)",

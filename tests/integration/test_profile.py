@@ -3,10 +3,11 @@
 from zoneinfo import available_timezones
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from auditweb.extensions import db
-from auditweb.models import Person
+from auditweb.models import FormerName, Person
 from tests.readers import Page, Reader
 
 FORM = {"name": "Ada Okafor", "zone": "Asia/Tokyo", "times": "absolute", "theme": "dark"}
@@ -43,6 +44,14 @@ def test_what_is_saved_is_shown_again(app: Flask, reader: Reader) -> None:
     assert (saved.name, saved.zone, saved.absolute_times, saved.shortcuts, saved.theme) == (
         "Ada Okafor", "Asia/Tokyo", True, False, "dark",
     )  # fmt: skip
+
+
+def test_former_names_stay_on_record(app: Flask, reader: Reader) -> None:
+    for name in ("Ines Mori", "Ines Ferreira", "Ines Mori", "Ines Mori"):
+        reader.post("/profile", FORM | {"name": name})
+
+    with app.app_context():
+        assert sorted(db.session.scalars(sa.select(FormerName.name))) == ["Ines Ferreira", "Ines Mori"]
 
 
 def test_the_organisations_own_zone_is_the_first_choice(app: Flask, reader: Reader) -> None:

@@ -14,6 +14,8 @@ from auditweb.accounts.permissions import Role
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Event, Share, ShareAlias, ShareOpening
+from auditweb.parties import Origin
+from auditweb.sharing.opening import ClosedError, find_by_token, open_slice
 from tests.integration.conftest import FillLog, Operate, SignedInAs
 from tests.log_pages import NOW, rows
 from tests.readers import PASSWORD, Place, Reader, add_person, leave, open_session, set_role
@@ -222,6 +224,20 @@ def test_two_presses_at_once_are_one_opening(app: Flask, reader: Reader, organis
 
     assert statuses == [303] * 4
     assert about_shares(app) == ["audit_log.shared", "audit_log.share_opened"]
+
+
+def test_no_opening_is_recorded_after_the_end(app: Flask, reader: Reader, organisation: Place, fill: FillLog) -> None:
+    """Whoever found the share open just before it was ended opens nothing."""
+    fill(1)
+    link = share(reader, organisation)
+    with app.app_context():
+        found = find_by_token(link.rpartition("/")[2])
+        db.session.rollback()
+        reader.post(f"/o/northgate/settings/shares/{found.id}/revoke")
+        with pytest.raises(ClosedError):
+            open_slice(found, None, origin=Origin())
+        db.session.rollback()
+    assert about_shares(app) == ["audit_log.shared", "audit_log.share_revoked"]
 
 
 def test_a_member_who_opens_a_link_is_named(
@@ -476,7 +492,10 @@ def test_support_staff_see_what_is_shared_with_support_and_nothing_else(
     (opening,) = [str(each["action"]) for each in page.select(".does")]
     address = robin.post(opening).location
     assert address is not None
-    assert robin.get(address).status == 200
+    shown = robin.get(address)
+    assert shown.status == 200
+    assert "Shared with support, for reading only" in shown.words
+    assert shown.select(".slicebar a[href='/support']")
     assert robin.get(organisation.log).status == 404
     (event,) = entries(app, "audit_log.share_opened")
     assert (event.actor_type, event.actor_name) == ("support", "Robin Hale")

@@ -8,16 +8,20 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
-from auditweb import catalogue, clock, ids
-from auditweb.models import Event
+from auditweb import catalogue, clock, ids, transactions
+from auditweb.extensions import db
+from auditweb.models import Event, ShareAlias
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
-from auditweb.sharing import reading
-from auditweb.sharing.masking import NAME_FACTS
+from auditweb.sharing import aliases, reading
+from auditweb.sharing.aliases import StoredAliases
+from auditweb.sharing.masking import NAME_FACTS, Kind, Subject
+from auditweb.sharing.opening import ClosedError
 from tests.integration.conftest import FillLog
 from tests.log_pages import NOW, follow, rows, spelled
-from tests.readers import Place, Reader, Someone, add_person, join, leave
+from tests.readers import Place, Reader, Someone, add_person, join, leave, open_session
 from tests.sharing import MASKS, ask, open_, outsider, share
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -243,6 +247,55 @@ def test_masked_people_are_told_apart_and_stay_who_they_are(
     assert again != address  # another share has numbers of its own
 
 
+def test_a_former_name_is_masked_like_the_present_one(
+    app: Flask,
+    reader: Reader,
+    organisation: Place,
+    story: list[Event],
+    hana: Someone,
+    an_event: AnEvent,
+    visitor: Reader,
+) -> None:
+    an_event("vehicle.updated", org_id=organisation.id, target=Target("vehicle", "v1", f"Car of {HANA}"))
+    address = open_(visitor, share(reader, organisation, masks=MASKS))
+    before = visitor.get(address)
+
+    open_session(app, app.test_client(), hana).post("/profile", {"name": "Hana Mori"})
+
+    assert "Car of Person" in before.words
+    assert visitor.get(address).words == before.words
+    assert HANA not in visitor.get(open_(visitor, share(reader, organisation, masks=["names"]))).words
+
+
+def test_many_masked_values_on_a_page_are_numbered(
+    app: Flask, reader: Reader, organisation: Place, an_event: AnEvent, visitor: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aliases, "_AT_ONCE", 50)
+    many = [f"{number}@x.yz" for number in range(200)]
+    facts = {"chassis": " ".join(many[:100]), "fields": " ".join(many[100:])}
+    an_event("vehicle.updated", org_id=organisation.id, facts=facts)
+    address = open_(visitor, share(reader, organisation, "?category=vehicles", masks=["emails"]))
+
+    for _ in range(2):  # in which they are given, and found
+        (row,) = rows(visitor.get(address))
+        entry = visitor.get(f"{address}/entries/{row}")
+        assert "E-mail 1 E-mail 2" in entry.words
+        assert "E-mail 200" in entry.words
+        assert "@" not in entry.words
+
+
+def test_no_number_is_given_in_a_share_that_is_over(app: Flask, reader: Reader, organisation: Place) -> None:
+    made = outsider(app)
+    share_id = open_(made, share(reader, organisation, masks=MASKS, extent="following")).rpartition("/")[2]
+    reader.post(f"/o/northgate/settings/shares/{share_id}/revoke")
+    with app.app_context(), transactions.reading():
+        late = StoredAliases(organisation.id, share_id)
+        late.number(Subject(Kind.PERSON, "member:1", "member:1"))
+        with pytest.raises(ClosedError):
+            late.settle()
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(ShareAlias)) == 0
+
+
 def test_nobody_can_ask_who_is_behind_a_mask(
     app: Flask, reader: Reader, organisation: Place, story: list[Event], hana: Someone, tom: Someone, visitor: Reader
 ) -> None:
@@ -376,4 +429,4 @@ def test_numbers_are_given_once_by_many_readers_at_once(
 def test_the_catalogue_masks_every_fact_that_is_a_name() -> None:
     """A fact that is added to the catalogue is looked at here: is it a name of a person?"""
     facts = {name for action in catalogue.all_actions() for name in {*action.needed, *action.details}}
-    assert facts & set(NAME_FACTS) == {"customer", "duplicate", "member", "owner"}
+    assert facts & set(NAME_FACTS) == {"customer", "duplicate", "member", "owner", "recipient"}

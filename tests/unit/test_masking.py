@@ -99,6 +99,8 @@ def test_a_person_is_the_same_wherever_they_stand() -> None:
         (Mask.NAMES, "Jose Alvarez", "Person 1"),
         (Mask.NAMES, "ed and ED, but Ed", "ed and ED, but Person 1"),
         (Mask.NAMES, "hana@northgate.example", "hana@northgate.example"),
+        (Mask.NAMES, "Sato, Hana and LindqvistTom", "Person 1 and LindqvistTom"),
+        (Mask.NAMES, "@HanaSato, tomlindqvist.pdf, Hana Satoh", "@Person 1, Person 2.pdf, Hana Satoh"),
         (Mask.EMAILS, "Invited hana@x.example and <Tom@X.example>", "Invited E-mail 1 and <E-mail 2>"),
         (Mask.EMAILS, "HANA@x.example is hana@X.EXAMPLE", "E-mail 1 is E-mail 1"),
         (Mask.EMAILS, "Hana Sato", "Hana Sato"),
@@ -121,6 +123,10 @@ def test_what_is_masked_in_a_text(mask: Mask, text: str, masked: str) -> None:
         ({"facts": {"customer": "Daniel Whitcombe"}}, {"facts": {"customer": "Customer 1"}}),
         ({"facts": {"member": "Tom Lindqvist"}}, {"facts": {"member": "Person 2"}}),
         ({"facts": {"member": "Nobody Known"}}, {"facts": {"member": "Person 2"}}),
+        (
+            {"facts": {"recipient": "Carol Kerr"}, "summary": "Sent it to Carol Kerr"},
+            {"summary": "Sent it to Person 2"},
+        ),
         ({"facts": {"device": "Chrome on Windows"}}, {"facts": {"device": "Device 1"}}),
         ({"facts": {"place": "Leith"}}, {"facts": {"place": "Leith"}}),
         ({"facts": {"place": "Leith"}, "category": "authentication"}, {"facts": {"place": "Place 1"}}),
@@ -146,6 +152,12 @@ def test_what_is_masked_in_an_entry(more: dict[str, Any], shown: dict[str, Any])
     row = Masker(ALL, KNOWN, Counted()).row(a_row(**more))
 
     assert {name: getattr(row, name) for name in shown} == shown
+
+
+def test_whom_a_former_name_stands_for() -> None:
+    mask = masker(Mask.NAMES, known=names_of_members([(5, "Hana Mori"), (6, "Tom Mori"), (5, "Hana Sato")]))
+
+    assert mask.text("Hana Sato is Hana Mori") == "Person 1 is Person 1"
 
 
 def test_two_people_with_one_name_stay_apart_where_their_ids_tell_them() -> None:

@@ -16,11 +16,12 @@ LINK, SUPPORT = "link", "support"
 USUAL_PERIOD = "7 days"
 
 IN_SHORT = {
-    FROZEN: "What happens later does not show.",
+    FROZEN: "What happens later does not show. An entry that is only recorded later, for a time before, does.",
     FOLLOWING: "Entries that match show as they come, until the share is over.",
     LINK: "No account is needed. Whoever gets hold of the link can read it.",
     SUPPORT: "They sign in first. The link opens for nobody else.",
     Mask.NAMES.value: "Members, customers and support staff become Person 1, Customer 2 and so on. "
+    "Someone who is not a member is found where an entry names them as who acted or whom it is about. "
     "What else is in a text stays: a first name alone, say, or a supplier’s name.",
     Mask.EMAILS.value: "Wherever one stands, also in a sentence.",
     Mask.ADDRESSES.value: "Where people signed in from, and with which browser.",
