@@ -20,6 +20,7 @@ from auditweb import rows
 from auditweb.models import Event, Posting, Segment
 from auditweb.reading import postings
 from auditweb.reading.postings import ENTRY_COLUMNS, Entry
+from auditweb.reading.questions import execute
 
 Progress = Callable[[int], object]  # told how many more events are done
 
@@ -234,7 +235,7 @@ def _disagreements(connection: Connection, org_id: int, segment: Any, ids: Seque
     there = [event_id for event_id in ids if event_id != postings.NOBODY]
     if len(ids) != segment.size or (segment.first_id, segment.last_id) != (min(there), max(there)):
         return [f"Segment {segment.number} of the search index is wrong about the span of its entries."]
-    events = {row.id: row for row in connection.execute(_EVENTS, {"org_id": org_id, "ids": there})}
+    events = {row.id: row for row in execute(connection, _EVENTS, {"org_id": org_id, "ids": there})}
     expected: defaultdict[str, list[int]] = defaultdict(list)
     for place, event_id in enumerate(ids):
         for word in postings.words_in(cast(Entry, tuple(events[event_id]))) if event_id in events else ():
@@ -251,7 +252,12 @@ def _disagreements(connection: Connection, org_id: int, segment: Any, ids: Seque
     return []
 
 
-_EVENTS = select(*COLUMNS).where(_event.org_id == bindparam("org_id"), _event.id.in_(bindparam("ids", expanding=True)))
+_EVENTS_OF = select(*COLUMNS).where(_event.org_id == bindparam("org_id"))
+_EVENTS = {
+    "sqlite": _EVENTS_OF.where(text("event.id IN (SELECT value FROM json_each(:ids))")),
+    # Not a list of thousands of parameters: where no index is chosen, each event would be compared with each of them.
+    "postgresql": _EVENTS_OF.where(text("event.id IN (SELECT unnest(CAST(:ids AS BIGINT[])))")),
+}
 _SEALED = text("""
     SELECT e.id FROM event e WHERE e.org_id = :org_id AND NOT EXISTS (
         SELECT 1 FROM seal_queue q WHERE q.org_id = e.org_id AND q.event_id = e.id
