@@ -4,10 +4,12 @@ import io
 import json
 import os
 import socket
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection, IncompleteRead
+from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 from secrets import token_urlsafe
 from time import monotonic
@@ -31,7 +33,7 @@ from tests.integration.conftest import AnEvent, FillLog, Operate, SignedInAs
 from tests.log_entries import DEVICE, at_a_known_device, entries_of, one_entry, told
 from tests.log_pages import ADA, LOG, STEPWGN, spelled
 from tests.readers import Page, Place, Reader
-from tests.servers import serve
+from tests.servers import LiveServer, clean_environ, free_port, running
 
 EXPORT = f"{LOG}/export"
 CSV = {"format": "csv", "zone": "Europe/London"}
@@ -272,7 +274,8 @@ def test_what_breaks_off_on_the_way_is_seen_to_be_short(
     """
     On the real server, to a caller who reads slowly: the answer has no end, and the archive no directory.
 
-    On one engine the server is killed; on the other the database fails under it, which it notices and logs.
+    First one stops reading, and loses the place to others: the server is told to wait a second. Then, on one engine the
+    server is killed; on the other the database fails under it, which it notices and logs.
     """
     more = {"action": "vehicle.updated", "actor": ADA, "target": STEPWGN}
     with app.app_context():
@@ -280,19 +283,19 @@ def test_what_breaks_off_on_the_way_is_seen_to_be_short(
         record_many(told, org_id=organisation.id)
         db.session.commit()
     form = urlencode({**CSV, "manifest": "y", "csrf_token": reader.token()})
-    with serve(database_url, tmp_path, settings={"AUDITWEB_SECRET_KEY": "s" * 32}) as server:
-        connection = HTTPConnection(urlsplit(server.url).netloc, timeout=20)
-        connection.sock = socket.socket()
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.sock.settimeout(20)
-        connection.sock.connect(("127.0.0.1", urlsplit(server.url).port or 0))
-        headers = {
-            "Cookie": f"auditweb={reader.cookie()}",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Referer": f"{server.url}/",
-        }
-        connection.request("POST", EXPORT, body=form, headers=headers)
-        answer = connection.getresponse()
+    with _hurried_server(database_url, tmp_path) as server, ExitStack() as stack:
+
+        def ask() -> HTTPResponse:
+            return stack.enter_context(_reading_nothing(server.url, f"auditweb={reader.cookie()}", form))
+
+        first = ask()
+        assert (first.status, ask().status) == (200, 503)
+        began = monotonic()
+        while (answer := ask()).status == 503:
+            assert monotonic() < began + 10
+        with pytest.raises((IncompleteRead, ConnectionResetError)):
+            first.read()
+
         assert (answer.status, answer.headers["Content-Type"]) == (200, "application/zip")
         received = bytearray(answer.read(1_000))
         if engine_name == "postgresql":
@@ -303,8 +306,6 @@ def test_what_breaks_off_on_the_way_is_seen_to_be_short(
                     os.truncate(file, 4096)
         with pytest.raises((IncompleteRead, ConnectionResetError)) as broken:
             received += answer.read()
-        answer.close()
-        connection.close()
     received += getattr(broken.value, "partial", b"")
     (tmp_path / "file.zip").write_bytes(received)
     assert check.check(tmp_path / "file.zip").problems == [
@@ -312,10 +313,39 @@ def test_what_breaks_off_on_the_way_is_seen_to_be_short(
     ]
 
 
+def _hurried_server(database_url: str, folder: Path) -> AbstractContextManager[LiveServer]:
+    """Run the real server, with one worker that waits a second for those who take nothing."""
+    settings = {
+        "AUDITWEB_DATABASE_URL": database_url,
+        "AUDITWEB_DATA_DIR": str(folder),
+        "AUDITWEB_PORT": str(port := free_port()),
+        "AUDITWEB_SECRET_KEY": "s" * 32,
+        "AUDITWEB_WORKERS": "1",
+    }
+    hurried = "from auditweb.cli import main, patience; patience.ANSWER = 1; main()"
+    command = [sys.executable, "-c", hurried, "serve"]
+    return running(command, clean_environ() | settings, folder / "server.log", port)
+
+
 def _noted(content: Iterable[Any], received: bytearray) -> Iterator[bytes]:
     for some in content:
         received += some
         yield b""
+
+
+@contextmanager
+def _reading_nothing(url: str, cookie: str, form: str) -> Iterator[HTTPResponse]:
+    """Ask for an archive by a connection that keeps little unread, and return its answer once its head is there."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection.sock = socket.socket()
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.sock.settimeout(20)
+    connection.sock.connect(("127.0.0.1", urlsplit(url).port or 0))
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded", "Referer": f"{url}/"}
+    with closing(connection):
+        connection.request("POST", EXPORT, body=form, headers=headers)
+        with connection.getresponse() as answer:
+            yield answer
 
 
 def test_two_exports_at_a_time(

@@ -2,7 +2,9 @@
 
 import gc
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,49 @@ def test_whoever_stops_sending_keeps_no_thread(late: bool) -> None:
     assert status == 400
     ours.close()
     theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("rate", "goes_on"), [(800_000, True), (40_000, False), (400, False)], ids=["slow", "too slow", "not at all"]
+)
+def test_whoever_takes_too_little_gets_no_more(rate: int, goes_on: bool) -> None:
+    """Half a second may be lost on what is asked, 400,000 bytes a second; from who loses more the rest is kept."""
+    ours, theirs = _connected()
+    over = threading.Event()
+    taken = 0
+
+    def take() -> None:
+        nonlocal taken
+        with suppress(ConnectionResetError):
+            while not over.wait(0 if taken > 1_000_000 else 4096 / rate if rate else 10) and (
+                some := theirs.recv(4096)
+            ):
+                taken += len(some)
+
+    reader = threading.Thread(target=take)
+    reader.start()
+    outlet = patience.Outlet(ours, 0.5, 400_000)
+    outlet.sendall(b"a" * 1000)
+    if goes_on:
+        outlet.sendall(b"b" * 2_000_000)
+        ours.close()
+    else:
+        with pytest.raises(ConnectionResetError, match="too slowly"):
+            outlet.sendall(b"b" * 2_000_000)
+        over.set()
+    reader.join()
+    assert (taken == 2_001_000) is goes_on
+    if not goes_on:
+        with pytest.raises(ConnectionResetError), theirs.makefile("rb") as rest:  # which is no end of an answer
+            rest.read()
+    theirs.close()
+
+
+def _connected() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a connection by TCP, of which the other one keeps little unread."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs = socket.socket()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        theirs.connect(listening.getsockname())
+        ours, _ = listening.accept()
+    return ours, theirs
