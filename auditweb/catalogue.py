@@ -387,6 +387,9 @@ EXPORT_DOWNLOADED = Action(
     "export.downloaded", _C, "Downloaded the export of {scope}", details=("format", "size"), sensitive=True
 )
 EXPORT_EXPIRED = Action("export.expired", _C, "Deleted the prepared export of {scope}, as its time was over")
+EXPORT_DELETED = Action(
+    "export.deleted", _C, "Deleted the prepared export of {scope} before its time was over", details=("format", "size")
+)
 EXPORT_SCHEDULED = Action(
     "export.scheduled",
     _C,

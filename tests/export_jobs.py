@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from auditweb.accounts.sessions import SignedIn, find, start
-from auditweb.exports import jobs
+from auditweb.exports import jobs, keeping
 from auditweb.exports.formats import Format
 from auditweb.exports.keeping import folder_in
 from auditweb.exports.work import work
@@ -68,6 +68,15 @@ def prepare(app: Flask, folder: Path) -> int:
     """Prepare what waits, as a process of the server does, and return how many exports were taken."""
     with app.app_context(), working(folder_in(folder)) as worker:
         return work(db.engine, folder_in(folder), worker, threading.Event())
+
+
+def delete(app: Flask, folder: Path, place: Place, someone: Someone, job_id: str) -> None:
+    """Delete the file of an export, as its page does."""
+    with app.app_context():
+        file = jobs.delete(place.id, job_id, by=signed_in(someone), origin=ORIGIN)
+        db.session.commit()
+        assert file is not None
+        keeping.delete(folder_in(folder), [file])
 
 
 def job(app: Flask, job_id: str) -> ExportJob:

@@ -1,5 +1,5 @@
 """
-Exports that are prepared in the background: asking for one, following it, calling it off, fetching it.
+Exports that are prepared in the background: asking for one, following it, calling it off, fetching and deleting it.
 
 Every function works in the open transaction. What is done about them by itself stands in `work` and `keeping`.
 """
@@ -9,11 +9,12 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from os import fstat
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Select, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
 
 from auditweb import catalogue, clock
 from auditweb.accounts.charge import take_charge
@@ -34,6 +35,7 @@ State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 KEPT: Final = timedelta(days=7)
 LISTED: Final = timedelta(days=30)  # after it is over, as the log tells of it for longer
 MOST_WAITING: Final = 10  # of an organisation, those under way included
+MOST_KEPT: Final = 20  # of an organisation, those that wait or are under way included
 PAGE: Final = 50
 LONGEST_WORDS: Final = 900
 
@@ -45,6 +47,11 @@ ARCHIVE: Final = "zip"
 
 EXPORTER: Final = Actor(ActorType.SYSTEM, "exports", "Exports")
 """Whoever prepares them, and deletes them when their time is over."""
+
+DELETED: Final = "The file was deleted before its time was over; the audit log tells by whom."
+"""Why there is no file any more, where that was no matter of time."""
+
+NOT_THERE: Final = "There is no file to download: it is not ready, was deleted, or its time is over."
 
 _TWICE: Final = timedelta(minutes=1)  # within which the same question is a button pressed twice
 _PIN: Final = re.compile(r"&?upto=[^&]*")
@@ -128,7 +135,7 @@ def request_log(
 
     *words* tell the filter, and say nothing where all entries are meant; *log* is the whole address of the log, and
     *total* about how many entries there are. Asked for twice by the same person, it is prepared once. RefusedError if
-    too many wait already.
+    too many wait already, or too many files are kept.
     """
     question = wanted.at().pinned(clock.now()).query().removeprefix("?")
     asked = _Asked("log", question, words[:LONGEST_WORDS], format_.value, zone, log)
@@ -174,6 +181,12 @@ def _request(asked: _Asked, org_id: int, total: int | None, by: SignedIn, origin
         raise RefusedError(
             f"{len(under_way)} exports of this organisation are being prepared or wait already. "
             "Wait until some are ready, or cancel one."
+        )
+    ready = db.session.scalar(select(func.count()).where(ExportJob.org_id == org_id, *_is_ready())) or 0
+    if ready + len(under_way) >= MOST_KEPT:
+        raise RefusedError(
+            f"This organisation has {ready} prepared exports, and no more than {MOST_KEPT} are kept at a time. Delete "
+            "one that nobody needs any more under Prepared exports, then ask again."
         )
     job = ExportJob(
         id="".join(secrets.choice(_ALPHABET) for _ in range(20)),
@@ -226,7 +239,7 @@ def find_job(org_id: int, job_id: str) -> Job:
     return replace(job, ahead=db.session.scalar(ahead) or 0)
 
 
-# Calling it off, and fetching it
+# Calling it off, fetching and deleting it
 
 
 def cancel(org_id: int, job_id: str, *, by: SignedIn, origin: Origin) -> bool:
@@ -245,30 +258,66 @@ def cancel(org_id: int, job_id: str, *, by: SignedIn, origin: Origin) -> bool:
     return job is not None
 
 
-def fetch(org_id: int, job_id: str, folder: Path, *, by: SignedIn, origin: Origin, quietly: bool = False) -> Path:
+def fetch(org_id: int, job_id: str, folder: Path, *, by: SignedIn, origin: Origin, quietly: bool = False) -> IO[bytes]:
     """
-    Return the file of an export that is ready, and put on record that somebody fetched it, unless done *quietly*.
+    Open the file of an export that is ready, and put on record that somebody fetched it, unless done *quietly*.
 
-    RefusedError if there is none, or if it is not what it was when it was done.
+    RefusedError if there is none, or if it is not what it was when it was done. Once open it can be read to its end,
+    also when it is deleted meanwhile.
     """
     found = find_job(org_id, job_id)
     if not found.is_ready or found.file is None:
-        raise RefusedError("There is no file to download: it is not ready, or its time is over.")
-    path = folder / found.file
-    try:
-        whole = path.stat().st_size == found.size
-    except OSError:
-        whole = False
-    if not whole:
+        raise RefusedError(NOT_THERE)
+    file = _opened(folder / found.file, found.size)
+    if file is None:
+        db.session.rollback()  # or it is seen as it was before somebody deleted it
+        if not find_job(org_id, job_id).is_ready:
+            raise RefusedError(NOT_THERE)
         raise RefusedError(
             "The file is not where it was put. Start the export again; if that happens again, tell whoever runs this "
             "server that the folder of exports must be the same for all its machines."
         )
-    if quietly:
-        return path
-    job = db.session.get_one(ExportJob, job_id)
-    tell(catalogue.EXPORT_DOWNLOADED, job, by.actor, {"size": size_in_words(found.size or 0)}, origin=origin)
-    return path
+    if not quietly:
+        try:
+            job = db.session.get_one(ExportJob, job_id)
+            tell(catalogue.EXPORT_DOWNLOADED, job, by.actor, {"size": size_in_words(found.size or 0)}, origin=origin)
+        except BaseException:
+            file.close()
+            raise
+    return file
+
+
+def _opened(path: Path, size: int | None) -> IO[bytes] | None:
+    """Return a file to be read, if it is there and of this *size*."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return None
+    if fstat(file.fileno()).st_size == size:
+        return file
+    file.close()
+    return None
+
+
+def delete(org_id: int, job_id: str, *, by: SignedIn, origin: Origin) -> str | None:
+    """
+    Let an export that is ready be no more, and return which file goes, once that is committed.
+
+    None if there was no file any more: somebody else was first, or its time was over.
+    """
+    found = find_job(org_id, job_id)
+    take_charge(org_id, by, found.right)
+    ended = (
+        update(ExportJob)
+        .where(ExportJob.org_id == org_id, ExportJob.id == job_id, *_is_ready())
+        .values(state="expired", file=None, reason=DELETED, expires_at=clock.now())
+        .returning(ExportJob)
+    )
+    job = db.session.scalars(ended).first()
+    if job is None:
+        return None
+    tell(catalogue.EXPORT_DELETED, job, by.actor, {"size": size_in_words(job.size or 0)}, origin=origin)
+    return found.file
 
 
 # What other modules of this package need, too
@@ -290,6 +339,10 @@ def tell(
     known = {"scope": scope_of(job.kind, job.words), "format": format_in_words(job.format), **facts}
     given = {name: known[name] for name in (*action.needed, *action.details) if name in known}
     record(action, org_id=job.org_id, actor=actor, facts=given, origin=origin, session=session)
+
+
+def _is_ready() -> tuple[ColumnElement[bool], ...]:
+    return ExportJob.state == "done", ExportJob.expires_at > clock.now()
 
 
 def _clean(job_id: str) -> str:

@@ -38,6 +38,13 @@ def name_of(org_id: int, job_id: str, worker: Worker, suffix: str) -> str:
     return f"{org_id}-{job_id}.{worker.mark}{suffix}"
 
 
+def delete(folder: Path, names: Sequence[str]) -> None:
+    """Delete files of exports, of which some may be gone already."""
+    for name in names:
+        with suppress(FileNotFoundError):
+            (folder / name).unlink()
+
+
 def count_expired(engine: Engine) -> int:
     """Return of how many exports the time is over, without doing anything."""
     with transactions.reading(), Session(engine) as session:
@@ -56,7 +63,7 @@ def expire(engine: Engine, folder: Path, *, actor: Actor) -> int:
                 job.state, job.file = "expired", None
                 tell(catalogue.EXPORT_EXPIRED, job, actor, session=session)
         # Killed here, it leaves files of which no job tells: they are swept.
-        _delete(folder, files)
+        delete(folder, files)
         gone += len(jobs)
         if len(jobs) < _AT_ONCE:
             return gone
@@ -107,7 +114,7 @@ def without_files_of(engine: Engine, org_id: int, folder: Path) -> Iterator[None
 
 
 def _delete_those_of(jobs: Set[str], folder: Path) -> None:
-    _delete(folder, [path.name for path in folder.iterdir() if _read(path.name)[1] in jobs])
+    delete(folder, [path.name for path in folder.iterdir() if _read(path.name)[1] in jobs])
 
 
 def _read(name: str) -> tuple[int, str, str]:
@@ -126,9 +133,3 @@ def _is_older_than_all(path: Path) -> bool:
         return path.stat().st_mtime < time.time() - KEPT.total_seconds() - 3600
     except FileNotFoundError:
         return False
-
-
-def _delete(folder: Path, names: Sequence[str]) -> None:
-    for name in names:
-        with suppress(FileNotFoundError):
-            (folder / name).unlink()

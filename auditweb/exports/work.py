@@ -8,6 +8,7 @@ over because its worker seemed to be gone, is put down at the next look, and wha
 
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -36,14 +37,18 @@ AT_ONCE: Final = 2  # of an organisation
 MOST_TRIES: Final = 3
 SILENT: Final = timedelta(seconds=60)  # after which a worker of which nothing else is known is taken for gone
 SAID_EVERY: Final = 1.0  # seconds
+KEPT_FREE: Final = (
+    1_000_000_000,
+    10,
+)  # bytes of the disk, or one part of so many where that is less: none of it is taken
 
 KILLED: Final = (
     f"The server was stopped {MOST_TRIES} times while this was being prepared. Start the export again; if that happens "
     "again, tell whoever runs this server."
 )
 NO_ROOM: Final = (
-    "There was no room left for the file on the server’s disk. Ask whoever runs this server to make some, then start "
-    "the export again, or export fewer entries."
+    "There was no room left for the file on the server’s disk. Delete prepared exports that nobody needs any more, or "
+    "ask whoever runs this server to make room, then start the export again, or export fewer entries."
 )
 _NOT_WRITTEN: Final = (
     "The file could not be written on the server ({reason}). Tell whoever runs this server, then start the export "
@@ -121,7 +126,7 @@ def prepare(engine: Engine, folder: Path, worker: Worker, job: ExportJob, stoppi
     part = folder / name_of(job.org_id, job.id, worker, ".part")
     try:
         made = contents.of(engine, job)
-        written = _write(part, made.pieces(), _sayer(engine, worker, job, stopping))
+        written = _write(part, made.pieces(), _sayer(engine, folder, worker, job, stopping))
         _finish(engine, folder, worker, job, part, made, written)
     except _PutDown:
         _log.info("put_down", export=job.id)
@@ -188,6 +193,7 @@ def _write(part: Path, pieces: Iterator[tuple[bytes, int]], say: Callable[[int],
     """Write *pieces*, each with the number of entries up to it, so that they are on the disk; *say* how far it is."""
     digest, size, entries = hashlib.sha256(), 0, 0
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        _check_room(part.parent)
         for piece, entries in pieces:
             file.write(piece)
             digest.update(piece)
@@ -198,7 +204,17 @@ def _write(part: Path, pieces: Iterator[tuple[bytes, int]], say: Callable[[int],
     return _Written(size, digest.hexdigest(), entries)
 
 
-def _sayer(engine: Engine, worker: Worker, job: ExportJob, stopping: threading.Event) -> Callable[[int], None]:
+def _check_room(folder: Path) -> None:
+    """Raise OSError once the disk has no more room than what others on it need, such as the database."""
+    disk = shutil.disk_usage(folder)
+    most, part = KEPT_FREE
+    if disk.free < min(most, disk.total // part):
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+
+def _sayer(
+    engine: Engine, folder: Path, worker: Worker, job: ExportJob, stopping: threading.Event
+) -> Callable[[int], None]:
     """Return what writes down how far a job is, now and then, and raises if it is not to be gone on with."""
     said_at = monotonic()
 
@@ -208,6 +224,7 @@ def _sayer(engine: Engine, worker: Worker, job: ExportJob, stopping: threading.E
             raise _Stopped
         if monotonic() - said_at < SAID_EVERY:
             return
+        _check_room(folder)
         with Session(engine) as session, session.begin():
             values = {"done": entries, "heartbeat_at": clock.now()}
             _only(session.execute(sa.update(ExportJob).where(*_own(worker, job)).values(values)))

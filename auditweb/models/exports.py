@@ -21,7 +21,7 @@ class ExportJob(Base):
 
     *claimed_by* is who works on it, for the *tries*-th time, and said so last at *heartbeat_at*. Of about *total*
     entries, where that is known, *done* are written. Once all are, *file* of *size* bytes lies in the folder of exports
-    until *expires_at*. *reason* says why it failed.
+    until *expires_at*. *reason* says why it failed, or why the file of one that expired did not stay until then.
     """
 
     __tablename__ = "export_job"

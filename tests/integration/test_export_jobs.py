@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -138,9 +139,11 @@ def test_who_may_see_cancel_and_fetch_which(
         f"/{of_log}": "log",
         f"/{of_log}/progress": "log",
         f"/{of_log}/file": "log",
+        f"/{of_log}/delete": "log",
         f"/{of_all}": "all",
         f"/{of_all}/progress": "all",
         f"/{of_all}/file": "all",
+        f"/{of_all}/delete": "all",
     }
     for role, may in ((Role.ADMIN, {"log", "all"}), (Role.AUDITOR, {"log"}), (Role.MEMBER, set())):
         reader = signed_in_as(role)
@@ -156,6 +159,8 @@ def test_who_may_see_cancel_and_fetch_which(
         assert ("The organisation’s data" in listed) == ("all" in may)
         refused = reader.post(exports(organisation, f"/{of_all}/cancel")).status
         assert refused == (303 if "all" in may else 403)
+        if "all" not in may:
+            assert reader.post(exports(organisation, f"/{of_all}/delete")).status == 403
     assert job(app, waiting).state == "queued"
     assert job(app, of_all).state == "done"
 
@@ -171,17 +176,19 @@ def test_another_organisations_exports_are_the_same_404(
         (other_organisation, exports(replace(other_organisation, slug="nobody"))),
     ):
         missing = without_tokens(maya.get(nowhere).text)
-        for rest in ("", "/file", "/progress"):
+        for rest in ("", "/file", "/progress", "/delete"):
             page = maya.get(exports(place, f"/{theirs}{rest}"))
             assert (page.status, without_tokens(page.text)) == (404, missing), (place.slug, rest)
     for place in (organisation, other_organisation):
-        assert maya.post(exports(place, f"/{theirs}/cancel")).status == 404
+        for does in ("cancel", "delete"):
+            assert maya.post(exports(place, f"/{theirs}/{does}")).status == 404
     assert maya.get(exports(other_organisation)).status == 404
     assert maya.get(exports(organisation, f"?after={theirs}")).status == 404
     for damaged in ("/%00", "/%00/file", "/%00/progress", "?after=%00"):
         assert maya.get(exports(organisation, damaged)).status == 404, damaged
     assert "KANARI" not in maya.get(exports(organisation)).text
     assert len(entries_of(app, other_organisation)) == len(before)
+    assert fetch(kenji, other_organisation, theirs).status_code == 200
 
 
 def test_whoever_has_lost_the_right_is_refused(
@@ -220,16 +227,22 @@ def test_looking_before_downloading_is_no_download(
 
 
 def test_pressed_twice_at_once_it_is_asked_for_once(app: Flask, organisation: Place, maya: Reader) -> None:
-    assert maya.someone is not None
     maya.token()
-    second = open_session(app, app.test_client(), maya.someone)
-    second.token()
+    second = _another_browser(app, maya)
 
     answers = at_once(lambda: ask_for_all(maya, organisation), lambda: ask_for_all(second, organisation))
 
     assert [answer.status for answer in answers] == [303, 303]
     assert answers[0].location == answers[1].location
     assert actions(app, organisation) == ["export.requested"]
+
+
+def _another_browser(app: Flask, reader: Reader) -> Reader:
+    """Return someone at another of their devices, with a token for forms."""
+    assert reader.someone is not None
+    other = open_session(app, app.test_client(), reader.someone)
+    other.token()
+    return other
 
 
 def test_the_same_question_a_moment_later_is_the_same_export(app: Flask, organisation: Place, maya: Reader) -> None:
@@ -243,6 +256,25 @@ def test_the_same_question_a_moment_later_is_the_same_export(app: Flask, organis
     with clock.set_to(NOW + timedelta(minutes=2)):
         others.add(ask_for_log(app, organisation, maya.someone, category=Category.TEAM))
     assert len(others | {first}) == 4
+
+
+def test_so_many_are_kept(
+    app: Flask, organisation: Place, maya: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST_KEPT", 4)
+    made = [ready(app, organisation, maya, tmp_path, words=f"{number}") for number in range(jobs.MOST_KEPT - 1)]
+    waiting = ask_for_log(app, organisation, maya.someone, words="waits")
+    refused = ask_for_all(maya, organisation)
+    assert refused.status == 409
+    assert "no more than 4 are kept at a time. Delete one" in notice(refused)
+    assert maya.post(exports(organisation, f"/{waiting}/cancel")).status == 303
+    change(app, made[0], expires_at=NOW)  # nobody deleted it yet
+    ready(app, organisation, maya, tmp_path, words="in its place")
+    for number in range(2):
+        ready(app, organisation, maya, tmp_path, words=f"one more, number {number}")
+        with pytest.raises(RefusedError):
+            ask_for_log(app, organisation, maya.someone, words="and another")
+        assert maya.post(exports(organisation, f"/{made.pop()}/delete")).status == 303
 
 
 def test_so_many_may_wait(app: Flask, organisation: Place, maya: Reader) -> None:
@@ -331,6 +363,39 @@ def test_cancelled_half_way_nothing_is_left(
     assert (
         "nothing was cancelled" in maya.get(str(maya.post(exports(organisation, f"/{job_id}/cancel")).location)).words
     )
+
+
+def test_the_last_room_of_a_disk_is_left_to_others(
+    app: Flask,
+    organisation: Place,
+    maya: Reader,
+    tmp_path: Path,
+    fill: FillLog,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before anything is written, and while it is."""
+    fill(3)
+    monkeypatch.setattr(work, "SAID_EVERY", 0)
+    disk = shutil.disk_usage(tmp_path)
+    free: list[int] = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(total=10**12, free=free.pop()))
+    written: list[bytes] = []
+
+    def noted(pieces: Iterator[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+        for some, number in pieces:
+            written.append(some)
+            yield some, number
+
+    _interfere(monkeypatch, noted)
+    for left, pieces_ in (([10**9 - 1], 0), ([10**9 - 1, 10**9], 1)):
+        free.extend(left)
+        job_id = ask_for_log(app, organisation, maya.someone)
+        prepare(app, tmp_path)
+        assert "There was no room left for the file" in maya.get(exports(organisation, f"/{job_id}")).words
+        assert (files(tmp_path), len(written)) == ([], pieces_)
+    disk = disk._replace(total=10**8)  # of a small one a tenth
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(free=10**7))
+    assert job(app, ready(app, organisation, maya, tmp_path)).state == "done"
 
 
 @pytest.mark.parametrize(
@@ -442,6 +507,87 @@ def test_a_file_that_is_not_whole_is_not_handed_out(
         assert "The file is not where it was put" in maya.get(str(answer.location)).words
         path.unlink(missing_ok=True)
     assert actions(app, organisation) == ["export.requested", "export.completed"]
+
+
+# Deleting it
+
+
+def test_who_needs_it_no_more_deletes_it(app: Flask, organisation: Place, maya: Reader, tmp_path: Path) -> None:
+    job_id = ready(app, organisation, maya, tmp_path)
+    address = exports(organisation, f"/{job_id}")
+    link = maya.get(address).select_one("#delete-export")
+    assert link is not None
+    asked = maya.get(str(link["href"]))
+    assert asked.heading() == "Delete the export?"
+    assert len(files(tmp_path)) == 1
+    with one_entry(app, organisation) as deleted:
+        answer = maya.post(str(link["href"]))
+    page = maya.get(str(answer.location))
+    assert "The file is deleted." in notice(page)
+    assert "deleted before its time was over" in page.words
+    assert page.select(f'a[href="{address}/file"], #delete-export') == []
+    assert files(tmp_path) == []
+    assert told(deleted[0]) == ("export.deleted", "Maya Okafor", None, "127.0.0.1", DEVICE)
+    size = jobs.size_in_words(job(app, job_id).size or 0)
+    assert deleted[0].facts == {"scope": "the whole audit log", "format": "JSON Lines", "size": size}
+
+    assert fetch(maya, organisation, job_id).status_code == 303
+    assert "There is no file to delete" in maya.get(f"{address}/delete").words
+    again = maya.post(f"{address}/delete")
+    assert "nothing was deleted" in notice(maya.get(str(again.location)))
+    assert actions(app, organisation)[-1] == "export.deleted"
+    with clock.set_to(NOW + KEPT), app.app_context():
+        assert keeping.expire(db.engine, folder_in(tmp_path), actor=EXPORTER) == 0
+
+
+def test_what_is_being_fetched_is_fetched_whole_although_it_is_deleted(
+    app: Flask, organisation: Place, maya: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine_name: str
+) -> None:
+    """Deleted after it was found and before it is opened, it is refused like one that was deleted before."""
+    job_id = ready(app, organisation, maya, tmp_path)
+    address = exports(organisation, f"/{job_id}")
+    whole = (folder_in(tmp_path) / str(job(app, job_id).file)).read_bytes()
+    fetched = maya.client.get(f"{address}/file", headers=maya.headers)
+    maya.post(f"{address}/delete")
+    assert fetched.get_data() == whole
+    fetched.close()
+
+    if engine_name == "sqlite":
+        return  # which lets nobody in between
+    other, second = ready(app, organisation, maya, tmp_path, words="other"), _another_browser(app, maya)
+    open_it = jobs._opened
+
+    def late(path: Path, size: int | None) -> Any:
+        (answer,) = at_once(lambda: second.post(exports(organisation, f"/{other}/delete")))
+        assert answer.status == 303
+        return open_it(path, size)
+
+    monkeypatch.setattr(jobs, "_opened", late)
+    answer = maya.get(exports(organisation, f"/{other}/file"))
+    assert answer.status == 303
+    assert jobs.NOT_THERE in notice(maya.get(str(answer.location)))
+    assert actions(app, organisation)[-2:] == ["export.completed", "export.deleted"]
+
+
+def test_of_two_who_delete_and_the_clock_one_is_first(
+    app: Flask, organisation: Place, maya: Reader, tmp_path: Path
+) -> None:
+    job_id = ready(app, organisation, maya, tmp_path)
+    change(app, job_id, expires_at=NOW + timedelta(seconds=1))
+
+    def expire() -> int:
+        with clock.set_to(NOW + timedelta(seconds=1)), app.app_context():
+            keeping.expire(db.engine, folder_in(tmp_path), actor=EXPORTER)
+        return 303
+
+    address = exports(organisation, f"/{job_id}/delete")
+    browsers = maya, _another_browser(app, maya)
+    done = at_once(*(lambda browser=browser: browser.post(address).status for browser in browsers), expire)
+    assert done == [303] * 3
+    ended = [action for action in actions(app, organisation) if action in ("export.deleted", "export.expired")]
+    assert len(ended) == 1
+    assert files(tmp_path) == []
+    assert job(app, job_id).state == "expired"
 
 
 # When its time is over
@@ -631,7 +777,7 @@ def test_what_is_too_large_to_wait_for_is_prepared(
         assert archive.read("entries.csv").count(b"\r\n") == 9
     for number in range(jobs.MOST_WAITING):
         ask_for_log(app, organisation, maya.someone, words=f"{number}")
-    refused = maya.post(address, form)
+    refused = maya.post(address, {**form, "zone": "UTC"})
     assert refused.status == 409
     assert "Wait until some are ready" in notice(refused)
     monkeypatch.undo()

@@ -139,6 +139,7 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/audit-log/exports": [f"{LOG}/exports", f"{LOG}/exports?after={{job}}"],
     "/o/<org>/settings/audit-log/exports/<job_id>": [f"{LOG}/exports/{{job}}"],
     "/o/<org>/settings/audit-log/exports/<job_id>/progress": [f"{LOG}/exports/{{job}}/progress"],
+    "/o/<org>/settings/audit-log/exports/<job_id>/delete": [f"{LOG}/exports/{{job}}/delete"],
     "/o/<org>/settings/audit-log/exports/<job_id>/file": [f"{LOG}/exports/{{job}}/file"],
     "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/my-log": [
@@ -480,6 +481,8 @@ def _prepare_exports(app: Flask, reader: Reader) -> str:
     job_id = ask_for_log(app, place, reader.someone, category=catalogue.Category.TEAM)
     folder = folder_in(app.extensions["auditweb.exports"])
     assert prepare(app, folder.parent) == 1
+    (other, _) = (ask_for_log(app, place, reader.someone, words="more"), prepare(app, folder.parent))
+    assert reader.post(f"{LOG}/exports/{other}/delete").status == 303
     all_data = reader.post(f"{SETTINGS}/data/export", {"password": PASSWORD}).location
     assert reader.post(f"{all_data}/cancel").status == 303
     with app.app_context():

@@ -206,6 +206,7 @@ export.failed = Could not finish the export of [scope: all vehicles]
 export.cancelled = Cancelled the export of [scope: all vehicles]
 export.downloaded = Downloaded the export of [scope: all vehicles]
 export.expired = Deleted the prepared export of [scope: all vehicles], as its time was over
+export.deleted = Deleted the prepared export of [scope: all vehicles] before its time was over
 export.scheduled = Scheduled a [frequency: weekly] export of [scope: all vehicles]
 export.unscheduled = Stopped the [frequency: weekly] export of [scope: all vehicles]
 audit_log.exported = Exported audit log entries as [format: CSV]

@@ -50,6 +50,7 @@ NEVER_SEEN = {
     "session.others_ended",
     "password.set",
     "audit_log.share_expired",
+    "export.deleted",
 }
 
 

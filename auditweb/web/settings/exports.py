@@ -1,8 +1,8 @@
-"""Prepared exports: asking for the organisation's data, following what is prepared, fetching it."""
+"""Prepared exports: asking for the organisation's data, following what is prepared, fetching and deleting it."""
 
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 from flask import (
     Blueprint,
@@ -27,8 +27,8 @@ from auditweb.accounts.viewers import MemberViewer
 from auditweb.addresses import log_of
 from auditweb.config import Settings
 from auditweb.exports import jobs as rules
+from auditweb.exports import keeping
 from auditweb.exports.jobs import KEPT, Job, format_in_words, size_in_words
-from auditweb.exports.keeping import folder_in
 from auditweb.extensions import db
 from auditweb.holding import HeldError
 from auditweb.reading.counts import count
@@ -144,10 +144,10 @@ def fetch(org: str, job_id: str) -> ResponseReturnValue:
     viewer, job = _found(org, job_id)
     end = holding.begin_stream(viewer.org_id)
     try:
-        path = rules.fetch(
+        file = rules.fetch(
             viewer.org_id, job_id, _folder(), by=viewer.person, origin=origin(), quietly=request.method == "HEAD"
         )
-        answer = _attached(path, job)
+        answer = _attached(file, job)
         db.session.commit()
     except RefusedError as error:
         end()
@@ -161,14 +161,34 @@ def fetch(org: str, job_id: str) -> ResponseReturnValue:
     return private(answer)
 
 
-def _attached(path: Path, job: Job) -> Response:
+def _attached(file: IO[bytes], job: Job) -> Response:
     """Answer with a whole file: in parts it would be fetched more often than the log tells."""
-    file = path.open("rb")
     answer = Response(iter(partial(file.read, _AT_ONCE), b""), mimetype="application/zip")
     answer.content_length = job.size or 0
     answer.headers.set("Content-Disposition", "attachment", filename=job.file_name)
     answer.call_on_close(file.close)
     return answer
+
+
+@bp.get("/audit-log/exports/<job_id>/delete")
+def ask_to_delete(org: str, job_id: str) -> ResponseReturnValue:
+    """Ask whether the file of an export is to go."""
+    viewer, job = _found(org, job_id)
+    return make_response(render_template("settings/exports/delete.html", **_context(viewer, job)))
+
+
+@bp.post("/audit-log/exports/<job_id>/delete")
+def delete(org: str, job_id: str) -> ResponseReturnValue:
+    """Delete the file of an export before its time is over."""
+    viewer, _ = _found(org, job_id)
+    file = rules.delete(viewer.org_id, job_id, by=viewer.person, origin=origin())
+    db.session.commit()
+    if file is None:
+        flash("There was no file any more: nothing was deleted.", "warn")
+    else:
+        keeping.delete(_folder(), [file])  # killed before this, it is swept as what no job tells of
+        flash("The file is deleted.")
+    return redirect(url_for(".show", org=org, job_id=job_id), 303)
 
 
 @bp.route("/data/export", methods=["GET", "POST"])
@@ -205,7 +225,7 @@ def _found(org: str, job_id: str) -> tuple[MemberViewer, Job]:
 
 
 def _folder() -> Path:
-    return folder_in(cast(Path, current_app.extensions[_FOLDER]))
+    return keeping.folder_in(cast(Path, current_app.extensions[_FOLDER]))
 
 
 def _ask(viewer: MemberViewer, form: ProofForm, entries: int, status: int = 200) -> Response:
@@ -264,6 +284,8 @@ def _told(job: Job, state: str) -> str:
         return job.reason or ""
     if state == "cancelled":
         return "It was cancelled, and what was written of it is deleted."
+    if state == "expired" and job.reason:
+        return f"{job.reason} Start the export again if you need it."
     if state == "expired":
         return f"The file was kept for {KEPT.days} days, and is deleted. Start the export again if you need it."
     return "The file is whole. Everybody here with the right to it can download it."
