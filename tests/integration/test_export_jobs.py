@@ -258,6 +258,15 @@ def test_the_same_question_a_moment_later_is_the_same_export(app: Flask, organis
     assert len(others | {first}) == 4
 
 
+def test_the_same_question_with_the_same_end_is_not_prepared_again(
+    app: Flask, organisation: Place, maya: Reader, tmp_path: Path
+) -> None:
+    first = ready(app, organisation, maya, tmp_path)
+    assert ask_for_log(app, organisation, maya.someone) == first
+    with clock.set_to(NOW + timedelta(seconds=5)):  # something may have happened since
+        assert ask_for_log(app, organisation, maya.someone) != first
+
+
 def test_so_many_are_kept(
     app: Flask, organisation: Place, maya: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
