@@ -214,6 +214,7 @@ SIGHTS = {
     "an export, being prepared for who knows how long": Sight(f"{HOSTILE}/exports/hostile2"),
     "an export, ready": Sight(f"{HOSTILE}/exports/hostile3"),
     "deleting an export": Sight(f"{HOSTILE}/exports/hostile3/delete"),
+    "downloading all data": Sight(f"{HOSTILE}/exports/hostile7/file"),
     "an export, failed": Sight(f"{HOSTILE}/exports/hostile4"),
     "keys": Sight(KEYS),
     "keys, none": Sight("/o/newcomers/settings/api-keys"),

@@ -23,14 +23,20 @@ def test_an_owner_takes_all_data_away(new_context: Callable[..., BrowserContext]
     expect(page.get_by_role("heading", level=1)).to_have_text("Export")
     expect(page.locator("#export-status")).to_contain_text("Ready.", timeout=READY)
     expect(page).to_have_title("Ready · Export · The Workshop")
+    page.get_by_role("link", name="Download").click()
+    page.get_by_label("Your password").fill(PASSWORD)
     with page.expect_download() as downloading:
-        page.get_by_role("link", name="Download").click()
+        page.get_by_role("button", name="Download").click()
     with zipfile.ZipFile(downloading.value.path()) as archive:
         assert archive.testzip() is None
         assert {"README.txt", "members.csv", "entries.jsonl", "manifest.json"} <= set(archive.namelist())
+    page.get_by_role("link", name="Back to the export").click()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete the file").click()
+    expect(page.locator("#export-title")).to_have_text("Deleted")
     page.goto("/o/workshop/settings/audit-log?category=data_export")
     told = page.locator(".log tbody .c-sum").all_inner_texts()
-    for what in ("Downloaded the export", "Finished the export", "Asked for an export"):
+    for what in ("Deleted the prepared export", "Downloaded the export", "Finished the export", "Asked for an export"):
         assert any(what in summary for summary in told), told
 
 

@@ -146,17 +146,18 @@ def _hand_out_hostile_keys(organisation: Organisation, maker: Person) -> None:
 
 def _exports(organisation: Organisation, maker: Person, now: datetime) -> Iterator[ExportJob]:
     """Yield an export in each state, as somebody left it; the one under way is that of a machine far away, for ever."""
-    for number, state in enumerate(("queued", "running", "running", "done", "failed", "cancelled", "expired")):
-        is_over = state not in ("queued", "running")
+    states = "queued", "running", "running", "done", "failed", "cancelled", "expired", "done"
+    for number, state in enumerate(states):
+        is_over, is_all = state not in ("queued", "running"), number > 5
         yield ExportJob(
             id=f"hostile{number}",
             org_id=organisation.id,
             maker_id=maker.id,
-            kind="organisation" if state == "expired" else "log",
+            kind="organisation" if is_all else "log",
             question="category=vehicles",
             words=" ".join(HOSTILE_NAMES)[:300],
             log="http://localhost/o/hostile/settings/audit-log",
-            format="zip" if state == "expired" else "csv",
+            format="zip" if is_all else "csv",
             zone="Europe/London",
             state=state,
             tries=1,

@@ -38,6 +38,7 @@ from tests.export_jobs import (
     data_export,
     exports,
     fetch,
+    fetch_all,
     files,
     job,
     prepare,
@@ -77,7 +78,7 @@ def test_each_step_is_one_entry(app: Flask, organisation: Place, maya: Reader, t
     with one_entry(app, organisation) as completed:
         prepare(app, tmp_path)
     with one_entry(app, organisation) as downloaded:
-        assert fetch(maya, organisation, job_id).status_code == 200
+        assert fetch_all(maya, organisation, job_id).status_code == 200
     with clock.set_to(NOW + KEPT), one_entry(app, organisation) as expired, app.app_context():
         assert keeping.expire(db.engine, folder_in(tmp_path), actor=EXPORTER) == 1
         assert keeping.expire(db.engine, folder_in(tmp_path), actor=EXPORTER) == 0
@@ -210,6 +211,29 @@ def test_the_organisations_data_asks_for_fresh_proof(app: Flask, organisation: P
     assert actions(app, organisation) == []
     assert ask_for_all(maya, organisation).status == 303
     assert actions(app, organisation) == ["export.requested"]
+
+
+def test_so_does_its_download(app: Flask, organisation: Place, maya: Reader, tmp_path: Path) -> None:
+    """Whoever has got hold of a session later gets nothing by it; parts of the log ask for no proof, as the page."""
+    job_id = str(ask_for_all(maya, organisation).location).rpartition("/")[2]
+    address = exports(organisation, f"/{job_id}/file")
+    assert maya.get(address).location == exports(organisation, f"/{job_id}"), "it is not ready"
+    prepare(app, tmp_path)
+    asked = maya.get(address)
+    assert asked.status == 200
+    assert asked.select('input[type="password"]')
+    wrong = fetch_all(maya, organisation, job_id, "wrong")
+    assert (wrong.status_code, wrong.mimetype) == (422, "text/html")
+    assert "This is not your password." in wrong.text
+    assert actions(app, organisation) == ["export.requested", "export.completed"]
+    for page in (exports(organisation), exports(organisation, f"/{job_id}")):
+        link = maya.get(page).select_one(f'a[href="{address}"]')
+        assert link is not None
+        assert "download" not in link.attrs, "it leads to a page"
+    with one_entry(app, organisation):
+        content = fetch_all(maya, organisation, job_id)
+    assert len(content.data) == job(app, job_id).size
+    assert content.headers["Cache-Control"] == "private, no-store"
 
 
 def test_looking_before_downloading_is_no_download(

@@ -24,7 +24,7 @@ from auditweb.models import Base, Organisation
 from auditweb.parties import Actor, ActorType, Target
 from auditweb.recorder import record
 from tests.api_keys import add as add_key
-from tests.export_jobs import ask_for_all, fetch, job, prepare
+from tests.export_jobs import ask_for_all, fetch_all, job, prepare
 from tests.integration.conftest import FillLog, SignedInAs
 from tests.readers import Place, Reader, Someone, add_person, join, leave
 from tests.teams import invite
@@ -45,7 +45,7 @@ def archive(app: Flask, place: Place, reader: Reader, folder: Path) -> dict[str,
     job_id = str(ask_for_all(reader, place).location).rpartition("/")[2]
     assert prepare(app, folder) == 1
     assert job(app, job_id).state == "done", job(app, job_id).reason
-    with zipfile.ZipFile(io.BytesIO(fetch(reader, place, job_id).data)) as opened:
+    with zipfile.ZipFile(io.BytesIO(fetch_all(reader, place, job_id).data)) as opened:
         assert opened.testzip() is None
         return {name: opened.read(name) for name in opened.namelist()}
 

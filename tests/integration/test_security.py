@@ -206,6 +206,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{settings}/data/export",
         f"{settings}/audit-log/exports/<job_id>/cancel",
         f"{settings}/audit-log/exports/<job_id>/delete",
+        f"{settings}/audit-log/exports/<job_id>/file",
         f"{settings}/ownership/accept",
         f"{settings}/ownership/decline",
         f"{settings}/sign-in/password",

@@ -138,36 +138,19 @@ def cancel(org: str, job_id: str) -> ResponseReturnValue:
     return redirect(url_for(".show", org=org, job_id=job_id), 303)
 
 
-@bp.get("/audit-log/exports/<job_id>/file")
+@bp.route("/audit-log/exports/<job_id>/file", methods=["GET", "POST"])
 def fetch(org: str, job_id: str) -> ResponseReturnValue:
-    """Hand out the file, as often as somebody with the right asks for it."""
+    """Hand out the file, as often as somebody with the right asks for it; all data only with proof of who that is."""
     viewer, job = _found(org, job_id)
-    end = holding.begin_stream(viewer.org_id)
-    try:
-        file = rules.fetch(
-            viewer.org_id, job_id, _folder(), by=viewer.person, origin=origin(), quietly=request.method == "HEAD"
-        )
-        answer = _attached(file, job)
-        db.session.commit()
-    except RefusedError as error:
-        end()
-        db.session.rollback()
-        flash(str(error), "bad")
-        return redirect(url_for(".show", org=org, job_id=job_id), 303)
-    except BaseException:
-        end()
-        raise
-    answer.call_on_close(end)
-    return private(answer)
-
-
-def _attached(file: IO[bytes], job: Job) -> Response:
-    """Answer with a whole file: in parts it would be fetched more often than the log tells."""
-    answer = Response(iter(partial(file.read, _AT_ONCE), b""), mimetype="application/zip")
-    answer.content_length = job.size or 0
-    answer.headers.set("Content-Disposition", "attachment", filename=job.file_name)
-    answer.call_on_close(file.close)
-    return answer
+    if job.kind == "organisation":
+        if not job.is_ready:  # nor a moment later, for who has not proven anything
+            return _refused(viewer, job, rules.NOT_THERE)
+        form = ProofForm(viewer.person)
+        if not (form.is_submitted() and form.proves()):
+            context = {**_context(viewer, job), "form": form, "problems": bool(form.errors)}
+            page = render_template("settings/exports/download.html", **context)
+            return make_response(page, 422 if form.errors else 200)
+    return _hand_out(viewer, job)
 
 
 @bp.get("/audit-log/exports/<job_id>/delete")
@@ -222,6 +205,39 @@ def _found(org: str, job_id: str) -> tuple[MemberViewer, Job]:
     viewer = member_of(org, Right.READ_LOG)
     job = rules.find_job(viewer.org_id, job_id)
     return (viewer if job.right is Right.READ_LOG else member_of(org, job.right)), job
+
+
+def _hand_out(viewer: MemberViewer, job: Job) -> ResponseReturnValue:
+    end = holding.begin_stream(viewer.org_id)
+    try:
+        file = rules.fetch(
+            viewer.org_id, job.id, _folder(), by=viewer.person, origin=origin(), quietly=request.method == "HEAD"
+        )
+        answer = _attached(file, job)
+        db.session.commit()
+    except RefusedError as error:
+        end()
+        db.session.rollback()
+        return _refused(viewer, job, str(error))
+    except BaseException:
+        end()
+        raise
+    answer.call_on_close(end)
+    return private(answer)
+
+
+def _refused(viewer: MemberViewer, job: Job, why: str) -> ResponseReturnValue:
+    flash(why, "bad")
+    return redirect(url_for(".show", org=viewer.org_slug, job_id=job.id), 303)
+
+
+def _attached(file: IO[bytes], job: Job) -> Response:
+    """Answer with a whole file: in parts it would be fetched more often than the log tells."""
+    answer = Response(iter(partial(file.read, _AT_ONCE), b""), mimetype="application/zip")
+    answer.content_length = job.size or 0
+    answer.headers.set("Content-Disposition", "attachment", filename=job.file_name)
+    answer.call_on_close(file.close)
+    return answer
 
 
 def _folder() -> Path:
