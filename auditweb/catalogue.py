@@ -379,7 +379,7 @@ SUPPLIER_DELETED = Action("supplier.deleted", _C, "Deleted the supplier {target}
 _C = Category.DATA_EXPORT
 EXPORT_REQUESTED = Action("export.requested", _C, "Asked for an export of {scope}", details=("format",), sensitive=True)
 EXPORT_COMPLETED = Action(
-    "export.completed", _C, "Finished the export of {scope}", details=("format", "records", "size")
+    "export.completed", _C, "Finished the export of {scope}", details=("format", "records", "size", "sha256")
 )
 EXPORT_FAILED = Action("export.failed", _C, "Could not finish the export of {scope}", details=("format", "reason"))
 EXPORT_CANCELLED = Action("export.cancelled", _C, "Cancelled the export of {scope}", details=("format",))
@@ -399,7 +399,11 @@ EXPORT_SCHEDULED = Action(
 )
 EXPORT_UNSCHEDULED = Action("export.unscheduled", _C, "Stopped the {frequency} export of {scope}")
 LOG_EXPORTED = Action(
-    "audit_log.exported", _C, "Exported audit log entries as {format}", details=("filter", "entries"), sensitive=True
+    "audit_log.exported",
+    _C,
+    "Exported audit log entries as {format}",
+    details=("filter", "entries", "sha256"),
+    sensitive=True,
 )
 LOG_SHARED = Action(
     "audit_log.shared",

@@ -189,7 +189,12 @@ def copy(target: str) -> None:
 @commands.command(name="check-export")
 @click.argument("file", type=click.Path(path_type=Path))
 def check_export(file: Path) -> None:
-    """Say whether the exported FILE is whole and unchanged. Exit code 1 if not, 2 if it is no export."""
+    """
+    Say whether the exported FILE is whole, and what its manifest says. Exit code 1 if not, 2 if it is no export.
+
+    This cannot find out who changes the entries and writes a new manifest for them. The entry that tells of a prepared
+    export, or of a bare file, has its SHA-256: compare it with what is printed here.
+    """
     if not _check_export(file):
         sys.exit(_ILL)
 

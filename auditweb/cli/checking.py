@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from auditweb.exports.check import check
+from auditweb.exports.check import check, digest_of
 from auditweb.hidden_characters import visible_text
 
 
@@ -19,6 +19,11 @@ def check_export(path: Path) -> bool:
         return False
     told = f"{found.entries:,} {'entry' if found.entries == 1 else 'entries'} of {found.organisation}: {found.filter}"
     since = visible_text(f"{found.made_by} exported it ({found.made_at})")
-    click.echo(f"{file} is whole and unchanged since {since}.")
+    click.echo(f"{file} is whole, and as its manifest says: {since}.")
     click.echo(visible_text(told))
+    click.echo(f"SHA-256 of the file: {digest_of(path)}")
+    click.echo(
+        "Somebody who changed the entries and their manifest is found out by the log alone: if this was prepared in "
+        "the background, compare that with the details of “Finished the export …”."
+    )
     return True

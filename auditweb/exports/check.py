@@ -1,4 +1,9 @@
-"""Whether the file of an export is whole and unchanged: its entries are held against what its manifest says of them."""
+"""
+Whether the file of an export is whole and unchanged: its entries are held against what its manifest says of them.
+
+Somebody who writes a new manifest for other entries is not found out so, but by the SHA-256 of the whole file, where an
+entry of the log tells it.
+"""
 
 import hashlib
 import json
@@ -35,6 +40,15 @@ class Checked:
     problems: list[str]
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a whole file; NotAnExportError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise NotAnExportError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
 def check(path: Path) -> Checked:
     """Read the whole of an export, in constant memory, and tell whether it is what its manifest says."""
     try:
@@ -58,8 +72,8 @@ def _without_directory(path: Path) -> Checked:
     with path.open("rb") as file:
         if file.read(len(_ZIP_BEGINS)) != _ZIP_BEGINS:
             raise NotAnExportError(
-                f"{path} is not an archive of an export. A bare file of entries has nothing to check it by: "
-                "choose “with manifest” when exporting."
+                f"{path} is not an archive of an export. A bare file of entries has no manifest, but the entry that "
+                f"tells of it has its SHA-256; that of this file is {digest_of(path)}."
             )
     return _damaged("It was cut off: an archive ends with its directory, and this one has none. Export it again.")
 

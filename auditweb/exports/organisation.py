@@ -64,7 +64,9 @@ command
     auditweb check-export FILE.zip
 
 compares them, and so can any other program that knows SHA-256. An archive
-that was cut off on its way does not open.
+that was cut off on its way does not open. Somebody who changed both a file
+and {manifest} is not found out so: the audit log of the organisation has the
+SHA-256 of the whole archive, in the entry that says it was finished.
 """
 
 

@@ -7,10 +7,14 @@ from auditweb.reading.counts import Count
 from auditweb.recorder import MAX_FACT, record
 
 
-def record_export(org_id: int, export: Export, counted: Count, *, by: Actor, origin: Origin) -> None:
-    """Add to the caller's transaction that *export* begins."""
+def record_export(
+    org_id: int, export: Export, counted: Count, *, by: Actor, origin: Origin, sha256: str | None = None
+) -> None:
+    """Add to the caller's transaction that *export* begins; *sha256* is that of a file that is made already."""
     entries = f"{counted.number:,}{'' if counted.exact else '+'}"
     facts = {"format": export.format.label, "filter": _cut(export.words), "entries": entries}
+    if sha256 is not None:
+        facts["sha256"] = sha256
     record(catalogue.LOG_EXPORTED, org_id=org_id, actor=by, facts=facts, origin=origin)
 
 

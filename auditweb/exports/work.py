@@ -256,7 +256,8 @@ def _finish(
                 "expires_at": now + KEPT,
             }
             _only(session.execute(sa.update(ExportJob).where(*_own(worker, job)).values(values)))
-            facts = {"records": f"{written.entries:,}", "size": size_in_words(written.size)}
+            size = size_in_words(written.size)
+            facts = {"records": f"{written.entries:,}", "size": size, "sha256": written.sha256}
             tell(catalogue.EXPORT_COMPLETED, job, EXPORTER, facts, session=session)
     except BaseException:
         path.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.rows import Presenter, actor_href, flags_of, target_href
 from auditweb.web.times import Clock, exact, is_late, utc
 
+_LABELS = {"sha256": "SHA-256"}  # of facts whose names are not words
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
@@ -176,4 +177,4 @@ def _not_recorded() -> Markup:
 
 
 def _label(fact: str) -> str:
-    return fact.replace("_", " ").capitalize()
+    return _LABELS.get(fact) or fact.replace("_", " ").capitalize()

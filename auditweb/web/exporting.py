@@ -1,10 +1,11 @@
 """Taking entries out of the log: the page that says what an export will be, and the download itself."""
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -89,9 +90,11 @@ def begin(org: str) -> ResponseReturnValue:
         return _prepare(viewer, wanted, export, counted, form)
     end = holding.begin_stream(viewer.org_id)
     try:
-        record_export(viewer.org_id, export, counted, by=viewer.person.actor, origin=origin())
+        made = None if form.manifest.data or is_packed(counted) else _make(export)
+        digest = made.sha256 if made else None
+        record_export(viewer.org_id, export, counted, by=viewer.person.actor, origin=origin(), sha256=digest)
         db.session.commit()
-        response = _packed(export) if form.manifest.data or is_packed(counted) else _bare(export)
+        response = _bare(export, made) if made else _packed(export)
     except BaseException:
         end()
         raise
@@ -211,26 +214,38 @@ def _packed(export: Export) -> Response:
     return _attached(written, archive.MEDIA_TYPE, archive.file_name(export))
 
 
-def _bare(export: Export) -> Response:
-    """
-    Make the file, and send it with its length.
+class _Made(NamedTuple):
+    file: IO[bytes]
+    length: int
+    sha256: str
 
-    So what breaks off on the way is seen to be short, also behind a proxy that asks by HTTP/1.0; and what goes wrong
-    while it is made gets an answer that says so.
+
+def _make(export: Export) -> _Made:
+    """
+    Make the whole file of *export*, before anything of it is sent.
+
+    So what goes wrong meanwhile gets an answer that says so, and the entry of the log tells the file's SHA-256.
     """
     file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  (it is read when this is over)
+    digest = hashlib.sha256()
     try:
         with courtesy.standing_back():
             for some, _ in pieces(export):
                 file.write(some)
+                digest.update(some)
         length = file.tell()
         file.seek(0)
-        response = _attached(_blocks(file), export.format.media_type, export.file_name)
     except BaseException:
         file.close()
         raise
-    response.content_length = length
-    response.call_on_close(file.close)
+    return _Made(file, length, digest.hexdigest())
+
+
+def _bare(export: Export, made: _Made) -> Response:
+    """Send a file with its length: what breaks off is seen to be short, also behind a proxy that asks by HTTP/1.0."""
+    response = _attached(_blocks(made.file), export.format.media_type, export.file_name)
+    response.content_length = made.length
+    response.call_on_close(made.file.close)
     return response
 
 

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from auditweb import clock, holding
+from auditweb import clock, holding, ids
 from auditweb.accounts.permissions import Role
 from auditweb.accounts.team import RefusedError
 from auditweb.catalogue import Category
@@ -91,7 +91,11 @@ def test_each_step_is_one_entry(app: Flask, organisation: Place, maya: Reader, t
     assert told(requested[0]) == ("export.requested", "Maya Okafor", None, "127.0.0.1", DEVICE)
     assert requested[0].facts == what
     assert told(completed[0]) == ("export.completed", "Exports", None, None, None)
-    assert completed[0].facts == what | {"records": "4", "size": size}, "three, and the request itself"
+    digest = str(job(app, job_id).sha256)
+    whole = what | {"records": "4", "size": size, "sha256": digest}
+    assert completed[0].facts == whole, "three, and the request itself"
+    shown = maya.get(f"{organisation.log}/entries/{ids.to_text(completed[0].id)}")
+    assert f"SHA-256 {digest}" in shown.words
     assert told(downloaded[0]) == ("export.downloaded", "Maya Okafor", None, "127.0.0.1", DEVICE)
     assert downloaded[0].facts == what | {"size": size}
     assert told(expired[0]) == ("export.expired", "Exports", None, None, None)

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 from secrets import token_urlsafe
@@ -118,6 +119,7 @@ def test_a_small_export_is_the_bare_file(
     assert told(entry) == ("audit_log.exported", "Ines Ferreira", None, "127.0.0.1", DEVICE)
     assert entry.summary == f"Exported audit log entries as {format_.label}"
     assert entry.facts["entries"] == "7"
+    assert entry.facts["sha256"] == sha256(page.response.data).hexdigest()
     assert entry.facts["filter"].startswith("Entries, up to ")
 
 
@@ -202,12 +204,14 @@ def test_check_export_tells_whole_files_from_others(
             file.writestr("manifest.json", json.dumps(manifest))
         return made.getvalue()
 
+    forged = content.replace(b"Ada", b"Eve")
+    told_of = {"name": name, "bytes": len(forged), "sha256": sha256(forged).hexdigest()}
     nothing = io.BytesIO()
     zipfile.ZipFile(nothing, "w").close()
     changed = bytearray(whole)
     changed[200] ^= 1
     cases: dict[str, tuple[bytes, int, str]] = {
-        "whole": (whole, 0, "is whole and unchanged since Ines Ferreira exported it"),
+        "whole": (whole, 0, "is whole, and as its manifest says: Ines Ferreira exported it"),
         "cut off": (whole[:-30], 1, "It was cut off"),
         "cut off early": (whole[:40], 1, "It was cut off"),
         "a changed byte": (bytes(changed), 1, "Its entries are damaged"),
@@ -221,7 +225,8 @@ def test_check_export_tells_whole_files_from_others(
         "no manifest": (packed(content, []), 2, "cannot be read"),
         "another form": (packed(content, {"form": "x"}), 2, "in a form that this version does not know"),
         "an empty ZIP": (nothing.getvalue(), 2, "not an export"),
-        "a bare file": (content, 2, "is not an archive of an export"),
+        "a bare file": (content, 2, f"that of this file is {sha256(content).hexdigest()}"),
+        "a new manifest": (packed(forged, manifest | {"file": told_of}), 0, "is found out by the log alone"),
         "nothing": (b"", 2, "is not an archive of an export"),
     }
     for about, (data, code, said) in cases.items():
@@ -230,13 +235,14 @@ def test_check_export_tells_whole_files_from_others(
         done = operate("check-export", str(file))
         assert (about, done.code) == (about, code)
         assert said in done.said + done.refused, about
+        assert (f"SHA-256 of the file: {sha256(data).hexdigest()}" in done.said) is (code == 0), about
     assert operate("check-export", str(tmp_path / "none.zip")).refused.endswith("none.zip.\n")
     with pytest.raises(NotAnExportError):
         check.check(tmp_path)
 
 
 def test_what_goes_wrong_in_the_middle_never_looks_whole(
-    reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    app: Flask, organisation: Place, reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fill(7)
     monkeypatch.setattr(entries, "SIZES", (3,))
@@ -249,8 +255,9 @@ def test_what_goes_wrong_in_the_middle_never_looks_whole(
         return strides.read_stride(*arguments, **more)
 
     monkeypatch.setattr(entries, "read_stride", fail_later)
-    with pytest.raises(OperationalError):  # the bare file is made whole before anything is sent
+    with pytest.raises(OperationalError):  # the bare file is made whole before anything is sent, or told
         download(reader)
+    assert "audit_log.exported" not in [entry.action for entry in entries_of(app, organisation)]
     read.clear()
     sent = reader.client.post(
         EXPORT, data={**CSV, "manifest": "y", "csrf_token": reader.token()}, headers={"Referer": "http://localhost/"}
