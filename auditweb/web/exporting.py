@@ -15,6 +15,7 @@ from wtforms import BooleanField, RadioField, SelectField
 from wtforms.fields.choices import SelectChoice
 
 from auditweb import clock, courtesy, holding, transactions
+from auditweb.accounts.permissions import Right
 from auditweb.accounts.team import RefusedError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.addresses import log_of
@@ -33,7 +34,8 @@ from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page, check_action, find_page
 from auditweb.web import audit_log, figures
 from auditweb.web.foreign_text import visible_text
-from auditweb.web.gate import origin
+from auditweb.web.gate import origin, still
+from auditweb.web.sending import attached
 from auditweb.web.viewing import asked, current_viewer
 
 FORMAT = "format"
@@ -211,7 +213,7 @@ def _zones(viewer: MemberViewer) -> Iterator[SelectChoice]:
 def _packed(export: Export) -> Response:
     """Send the archive as it is made: one that breaks off has no directory, and nothing takes it for whole."""
     written = (some for some, _ in archive.zipped(export))
-    return _attached(written, archive.MEDIA_TYPE, archive.file_name(export))
+    return attached(written, archive.MEDIA_TYPE, archive.file_name(export), still(Right.READ_LOG))
 
 
 class _Made(NamedTuple):
@@ -243,7 +245,7 @@ def _make(export: Export) -> _Made:
 
 def _bare(export: Export, made: _Made) -> Response:
     """Send a file with its length: what breaks off is seen to be short, also behind a proxy that asks by HTTP/1.0."""
-    response = _attached(_blocks(made.file), export.format.media_type, export.file_name)
+    response = attached(_blocks(made.file), export.format.media_type, export.file_name, still(Right.READ_LOG))
     response.content_length = made.length
     response.call_on_close(made.file.close)
     return response
@@ -252,12 +254,6 @@ def _bare(export: Export, made: _Made) -> Response:
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
     while some := file.read(_AT_ONCE):
         yield some
-
-
-def _attached(content: Iterator[bytes], media_type: str, name: str) -> Response:
-    response = Response(content, content_type=media_type)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
 
 
 def _size(number: int, *, exact: bool) -> str:

@@ -6,6 +6,7 @@ Nothing about a person is kept between requests but the id in their cookie.
 
 import ipaddress
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, make_response, redirect, request, session, url_for
@@ -13,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
 from werkzeug.exceptions import Forbidden
 
+from auditweb import transactions
 from auditweb.accounts import sessions
 from auditweb.accounts.people import Helper, find_by_former_slug, find_switched_off, who_can_help
 from auditweb.accounts.permissions import CAN_GRANT, GRANTED, Right, refusal
@@ -39,6 +41,10 @@ class NotAllowed(Forbidden):
         super().__init__()
         self.reason = reason
         self.helpers = helpers
+
+
+class RightLostError(Exception):
+    """Whoever asked for what is being sent is signed out meanwhile, or may not have it any more."""
 
 
 class Visitor:
@@ -142,6 +148,26 @@ def member_of(org_slug: str, right: Right = Right.READ_OWN_LOG) -> MemberViewer:
     if session.get("organisation") != place.org_id:
         session["organisation"] = place.org_id  # where `/` leads from now on
     return MemberViewer(person, place)
+
+
+def still(right: Right) -> Callable[[], None]:
+    """
+    Return what raises RightLostError once the person of this request may not use *right* where they are, also after it.
+
+    As long as it is asked their session is in use.
+    """
+    session_id, org_id = current_user.get_id(), g.place.org_id
+
+    def check() -> None:
+        person = sessions.find(session_id)
+        place = next((place for place in person.places if place.org_id == org_id), None) if person else None
+        if person is None or place is None or not place.may(right) or person.lacks_two_factor(place):
+            raise RightLostError
+        if person.is_due:
+            with transactions.writing():
+                sessions.touch(person, None)
+
+    return check
 
 
 def find_viewer(org_slug: str) -> MemberViewer:

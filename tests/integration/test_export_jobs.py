@@ -9,6 +9,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +30,10 @@ from auditweb.exports.jobs import EXPORTER, KEPT, LISTED
 from auditweb.exports.keeping import folder_in
 from auditweb.exports.workers import Worker, working
 from auditweb.extensions import db
-from auditweb.models import DeletedOrganisation, ExportJob, Organisation
+from auditweb.models import DeletedOrganisation, ExportJob, Organisation, SignInSession
+from auditweb.web import exporting, sending
+from auditweb.web.gate import RightLostError
+from auditweb.web.settings import exports as export_pages
 from tests.databases import Database
 from tests.export_jobs import (
     ask_for_all,
@@ -48,7 +52,7 @@ from tests.integration.test_access import without_tokens
 from tests.integration.test_data_management import at_once
 from tests.log_entries import DEVICE, at_a_known_device, entries_of, one_entry, told
 from tests.log_pages import NOW
-from tests.readers import Place, Reader, join, open_session
+from tests.readers import Place, Reader, Someone, join, open_session
 from tests.teams import notice
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -205,6 +209,58 @@ def test_whoever_has_lost_the_right_is_refused(
     join(app, organisation, ines.someone, Role.MEMBER)
     assert fetch(ines, organisation, job_id).status_code == 403
     assert fetch(maya, organisation, job_id).status_code == 200
+
+
+def test_a_download_breaks_off_for_whoever_loses_the_right_meanwhile(
+    app: Flask,
+    organisation: Place,
+    maya: Reader,
+    signed_in_as: SignedInAs,
+    tmp_path: Path,
+    fill: FillLog,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signed out, or with another role: of a prepared file and of one that is sent at once, while others go on."""
+    fill(9)
+    monkeypatch.setattr(exporting, "_AT_ONCE", 200)
+    monkeypatch.setattr(export_pages, "_AT_ONCE", 200)
+    monkeypatch.setattr(sending, "ASKED_EVERY", 0)
+    monkeypatch.setattr(holding, "STREAMS", 3)
+    monkeypatch.setitem(holding.MOST, "stream", (3, 3))
+    job_id = ready(app, organisation, maya, tmp_path)
+    prepared = exports(organisation, f"/{job_id}/file")
+    form = {"format": "csv", "zone": "Europe/London"}
+    ends: dict[str, Callable[[Reader, Someone], object]] = {
+        "signed out": lambda reader, _: reader.post("/sign-out"),
+        "demoted": lambda _, someone: join(app, organisation, someone, Role.MEMBER),
+        "still there": lambda _, someone: _last_used(app, someone, NOW - timedelta(minutes=20)),
+    }
+    for why, end in ends.items():
+        reader = signed_in_as(Role.AUDITOR, name=why)
+        assert reader.someone is not None
+        others = maya.client.get(prepared, headers=maya.headers)
+        own = [
+            reader.post(f"{organisation.log}/export?category=vehicles", form).response,
+            reader.get(prepared).response,
+        ]
+        end(reader, reader.someone)
+        for answer in (others, *own):
+            goes_on = answer is others or why == "still there"
+            with nullcontext() if goes_on else pytest.raises(RightLostError):
+                assert len(answer.get_data()) == answer.content_length
+            answer.close()
+    assert _last_used(app, reader.someone) == NOW, "or the session would run out in the middle"
+
+
+def _last_used(app: Flask, someone: Someone | None, moment: datetime | None = None) -> datetime | None:
+    """Return when somebody's session was in use last, having set that to *moment*, if one is given."""
+    assert someone is not None
+    own = SignInSession.person_id == someone.id
+    with app.app_context():
+        if moment:
+            db.session.execute(sa.update(SignInSession).where(own).values(seen_at=moment))
+            db.session.commit()
+        return db.session.scalar(sa.select(SignInSession.seen_at).where(own))
 
 
 def test_the_organisations_data_asks_for_fresh_proof(app: Flask, organisation: Place, maya: Reader) -> None:

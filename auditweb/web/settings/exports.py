@@ -36,9 +36,10 @@ from auditweb.reading.filters import LogFilter
 from auditweb.web import errors
 from auditweb.web.exporting import show_held
 from auditweb.web.foreign_text import visible, visible_text
-from auditweb.web.gate import member_of, origin
+from auditweb.web.gate import member_of, origin, still
 from auditweb.web.htmx import private, render, wants_fragment
 from auditweb.web.moments import Moments, Told
+from auditweb.web.sending import attached
 from auditweb.web.settings.proof import ProofForm
 
 _FOLDER = "auditweb.exports"
@@ -233,9 +234,9 @@ def _refused(viewer: MemberViewer, job: Job, why: str) -> ResponseReturnValue:
 
 def _attached(file: IO[bytes], job: Job) -> Response:
     """Answer with a whole file: in parts it would be fetched more often than the log tells."""
-    answer = Response(iter(partial(file.read, _AT_ONCE), b""), mimetype="application/zip")
+    blocks = iter(partial(file.read, _AT_ONCE), b"")
+    answer = attached(blocks, "application/zip", job.file_name or "", still(job.right))
     answer.content_length = job.size or 0
-    answer.headers.set("Content-Disposition", "attachment", filename=job.file_name)
     answer.call_on_close(file.close)
     return answer
 
