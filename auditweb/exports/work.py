@@ -46,6 +46,10 @@ KILLED: Final = (
     f"The server was stopped {MOST_TRIES} times while this was being prepared. Start the export again; if that happens "
     "again, tell whoever runs this server."
 )
+TOO_BUSY: Final = (
+    f"The database was out of reach or too busy {MOST_TRIES} times while this was being prepared. Start the export "
+    "again later; if that happens again, tell whoever runs this server."
+)
 NO_ROOM: Final = (
     "There was no room left for the file on the server’s disk. Delete prepared exports that nobody needs any more, or "
     "ask whoever runs this server to make room, then start the export again, or export fewer entries."
@@ -173,17 +177,17 @@ def _take_away(engine: Engine, org_id: int, job_id: str, name: str | None) -> bo
         job = session.scalars(query).first()
         if job is None:
             return False
-        _again_or_never(session, job)
+        _again_or_never(session, job, KILLED)
     _log.warning("worker_gone", export=job_id)
     return True
 
 
-def _again_or_never(session: Session, job: ExportJob) -> None:
-    """Let a job wait for another worker, or fail if it was tried often."""
+def _again_or_never(session: Session, job: ExportJob, reason: str) -> None:
+    """Let a job wait for another worker, or fail for the last *reason* if it was tried often."""
     if job.tries < MOST_TRIES:
         job.state, job.claimed_by, job.heartbeat_at = "queued", None, None
     else:
-        _set_failed(session, job, KILLED)
+        _set_failed(session, job, reason)
 
 
 # Writing
@@ -284,7 +288,7 @@ def _give_up(engine: Engine, worker: Worker, job: ExportJob) -> None:
     with Session(engine) as session, session.begin():
         own = session.scalars(sa.select(ExportJob).where(*_own(worker, job)).with_for_update()).first()
         if own is not None:
-            _again_or_never(session, own)
+            _again_or_never(session, own, TOO_BUSY)
 
 
 def _put_back(engine: Engine, worker: Worker, job: ExportJob, *, tries: int) -> None:
