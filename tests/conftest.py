@@ -4,6 +4,7 @@ What all tests stand on: databases, the app on them, the app served by a real pr
 `pytest --soak` makes the long rounds as long as they are meant to be; without it each is run a few times.
 """
 
+import gc
 import shutil
 import signal
 import tempfile
@@ -43,6 +44,16 @@ for _profile in ("few", "soak"):
         parent=hypothesis.settings.get_profile(_profile),
         suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
     )
+
+
+# Python looks for garbage far more often than tests leave any, and each time through all there is: a quarter of a run.
+gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Never look for garbage again in what is imported and collected by now."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -33,6 +33,7 @@ def options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[st
             pass
 
     monkeypatch.setattr(server, "_Server", Server)
+    gc.unfreeze()  # what the tests began with
     url = f"sqlite:///{tmp_path}/x.sqlite3"
     app = Flask("test")
     app.config["SQLALCHEMY_DATABASE_URI"] = url
@@ -40,7 +41,7 @@ def options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[st
     settings = Settings(data_dir=tmp_path, database_url=url, secret_key="s" * 32, host="::1", port=8080, workers=3)
     server.run(app, settings, when_ready=lambda: told.update(said_ready=True))
     yield told
-    gc.unfreeze()
+    gc.freeze()
 
 
 def test_workers_are_threaded_and_share_what_start_up_made(options: dict[str, Any]) -> None:
