@@ -20,7 +20,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from auditweb import catalogue
@@ -145,6 +147,31 @@ class _CompiledOnce(Rule):
 
 
 Flask.url_rule_class = _CompiledOnce
+
+
+class _AlikeDialects:
+    """What makes engines of one kind share the SQL that any of them compiled: each test has an engine of its own."""
+
+    _compiled: ClassVar[LRUCache[Any, Any]] = LRUCache(5000)
+
+    @classmethod
+    def engine_created(cls, engine: Engine) -> None:
+        engine._compiled_cache = cls._compiled
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(self) is type(other) and _traits(self) == _traits(other))
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+def _traits(dialect: Any) -> tuple[object, ...]:
+    """Return what can differ between dialects of one kind here; the version is known once connected."""
+    return dialect.server_version_info, dialect._json_serializer, dialect._json_deserializer, dialect.paramstyle
+
+
+for _name in ("_compiled", "engine_created", "__eq__", "__hash__"):
+    setattr(DefaultDialect, _name, vars(_AlikeDialects)[_name])
 
 
 @pytest.fixture
