@@ -55,7 +55,7 @@ def test_a_server_that_is_killed_loses_and_doubles_nothing(
     chance = random.Random(11)
     tokens, port, stop = _tokens(fresh, tmp_path), free_port(), threading.Event()
     senders = [Sender(name, port, tokens, stop) for name in "abcdefgh"[:SENDERS]]
-    kills = rounds(3, 200)
+    kills = rounds(2, 200)
     with nursery(fresh.url, tmp_path, port) as start:
         pid = start()
         for sender in senders:
