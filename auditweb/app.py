@@ -27,6 +27,7 @@ from auditweb.web import (
     password_reset,
     placing,
     profile,
+    saved_views,
     security,
     shared,
     shell,
@@ -60,6 +61,7 @@ BLUEPRINTS = (
     ownership.bp,
     deletion.bp,
     exports.bp,
+    saved_views.bp,
     sign_in_settings.bp,
 )
 

@@ -7,7 +7,7 @@ The standalone accounts are one implementation (`accounts/viewers.py`); a host a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from auditweb.parties import ActorRef
 
@@ -31,6 +31,15 @@ class ActorProfile:
     name: str
     standing: Standing = Standing.CURRENT
     note: str = ""
+
+
+class NamedView(NamedTuple):
+    """A view of the log that somebody keeps by name: *query* is the query string of its address."""
+
+    id: str
+    name: str
+    query: str
+    shared: bool = False
 
 
 class Viewer(Protocol):
@@ -73,4 +82,8 @@ class Viewer(Protocol):
 
     def find_actors(self, text: str, *, limit: int) -> Sequence[ActorProfile]:
         """Return members, former members and API keys whose name or address contains *text*, current ones first."""
+        ...
+
+    def views(self) -> Sequence[NamedView]:
+        """Return the views of this log that they or their organisation keep, in one query at most, by name."""
         ...

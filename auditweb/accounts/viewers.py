@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditweb.accounts import directory
+from auditweb.accounts import directory, saved_views
 from auditweb.accounts.permissions import Right
 from auditweb.accounts.sessions import Place, SignedIn
 from auditweb.parties import ActorRef
-from auditweb.viewer import ActorProfile
+from auditweb.viewer import ActorProfile, NamedView
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +76,7 @@ class MemberViewer:
     def find_actors(self, text: str, *, limit: int) -> Sequence[ActorProfile]:
         """Return members, former members and API keys whose name or address contains *text*, current ones first."""
         return directory.search_profiles(self.org_id, text, limit=limit)
+
+    def views(self) -> Sequence[NamedView]:
+        """Return the views that they and their organisation keep, by name."""
+        return saved_views.find_views(self.org_id, self.person.person_id)

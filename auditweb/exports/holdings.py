@@ -25,6 +25,7 @@ from auditweb.models import (
     Person,
     Presence,
     Purge,
+    SavedView,
     Share,
     ShareOpening,
     TwoFactor,
@@ -258,6 +259,15 @@ def _exports(org_id: int) -> Question:
     )
 
 
+def _views(org_id: int) -> Question:
+    return (
+        select(SavedView.name, SavedView.query.label("question"), Person.name.label("kept_by"), SavedView.created_at)
+        .join(Person, Person.id == SavedView.maker_id)
+        .where(SavedView.org_id == org_id, SavedView.shared.is_(True))
+        .order_by(SavedView.created_at, SavedView.id)
+    )
+
+
 def _purges(org_id: int) -> Question:
     return (
         select(Purge.up_to_id, Purge.who, Purge.why, Purge.started_at, Purge.finished_at)
@@ -273,6 +283,11 @@ SHEETS: Final = (
     Sheet("api-keys", "API keys, revoked ones too, what each may do and when it was last used.", _keys),
     Sheet("shares", "Parts of the log that were shared by a link, what is masked in each, and until when.", _shares),
     Sheet("share-openings", "Who opened a share when, and from where: once for each reader and hour.", _share_openings),
+    Sheet(
+        "views",
+        "Views of the log that are kept by name for everybody; others are their makers’ own.",
+        _views,
+    ),
     Sheet("exports", "Exports that were asked for in the last weeks, this one included.", _exports),
     Sheet(
         "purges",

@@ -25,6 +25,7 @@ from auditweb.models.event import Event, Purge
 from auditweb.models.exports import ExportJob
 from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 from auditweb.models.sharing import Share, ShareAlias, ShareOpening
+from auditweb.models.views import SavedView
 
 __all__ = [
     "ApiKey",
@@ -51,6 +52,7 @@ __all__ = [
     "Purge",
     "Rate",
     "RecoveryCode",
+    "SavedView",
     "SealQueue",
     "Segment",
     "Share",

@@ -18,12 +18,13 @@ from auditweb.reading.names import names_in
 from auditweb.reading.numbers import Numbers, find_numbers
 from auditweb.reading.pages import Page, check_action, find_page
 from auditweb.viewer import ActorProfile, Viewer
-from auditweb.web import actors, entry, jumps, new_entries, printing
+from auditweb.web import actors, coverage, entry, jumps, new_entries, printing
 from auditweb.web.assets import asset_url
 from auditweb.web.controls import Controls
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.htmx import IN_PAGE, private, render, wants_fragment
 from auditweb.web.pager import Link
+from auditweb.web.ready_views import READY
 from auditweb.web.rows import Presenter
 from auditweb.web.times import Clock
 from auditweb.web.viewing import absolute, asked, current_viewer
@@ -35,6 +36,7 @@ bp.add_url_rule("/actors", "actors", actors.index)
 bp.add_url_rule("/go", "go", jumps.index)
 bp.add_url_rule("/new", "new", new_entries.index)
 bp.add_url_rule("/print", "printable", printing.index)
+bp.add_url_rule("/coverage", "coverage", coverage.index)
 
 
 @bp.get("")
@@ -52,6 +54,8 @@ def index(org: str) -> ResponseReturnValue:
     numbers = find_numbers(wanted, page, now, viewer.zone)
     profiles = viewer.actors(_refs(wanted, page))
     shown = context(viewer, wanted, page, numbers, profiles, base=base, now=now)
+    if not wants_fragment():
+        shown |= {"views": viewer.views(), "ready": READY}
     return render("audit_log/index.html", "audit_log/_fragment.html", **shown)
 
 

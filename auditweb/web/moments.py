@@ -1,23 +1,16 @@
 """A moment that stands by itself, such as when somebody was last here: in the reader's zone and in our words."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from auditweb import clock
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.reading.days import MONTHS
+from auditweb.web.times import Told as Told
 from auditweb.web.times import exact, utc
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-class Told(NamedTuple):
-    """A moment for machines, in full, and in brief."""
-
-    machine: str
-    full: str
-    brief: str
 
 
 class Moments:

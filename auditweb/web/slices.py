@@ -24,7 +24,7 @@ from auditweb.sharing.bounds import OutsideError
 from auditweb.sharing.masking import Mask
 from auditweb.sharing.opening import ClosedError, Slice, find_slice
 from auditweb.sharing.reading import SliceReader
-from auditweb.viewer import ActorProfile
+from auditweb.viewer import ActorProfile, NamedView
 from auditweb.web import gate
 from auditweb.web.assets import asset_url
 from auditweb.web.details import Details
@@ -122,6 +122,9 @@ class SliceViewer:
         return {}
 
     def find_actors(self, text: str, *, limit: int) -> Sequence[ActorProfile]:
+        return ()
+
+    def views(self) -> Sequence[NamedView]:
         return ()
 
 

@@ -1,6 +1,7 @@
 """Times as a reader sees them: in their zone, in our words."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from auditweb.ids import moment_of
@@ -11,6 +12,14 @@ LATE = timedelta(hours=1)
 _MONTHS = tuple(month[:3] for month in MONTHS)
 _DAY = timedelta(days=1)
 _MINUTES_A_DAY = 24 * 60
+
+
+class Told(NamedTuple):
+    """A moment for machines, in full, and in brief."""
+
+    machine: str
+    full: str
+    brief: str
 
 
 class Clock:
@@ -42,6 +51,11 @@ class Clock:
         """Tell *moment* where no day stands above it: "4 min ago", "22 Nov 20:18"."""
         age = self.now - moment
         return self.place(moment.astimezone(self.zone)) if self._absolute or age >= _DAY else self._brief(age, "")
+
+    def told(self, moment: datetime) -> Told:
+        """Tell *moment* as `alone` does, with what a machine and a closer look want to know."""
+        local = moment.astimezone(self.zone)
+        return Told(utc(local), exact(local), self.alone(moment))
 
     def _brief(self, age: timedelta, clock: str) -> str:
         """Tell how long ago something was, "4 min ago", or what clocks showed: its day stands above it."""

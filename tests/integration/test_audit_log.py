@@ -62,7 +62,7 @@ def test_the_fragment_comes_in_the_order_that_htmx_needs(reader: Reader, fill: F
     part = reader.get(LOG, htmx=True)
 
     assert [tag.name for tag in part.markup.find_all(recursive=False)] == [
-        "title", "section", "nav", "div", "section", "div", "div", "p",
+        "title", "section", "nav", "div", "section", "a", "div", "div", "p",
     ]  # fmt: skip
     assert "<html" not in part.text
 

@@ -182,6 +182,10 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/audit-log/share": [
         f"{LOG}/share?{wanted}" for wanted in ("", "category=team", f"actor={MEMBER}", "q=stepwgn", "upto={id}")
     ],
+    "/o/<org>/settings/audit-log/coverage": [f"{LOG}/coverage"],
+    "/o/<org>/settings/audit-log/views": [f"{LOG}/views"],
+    "/o/<org>/settings/audit-log/views/new": [f"{LOG}/views/new?category=team"],
+    "/o/<org>/settings/audit-log/views/<view_id>": [f"{LOG}/views/nothing"],
     "/o/<org>/settings/shares": [f"{SETTINGS}/shares"],
     "/o/<org>/settings/shares/over": [f"{SETTINGS}/shares/over"],
     "/o/<org>/settings/shares/<share_id>": [f"{SETTINGS}/shares/nothing"],

@@ -1,0 +1,102 @@
+"""What is recorded: which actions were ever seen, since when, how often; and which never were."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from auditweb import catalogue
+from auditweb.extensions import db
+from auditweb.models import Event
+from auditweb.parties import Actor, ActorType
+from auditweb.reading import coverage
+from auditweb.reading.coverage import find_recorded
+from auditweb.recorder import record
+from auditweb.sentences import Category, ForeignAction
+from tests.integration.conftest import SignedInAs
+from tests.log_pages import NOW, rows, statements
+from tests.readers import Place, Reader
+
+pytestmark = pytest.mark.usefixtures("at_now")
+
+AnEvent = Callable[..., Event]
+
+
+def lines(reader: Reader) -> dict[str, list[str]]:
+    """Return what the page tells of each action, by its slug."""
+    page = reader.get("/o/northgate/settings/audit-log/coverage")
+    assert page.status == 200
+    found = {}
+    for row in page.select("tbody tr"):
+        name, *told = [" ".join(cell.get_text(" ").split()) for cell in row.select("th, td")]
+        found[name.rpartition(" ")[2]] = told
+    return found
+
+
+def test_each_action_says_since_when_how_often_and_when_last(
+    app: Flask, reader: Reader, organisation: Place, other_organisation: Place, an_event: AnEvent
+) -> None:
+    for days in (400, 20, 1):
+        an_event("vehicle.deleted", org_id=organisation.id, occurred_at=NOW - timedelta(days=days))
+    an_event("vehicle.restored", org_id=other_organisation.id)
+
+    told = lines(reader)
+
+    assert told["vehicle.deleted"] == ["19 Oct 2025 11:42", "22 Nov 10:42", "3 3 entries"]
+    assert told["vehicle.restored"] == ["Never recorded"]
+    assert set(told) == {action.slug for action in catalogue.all_actions()}
+    page = reader.get("/o/northgate/settings/audit-log/coverage")
+    (link,) = [str(each["href"]) for each in page.select("td a") if "vehicle.deleted" in str(each["href"])]
+    assert len(rows(reader.get(link))) == 3
+
+
+def test_actions_of_other_systems_are_told_too(
+    app: Flask, reader: Reader, organisation: Place, an_event: AnEvent
+) -> None:
+    with app.app_context():
+        record(
+            ForeignAction("crane.moved", Category.VEHICLES, "Moved the <b>crane</b>"),
+            org_id=organisation.id,
+            actor=Actor(ActorType.SYSTEM, "yard", "Yard"),
+        )
+        db.session.commit()
+
+    page = reader.get("/o/northgate/settings/audit-log/coverage")
+
+    assert "crane.moved From another system" in page.words
+
+
+def test_of_many_it_only_says_that_they_are(
+    app: Flask, organisation: Place, an_event: AnEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage, "MOST", 2)
+    for _ in range(3):
+        an_event("vehicle.deleted", org_id=organisation.id)
+    for _ in range(2):
+        an_event("vehicle.restored", org_id=organisation.id)
+
+    with app.app_context():
+        found = {each.action: each.number for each in find_recorded(organisation.id)}
+
+    assert found == {"vehicle.deleted": (2, False), "vehicle.restored": (2, True)}
+
+
+def test_it_costs_a_few_statements(app: Flask, reader: Reader, organisation: Place, an_event: AnEvent) -> None:
+    an_event("vehicle.deleted", org_id=organisation.id)
+    lines(reader)  # which also notes that somebody is there
+    with statements(app) as sent:
+        lines(reader)
+
+    assert len([text for text in sent if not text.startswith("BEGIN")]) <= 5
+
+
+@pytest.mark.parametrize(("role", "status"), [("owner", 200), ("auditor", 200), ("member", 403)])
+def test_who_may_see_it(signed_in_as: SignedInAs, organisation: Place, role: str, status: int) -> None:
+    assert signed_in_as(role).get("/o/northgate/settings/audit-log/coverage").status == status
+
+
+def test_another_organisations_is_not_there(signed_in_as: SignedInAs, other_organisation: Place) -> None:
+    kenji = signed_in_as("owner", other_organisation, name="Kenji Mori")
+
+    assert kenji.get("/o/northgate/settings/audit-log/coverage").status == 404
