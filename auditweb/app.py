@@ -25,14 +25,17 @@ from auditweb.web import (
     mailing,
     my_log,
     password_reset,
+    people,
     placing,
     profile,
     saved_views,
+    reviews,
     security,
     shared,
     shell,
     sign_in,
     slices,
+    things,
     two_factor,
 )
 from auditweb.web.help import bp as help_pages
@@ -93,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         part.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    for log in (audit_log.bp, exporting.bp):
+    for log in (audit_log.bp, exporting.bp, people.bp, reviews.bp, things.bp):
         app.register_blueprint(log, url_prefix="/o/<org>/settings/audit-log")
     app.register_blueprint(team.bp, url_prefix="/o/<org>/settings/team")
     api.init_app(app, settings)

@@ -187,6 +187,12 @@ MEMBER_SUSPENDED = Action("member.suspended", _C, "Suspended {target}")
 MEMBER_REINSTATED = Action("member.reinstated", _C, "Reinstated {target}")
 MEMBER_REMOVED = Action("member.removed", _C, "Removed {target} from the organisation")
 MEMBER_LEFT = Action("member.left", _C, "Left the organisation")
+ONBOARDING_REVIEWED = Action(
+    "member.onboarding_reviewed", _C, "Reviewed the first week of {target}", details=("seen", "note")
+)
+OFFBOARDING_REVIEWED = Action(
+    "member.offboarding_reviewed", _C, "Reviewed the last week of {target}", details=("seen", "note")
+)
 TWO_FACTOR_RESET = Action("two_factor.reset", _C, "Reset two-factor authentication for {target}", sensitive=True)
 GROUP_CREATED = Action("group.created", _C, "Created the team {target}")
 GROUP_JOINED = Action("group.member_added", _C, "Added {member} to the team {target}")

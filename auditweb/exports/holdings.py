@@ -19,6 +19,8 @@ from auditweb.models import (
     ExportJob,
     FormerSlug,
     Invitation,
+    MemberReview,
+    MemberReviewTick,
     Membership,
     Organisation,
     OwnershipOffer,
@@ -194,6 +196,46 @@ def _keys(org_id: int) -> Question:
     )
 
 
+def _member_reviews(org_id: int) -> Question:
+    starter, finisher = aliased(Person), aliased(Person)
+    return (
+        select(
+            MemberReview.id.label("review"),
+            Person.id.label("member"),
+            Person.name,
+            MemberReview.kind,
+            MemberReview.zone.label("time_zone"),
+            MemberReview.since_id,
+            MemberReview.until_id,
+            MemberReview.note,
+            starter.name.label("started_by"),
+            MemberReview.started_at,
+            finisher.name.label("finished_by"),
+            MemberReview.finished_at,
+            MemberReview.entries,
+        )
+        .join(Person, Person.id == MemberReview.person_id)
+        .join(starter, starter.id == MemberReview.starter_id)
+        .outerjoin(finisher, finisher.id == MemberReview.finisher_id)
+        .where(MemberReview.org_id == org_id)
+        .order_by(MemberReview.started_at, MemberReview.id)
+    )
+
+
+def _member_review_ticks(org_id: int) -> Question:
+    return (
+        select(
+            MemberReviewTick.review_id.label("review"),
+            MemberReviewTick.event_id.label("entry"),
+            Person.name.label("ticked_by"),
+            MemberReviewTick.ticked_at,
+        )
+        .join(Person, Person.id == MemberReviewTick.person_id)
+        .where(MemberReviewTick.org_id == org_id)
+        .order_by(MemberReviewTick.review_id, MemberReviewTick.event_id)
+    )
+
+
 def _shares(org_id: int) -> Question:
     return (
         select(
@@ -279,6 +321,12 @@ def _purges(org_id: int) -> Question:
 SHEETS: Final = (
     Sheet("former-addresses", "Addresses that its pages had before: old links lead to the new one.", _former_addresses),
     Sheet("members", "Everybody who belongs to the organisation, or did once (left_at), with their role.", _members),
+    Sheet("member-reviews", "Reviews of what new and departing members did, and what was noted.", _member_reviews),
+    Sheet(
+        "member-review-ticks",
+        "The entries that were ticked as seen in each review (their ids, as numbers).",
+        _member_review_ticks,
+    ),
     Sheet("invitations", "Invitations that nobody has accepted yet.", _invitations),
     Sheet("api-keys", "API keys, revoked ones too, what each may do and when it was last used.", _keys),
     Sheet("shares", "Parts of the log that were shared by a link, what is masked in each, and until when.", _shares),

@@ -24,6 +24,7 @@ from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
 from auditweb.models.exports import ExportJob
 from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
+from auditweb.models.reviews import MemberReview, MemberReviewTick
 from auditweb.models.sharing import Share, ShareAlias, ShareOpening
 from auditweb.models.views import SavedView
 
@@ -42,6 +43,8 @@ __all__ = [
     "Leaf",
     "LogHead",
     "Mark",
+    "MemberReview",
+    "MemberReviewTick",
     "Membership",
     "Organisation",
     "OwnershipOffer",

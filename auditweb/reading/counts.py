@@ -67,11 +67,14 @@ def find_position(wanted: LogFilter, event_id: int, total: int, now: datetime | 
     return None if ranks is None else total - ranks[here] + ranks.get(first, 0)
 
 
-def count_actors(wanted: LogFilter, actors: Sequence[ActorRef], now: datetime | None = None) -> dict[ActorRef, Count]:
-    """Return how many events each of these *actors* has that meet all else of *wanted*."""
+def count_actors(
+    wanted: LogFilter, actors: Sequence[ActorRef], now: datetime | None = None, *, since: int = 0
+) -> dict[ActorRef, Count]:
+    """Return how many events each of these *actors* has that meet all else of *wanted*, with ids from *since* on."""
     now = now or clock.now()
     if is_ranked(wanted):
         low, high = _ends(wanted, now)
+        low = max(low, since)
         asks = {actor: [Ask.of(wanted.category, actor, limit) for limit in (low, high)] for actor in actors}
         ranks = find_ranks(wanted.org_id, [ask for both in asks.values() for ask in both if ask.limit])
         if ranks is not None:
@@ -79,10 +82,12 @@ def count_actors(wanted: LogFilter, actors: Sequence[ActorRef], now: datetime | 
     matches = find_matches(wanted.with_(actor=None), now=now)
     found: Counter[tuple[str, str]] = Counter()
     connection = db.session.connection()
-    for start in range(0, len(matches.ids), _READ_AT_ONCE):
-        given = {"org_id": wanted.org_id, "events": matches.ids[start : start + _READ_AT_ONCE]}
+    known = [id_ for id_ in matches.ids if id_ >= since]
+    for start in range(0, len(known), _READ_AT_ONCE):
+        given = {"org_id": wanted.org_id, "events": known[start : start + _READ_AT_ONCE]}
         found.update(map(tuple, execute(connection, _ACTORS, given)))
-    return {actor: Count(found[actor], matches.complete) for actor in actors}
+    complete = matches.complete or matches.since <= since
+    return {actor: Count(found[actor], complete) for actor in actors}
 
 
 def find_at(wanted: LogFilter, position: int, now: datetime | None = None) -> int | None:

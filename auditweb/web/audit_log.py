@@ -27,7 +27,7 @@ from auditweb.web.pager import Link
 from auditweb.web.ready_views import READY
 from auditweb.web.rows import Presenter
 from auditweb.web.times import Clock
-from auditweb.web.viewing import absolute, asked, current_viewer
+from auditweb.web.viewing import absolute, asked, current_viewer, has_pages
 
 bp = Blueprint("audit_log", __name__)
 bp.add_url_rule("/entries/<spelled>", "entry", entry.show)
@@ -122,7 +122,9 @@ def context(
     """Return all that the templates of the page and of its fragment need, asking nothing more of the database."""
     told = Clock(now, viewer.zone, absolute=viewer.absolute_times)
     sprite = asset_url("vendor/icons.svg")
-    controls = Controls(viewer, wanted, page, numbers, told, names_in(wanted, page, profiles), base=base)
+    pages = has_pages()
+    controls = Controls(viewer, wanted, page, numbers, told, names_in(wanted, page, profiles), base=base, pages=pages)
+    presenter = Presenter(told, profiles, base=base, sprite=sprite, words=wanted.words, pages=pages)
     return {
         "viewer": viewer,
         "base": base,
@@ -130,7 +132,7 @@ def context(
         "sprite": sprite,
         "wanted": wanted,
         "numbers": numbers,
-        "days": Presenter(told, profiles, base=base, sprite=sprite, words=wanted.words).days(page.rows),
+        "days": presenter.days(page.rows),
         "zone_place": days.place(viewer.zone),
         "kept": f"for {days.period(viewer.retention_months)}" if viewer.retention_months else "for good",
         "controls": controls,

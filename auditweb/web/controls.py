@@ -22,6 +22,7 @@ from auditweb.viewer import Viewer
 from auditweb.web import figures, strip
 from auditweb.web.foreign_text import fits_a_form, visible_text
 from auditweb.web.pager import Link, Pager
+from auditweb.web.paths import person_href, thing_href
 from auditweb.web.strip import Strip
 from auditweb.web.times import Clock
 
@@ -104,7 +105,7 @@ class Controls:
     """
     The controls around one page of the log at *base*.
 
-    *wanted* is the question, *names* what its actor, target and action are called.
+    *wanted* is the question, *names* what its actor, target and action are called, which may have *pages*.
     """
 
     def __init__(
@@ -117,8 +118,10 @@ class Controls:
         names: Mapping[str, str],
         *,
         base: str,
+        pages: bool = False,
     ) -> None:
         self._base = base
+        self._pages = pages
         self._numbers = numbers
         self._viewer = viewer
         self._wanted = wanted
@@ -294,6 +297,17 @@ class Controls:
             Link("First actions", self._href(oldest="1"), wanted.oldest, "first-actions"),
             Link("Last actions", self._href(), newest, "last-actions"),
         ]
+
+    @property
+    def about(self) -> list[Link]:
+        """Return the ways to the pages about the actor and the target asked for, where there are such pages."""
+        wanted, links = self._wanted, []
+        if self._pages and wanted.actor:
+            links.append(Link(f"About {self.actor_name}", person_href(self._base, wanted.actor), id="about-actor"))
+        if self._pages and wanted.target:
+            kind = visible_text(wanted.target[0].replace("_", " "))
+            links.append(Link(f"About this {kind}", thing_href(self._base, *wanted.target), id="about-target"))
+        return links
 
     @cached_property
     def stretches(self) -> list[Link]:

@@ -73,7 +73,10 @@ class Details:
         if event.target_type and event.target_id:
             ref = _code(f"{event.target_type}:{event.target_id}")
             name = self._presenter.target(event.target_type, event.target_id, event.target_name, event.target_url)
-            details.append(Detail("Target", name, (ref,)))
+            more: tuple[Markup, ...] = (ref,)
+            if about := self._presenter.page_about(event.target_type, event.target_id):
+                more = (ref, Markup(f'<a class="link" href="{about}">All about it</a>'))
+            details.append(Detail("Target", name, more))
         details.append(Detail("Outcome", Markup(OUTCOMES[Outcome(event.outcome)])))
         details.append(Detail("Entry", Markup(f"<code>{ids.to_text(event.id)}</code>")))
         for fact in sorted(event.facts):
@@ -128,7 +131,10 @@ class Details:
             more.insert(0, _foreign(profile.note))
         if kind.label != kind.badge:
             more.insert(0, Markup(kind.label))
-        return Detail(term, _foreign(name) + " " + badges(ref, name, kind), tuple(more))
+        told = _foreign(name)
+        if about := self._presenter.page_of(ref):
+            told = Markup(f'<a class="link" href="{about}">{told}</a>')
+        return Detail(term, told + " " + badges(ref, name, kind), tuple(more))
 
     def _from(self) -> Detail:
         return Detail("From", _foreign(self._event.ip) if self._event.ip else _not_recorded())

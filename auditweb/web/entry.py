@@ -14,10 +14,10 @@ from auditweb.viewer import Viewer
 from auditweb.web.assets import asset_url
 from auditweb.web.details import Details
 from auditweb.web.foreign_text import visible_text
-from auditweb.web.htmx import IN_PAGE, private, render
+from auditweb.web.htmx import in_page, private, render
 from auditweb.web.rows import Presenter
 from auditweb.web.times import Clock
-from auditweb.web.viewing import current_viewer
+from auditweb.web.viewing import current_viewer, has_pages
 
 
 def show(org: str, spelled: str) -> ResponseReturnValue:
@@ -30,13 +30,14 @@ def show(org: str, spelled: str) -> ResponseReturnValue:
     if event.via_type and event.via_id:
         refs.add(ActorRef(event.via_type, event.via_id))
     profiles = viewer.actors(refs)
-    presenter = Presenter(told, profiles, base=base, sprite=sprite)
+    swaps = in_page(base)
+    presenter = Presenter(told, profiles, base=base, sprite=sprite, pages=has_pages(), in_page=swaps)
     return render(
         "audit_log/entry.html",
         "audit_log/_detail_row.html",
         viewer=viewer,
         base=base,
-        in_page=IN_PAGE,
+        in_page=swaps,
         sprite=sprite,
         spelled=spelled,
         summary=visible_text(event.summary),

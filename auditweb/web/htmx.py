@@ -5,6 +5,7 @@ A fragment goes only to a partial request. Back asks for a full page and sends n
 """
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import Response, make_response, render_template, request
 from markupsafe import Markup
@@ -19,6 +20,18 @@ VARY: Final = "HX-Request, HX-Request-Type, HX-History-Restore-Request, Cookie"
 def wants_fragment() -> bool:
     """Tell whether the answer is to replace a part of a page that is already there."""
     return request.headers.get("HX-Request-Type") == "partial"
+
+
+def in_page(log: str) -> Markup:
+    """
+    Return what links do besides leading to the *log*, an address: on its own page they swap the table.
+
+    Details of an entry open under its row on other pages, too, where no such table is.
+    """
+    if not wants_fragment():
+        return Markup("")
+    here = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    return IN_PAGE if here in ("", log) else Markup("")
 
 
 def render(whole: str, fragment: str, /, **context: object) -> Response:

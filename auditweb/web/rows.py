@@ -24,6 +24,7 @@ from auditweb.viewer import ActorProfile
 from auditweb.web.actor_kinds import avatar, badges, explanation, icon, kind_of
 from auditweb.web.foreign_text import marked, visible, visible_text
 from auditweb.web.htmx import IN_PAGE
+from auditweb.web.paths import person_href, thing_href
 from auditweb.web.times import Clock, is_late
 
 TILES = {
@@ -37,6 +38,7 @@ TILES = {
     Category.SUPPLIERS: ("k-sup", "factory"),
     Category.DATA_EXPORT: ("k-exp", "download"),
 }
+_NOTHING = Markup("")
 _OUTCOMES = {Outcome.FAILURE.value: "Failed", Outcome.DENIED.value: "Denied"}
 
 # Type, id, name and address of what was acted on; type, id and name of who acted, then of what they acted through.
@@ -49,7 +51,7 @@ class Presenter:
     Writes the entries of one page for one reader, what they searched for highlighted.
 
     *base* is the log's address, *sprite* that of the icons. Where it *narrows*, actors and targets lead to their
-    entries in that log.
+    entries in that log, by *in_page* if the table of it is there; where they have *pages* of their own, to those, too.
     """
 
     def __init__(
@@ -61,9 +63,13 @@ class Presenter:
         sprite: str,
         words: Words | None = None,
         narrows: bool = True,
+        pages: bool = False,
+        in_page: Markup = IN_PAGE,
     ) -> None:
         self._words = words
         self._narrows = narrows
+        self._pages = pages
+        self._in_page = in_page
         self._tell = self._marked_sentence if words else self._sentence
         self._name = self._marked_name if words else visible
         self._clock = clock
@@ -103,6 +109,19 @@ class Presenter:
         """Return the name of a target as a link: to itself where its host gave an address, else to its entries."""
         return self._target(type_, id_, url, visible(name or id_ or ""))
 
+    def actor(self, row: Row) -> Markup:
+        """Return who acted and, if so, through what."""
+        who = (row.actor_type, row.actor_id, row.actor_name, row.via_type, row.via_id, row.via_name)
+        return Markup(self._actor(who))
+
+    def page_of(self, ref: ActorRef) -> Markup:
+        """Return the address of the page about an actor; nothing where there are none."""
+        return person_href(self._base, ref) if self._pages else _NOTHING
+
+    def page_about(self, type_: str, id_: str) -> Markup:
+        """Return the address of the page about a target; nothing where there are none."""
+        return thing_href(self._base, type_, id_) if self._pages else _NOTHING
+
     # Below, plain text is markup already.
 
     def _target(self, type_: str | None, id_: str | None, url: str | None, shown: Markup) -> Markup:
@@ -111,7 +130,10 @@ class Presenter:
         if not type_ or not id_ or not self._narrows:
             return Markup(f'<b dir="auto">{shown}</b>')
         href = target_href(self._base, type_, id_)
-        return Markup(f'<a class="tgt" dir="auto" href="{href}" hx-get="{href}" {IN_PAGE}>{shown}</a>')
+        return Markup(f'<a class="tgt" dir="auto" href="{href}"{self._swaps(href)}>{shown}</a>')
+
+    def _swaps(self, href: Markup) -> str:
+        return f' hx-get="{href}" {self._in_page}' if self._in_page else ""
 
     def _row(self, row: Row, utc: str, full: str, brief: str) -> str:
         (
@@ -186,9 +208,13 @@ class Presenter:
         tag, leads = "span", ""
         if self._narrows:
             href = actor_href(self._base, ref)
-            tag, leads = "a", f' href="{href}" hx-get="{href}" {IN_PAGE}'
+            tag, leads = "a", f' href="{href}"{self._swaps(href)}'
+        picture = avatar(ref, name, kind, self._sprite)
+        if self._pages:  # for the mouse; those who use the keyboard find the same link in the details
+            about = f'title="About {escape(visible_text(name))}" tabindex="-1" aria-hidden="true"'
+            picture = Markup(f'<a class="whois" href="{self.page_of(ref)}" {about}>{picture}</a>')
         return (
-            f'<span class="actor">{avatar(ref, name, kind, self._sprite)}'
+            f'<span class="actor">{picture}'
             f'<{tag} class="who" dir="auto" title="{title}"{leads}>{self._name(name)}</{tag}>'
             f"{badges(ref, name, kind)}</span>{self._via(*via)}"
         )

@@ -21,6 +21,11 @@ def current_viewer() -> Viewer:
     return cast(Viewer, g.viewer)
 
 
+def has_pages() -> bool:
+    """Tell whether people and things have pages of their own here: a host may have the log alone."""
+    return "people.show" in current_app.view_functions
+
+
 def asked(viewer: Viewer, args: MultiDict[str, str]) -> LogFilter:
     """Read what *viewer* asks of their organisation's log; raises BadFilter."""
     return LogFilter.from_args(args, org_id=viewer.org_id, org_zone=viewer.org_zone)

@@ -16,6 +16,7 @@ PEOPLE = {
     "lena": "osaka-bay",
     "rin": "osaka-bay",
     "vera": "workshop",
+    "nora": "depot",
     "robin": "support",
 }
 

@@ -19,6 +19,7 @@ SIGN_IN = f"{SETTINGS}/sign-in"
 KEYS = f"{SETTINGS}/api-keys"
 HOSTILE_KEYS = "/o/hostile/settings/api-keys"
 SHORT = f"{LOG}?category=organisation"
+DEPOT = "/o/depot/settings/audit-log"
 HOSTILE = "/o/hostile/settings/audit-log"
 
 
@@ -60,6 +61,18 @@ def _fail(page: Page) -> None:
     page.locator("#tab-veh").click()
     expect(page.locator(".toast")).to_be_visible()
     page.context.set_offline(False)
+
+
+def _see_red(page: Page) -> None:
+    expect(page.locator(".aftermath .bad").first).to_be_visible()
+
+
+def _review(page: Page) -> None:
+    """Start a review of a leaver, or go on with the one that another sight has started."""
+    _follow(page, ".whois[title='About Kim Ost']")
+    _follow(page, ".tabs a[href*='last-week']")
+    page.locator(".startreview button, .reviews a").first.click()
+    expect(page.locator("[name=seen]").first).to_be_visible()
 
 
 def _send_nothing(page: Page) -> None:
@@ -192,6 +205,21 @@ SIGHTS = {
     "hostile print": Sight(f"{HOSTILE}/print"),
     "actors": Sight(f"{LOG}/actors"),
     "entry": Sight(LOG, do=lambda page: _follow(page, ".row .x")),
+    "a person": Sight(f"{LOG}/people/member:1"),
+    "a person, narrowed": Sight(f"{LOG}/people/member:1?category=vehicles&last=90d"),
+    "somebody who left": Sight(f"{LOG}/people/member:16", do=_see_red),
+    "a first week": Sight(f"{LOG}/people/member:15?part=first-week"),
+    "a busy week": Sight(f"{LOG}/people/member:15?part=last-week"),
+    "a last week": Sight(f"{LOG}/people/member:16?part=last-week", do=_see_red),
+    "a key as an actor": Sight(f"{LOG}/people/api_key:key_dealer"),
+    "a process": Sight(f"{LOG}/people/system:schedule"),
+    "a hostile person": Sight(f"{HOSTILE}/people/member:stranger-3"),
+    "a hostile week": Sight(f"{HOSTILE}/people/member:stranger-3?part=last-week"),
+    "a hostile thing": Sight(f"{HOSTILE}/targets/vehicle/veh-3"),
+    "a thing": Sight(f"{LOG}/targets/vehicle/veh_4471"),
+    "details of a thing": Sight(f"{LOG}/targets/vehicle/veh_3902", do=_open(".row .x", ".detail")),
+    "a thing, nothing found": Sight(f"{LOG}/targets/vehicle/veh_4471?category=suppliers"),
+    "a review": Sight(f"{DEPOT}?q=bid", who="nora", do=lambda page: _review(page)),
     "my log": Sight("/o/northgate/my-log"),
     "my log, of a member": Sight("/o/northgate/my-log", who="tom"),
     "my log, nothing": Sight("/o/northgate/my-log?category=customers", who="tom"),

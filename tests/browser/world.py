@@ -113,6 +113,7 @@ def make_world() -> None:
     hostile.deletion_asked_by, hostile.deletion_asked_at = maya.id, now
     hostile.deletion_due_at = now + timedelta(days=14)
     db.session.add_all(_exports(hostile, strangers[0], now))
+    _come_and_go(now)
     db.session.commit()
 
 
@@ -120,6 +121,25 @@ def _someone(who: str, name: str, organisation: Organisation, role: str, joined:
     person = create_person(f"{who}@{organisation.slug}.example", name, PASSWORD, created_at=joined)
     add_member(organisation, person, role, joined)
     return person
+
+
+def _come_and_go(now: datetime) -> None:
+    """Let somebody join the depot whom nobody has reviewed, and two people leave it; one of them goes on all the same."""
+    joined = now - timedelta(days=400)
+    depot = create_organisation("depot", "The Depot", "Europe/London", created_at=joined)
+    _someone("nora", "Nora Quist", depot, "owner", joined)
+    jo = _someone("jo", "Jo Marsh", depot, "member", now - timedelta(hours=5))
+    lee, kim = (
+        _someone(who, name, depot, "admin", joined) for who, name in (("lee", "Lee Carter"), ("kim", "Kim Ost"))
+    )
+    for somebody in (lee, kim):
+        remove_member(depot, somebody, now - timedelta(hours=3))
+    api_keys.add(depot.id, "key_depot", "Yard feed", kim.id, Rights(frozenset(Scope)), secret="s" * 43)
+    works = cycle([Told(_member(who), catalogue.BID_RAISED, ELGRAND) for who in (jo, kim)])
+    _record_all(depot, works, 9, now)
+    _record_all(depot, cycle([Told(_member(lee), catalogue.VEHICLE_CLEARED_CUSTOMS, ALPHARD)]), 1, now - 9 * APART)
+    as_target = Target("member", str(lee.id), lee.name)
+    _record_all(depot, cycle([Told(SCHEDULE, catalogue.SESSIONS_ENDED, as_target)]), 1, now)
 
 
 def _hand_out_keys(organisation: Organisation, maya: Person, priya: Person, now: datetime) -> None:

@@ -64,7 +64,7 @@ def test_an_entry_tells_all_it_holds(reader: Reader, event: Event) -> None:
         "From": "203.0.113.58",
         "Device": "Chrome 156 on Windows Request 7c1e94b0",
         "Action": "member.role_changed Changed the role of target to role",
-        "Target": "Sofia Marques team_member:veh:4471",
+        "Target": "Sofia Marques team_member:veh:4471 All about it",
         "Outcome": "Denied",
         "Entry": ids.to_text(event.id),
         "Role": "Documents editor",

@@ -68,10 +68,12 @@ NOW = clock.now()
 MODES_OF = {"sqlite": list(MODES)[:1], "postgresql": list(MODES), "partitioned": list(MODES)[:2]}  # see `database`
 SETTINGS = "/o/northgate/settings"
 LOG = f"{SETTINGS}/audit-log"
+PEOPLE = f"{LOG}/people"
 SIGN_IN = f"{SETTINGS}/sign-in"
 TEAM = f"{SETTINGS}/team"
 KEYS = f"{SETTINGS}/api-keys"
 KEY = f"{KEYS}/key_0000000007"
+KEY_REF = "api_key:key_0000000003"
 MY_LOG = "/o/northgate/my-log"
 API = "/api/v1"
 READER = "1"  # the id of the person who opens all addresses
@@ -179,6 +181,33 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/audit-log/print": [f"{LOG}/print", f"{LOG}/print?category=team", f"{LOG}/print?{MIXED}"],
     "/o/<org>/settings/audit-log/entries/<spelled>": [f"{LOG}/entries/{{id}}", f"{LOG}/entries/7ZZZZZZZZZZZZ"],
     "/o/<org>/settings/audit-log/entries/<spelled>.json": [f"{LOG}/entries/{{id}}.json"],
+    "/o/<org>/settings/audit-log/people/<path:spelled>": [
+        *(
+            f"{PEOPLE}/{ref}{part}"
+            for ref in (
+                f"member:{READER}",
+                "member:21",
+                MEMBER,
+                "member:m3",
+                "system:nightly",
+                "api_key:key_0000000003",
+            )
+            for part in ("", "?part=first-week", "?part=last-week", "?part=last-week&after={id}")
+        ),
+        f"{PEOPLE}/member:m3?category=vehicles",
+        f"{PEOPLE}/member:m3?from=2026-06-01&to=2026-10-30&tz=Asia/Tokyo",
+        f"{PEOPLE}/{MEMBER}?q=joined",
+        f"{PEOPLE}/nobody:1",
+        f"{PEOPLE}/member:nobody",
+    ],
+    "/o/<org>/settings/audit-log/targets/<type_>/<path:spelled>": [
+        *(f"{LOG}/targets/vehicle/v3{place and f'?{place}'}" for place in PLACES),
+        f"{LOG}/targets/vehicle/v3?actor=system:nightly",
+        f"{LOG}/targets/vehicle/v3?q=stepwgn",
+        f"{LOG}/targets/member/{READER}",
+        f"{LOG}/targets/vehicle/nothing",
+    ],
+    "/o/<org>/settings/audit-log/reviews/<review_id>": [f"{LOG}/reviews/nothing"],
     "/o/<org>/settings/audit-log/share": [
         f"{LOG}/share?{wanted}" for wanted in ("", "category=team", f"actor={MEMBER}", "q=stepwgn", "upto={id}")
     ],
@@ -443,6 +472,8 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
     assert [program.send(events).status_code, program.send(events).status_code] == [201, 200]
     here = "a share"
     _read_shares(app, reader, ids.to_text(middle))
+    here = "reviews"
+    _review(reader)
     here = "the team"
     (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
     assert accept(Reader(app.test_client()), link).status == 303
@@ -464,6 +495,17 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
     _use_a_second_factor(app, visitor, "m1@northgate.example")
     assert reader.post("/sign-out").location
     sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def _review(reader: Reader) -> None:
+    """Go through what somebody did when joining, and somebody when leaving."""
+    for person, kind in ((READER, "joining"), ("21", "leaving")):
+        address = str(reader.post(f"{LOG}/reviews", {"person": person, "kind": kind}).location)
+        page = reader.get(address)
+        shown = [str(box["value"]) for box in page.select("input[name=seen]")]
+        for doing, seen in (("save", shown), ("later", shown[:1]), ("finish", shown)):
+            assert reader.post(address, {"shown": shown, "seen": seen, "note": "", "do": doing}).status == 303
+        assert reader.get(address).status == 200
 
 
 def _read_shares(app: Flask, reader: Reader, middle: str) -> None:

@@ -187,6 +187,8 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/profile",
         "/theme",
         f"{settings}/audit-log/export",
+        f"{settings}/audit-log/reviews",
+        f"{settings}/audit-log/reviews/<review_id>",
         f"{settings}/general",
         f"{settings}/api-keys/new",
         f"{key}/name",

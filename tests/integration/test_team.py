@@ -76,7 +76,7 @@ def test_each_member_has_role_second_factor_last_visit_and_first_day(
     assert [time["datetime"] for time in row.select("time")] == ["2026-11-23T11:56:00Z", "2026-10-27T12:00:00Z"]
     link = row.select_one(".whoname a")
     assert link is not None
-    assert link["href"] == f"{organisation.log}?actor=member:{priya.id}"
+    assert link["href"] == f"{organisation.log}/people/member:{priya.id}"
     assert owner.get(str(link["href"])).status == 200
 
 

@@ -31,6 +31,8 @@ NEVER_SEEN = {
     "organisation.person_erased",
     "member.auditor_dismissed",
     "member.left",
+    "member.onboarding_reviewed",
+    "member.offboarding_reviewed",
     # Stories that the demo does not tell: of settings that its organisations never touched, and of operators.
     "organisation.slug_changed",
     "organisation.two_factor_required_of_admins",

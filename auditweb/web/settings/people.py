@@ -14,12 +14,13 @@ from auditweb.web.actor_kinds import FORMER_MEMBER, MEMBER, avatar, badges
 from auditweb.web.assets import asset_url
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.moments import Moments, Told
+from auditweb.web.paths import person_href
 
 LARGEST_ID = 2**31 - 1
 
 
 class Row(NamedTuple):
-    """Somebody ready to be shown. *entries* is the address of what they did."""
+    """Somebody ready to be shown. *entries* is the address of what they did, *about* that of the page about them."""
 
     id: int
     picture: Markup
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     joined: Told
     left: Told | None
     entries: str
+    about: str
     may_manage: bool
     is_oneself: bool
 
@@ -53,6 +55,7 @@ def row(viewer: MemberViewer, member: Member, moments: Moments) -> Row:
         joined=moments.day(member.joined_at),
         left=moments.day(member.removed_at) if member.removed_at else None,
         entries=f"{url_for('audit_log.index', org=viewer.org_slug)}?actor={ref}",
+        about=person_href(url_for("audit_log.index", org=viewer.org_slug), ref),
         may_manage=may_manage(viewer.place.role, member.role),
         is_oneself=member.person_id == viewer.person.person_id,
     )
