@@ -88,9 +88,9 @@ def find_reviews(org_id: int, person_id: int) -> list[Review]:
     return [_review(org_id, *row) for row in rows]
 
 
-def find_page(org_id: int, review: Review, after: int = 0) -> tuple[lives.Stretch, set[int]]:
-    """Return a page of the entries of a review, from *after* an entry on, and which of them are ticked."""
-    stretch = lives.find_stretch(org_id, review.ref, max(review.since, after + 1), review.until)
+def find_page(org_id: int, review: Review, since: int = 0) -> tuple[lives.Stretch, set[int]]:
+    """Return a page of the entries of a review, with ids from *since* on, and which of them are ticked."""
+    stretch = lives.find_stretch(org_id, review.ref, max(review.since, since), review.until)
     if not stretch.rows:
         return stretch, set()
     first, last = stretch.rows[0].id, stretch.rows[-1].id

@@ -5,23 +5,30 @@ What is asked of categories, actors and times only has exact answers at any size
 search index, newest first, as far as a cap and a time limit allow (`matches`).
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Select, Table, literal_column, select
 
 from auditweb import clock
 from auditweb.catalogue import Category
 from auditweb.extensions import db
+from auditweb.models import Event
 from auditweb.parties import ActorRef
-from auditweb.reading.filters import LogFilter
+from auditweb.reading.filters import LogFilter, clauses
 from auditweb.reading.matches import CAP, Matches, find_matches
 from auditweb.reading.questions import execute, for_each_engine
 from auditweb.reading.ranks import END, Ask, find_nth, find_ranks
 
 _READ_AT_ONCE = 400  # events whose actors are read by one statement; of many more PostgreSQL rather reads the table
+_RANKS_AT_ONCE = 32  # each may count a few hundred events of the index
+_event = cast(Table, Event.__table__).c
 _ACTORS = for_each_engine("SELECT actor_type, actor_id FROM event WHERE org_id = :org_id AND id {events}")
 
 
@@ -57,6 +64,39 @@ def count(
     """
     now = now or clock.now()
     return (is_ranked(wanted) and _by_rank(wanted, bounds, event_id, now)) or _by_match(wanted, bounds, event_id, now)
+
+
+def count_between(wanted: LogFilter, bounds: Sequence[int], now: datetime | None = None) -> list[Count]:
+    """
+    Return how many events *wanted*, whatever its place, are between each of many rising *bounds* and the next.
+
+    What is not ranked is counted as far as `count` does. Few that are ranked are read from the index, and of many more
+    each bound's rank is found.
+    """
+    now = now or clock.now()
+    if not is_ranked(wanted):
+        return count(wanted, bounds=bounds, now=now).between
+    low, high = _ends(wanted, now)
+    limits = [min(max(limit, low), high) for limit in bounds]
+    values = wanted.values(now) | {"since": limits[0], "until": limits[-1]}
+    found = [id_ for (id_,) in db.session.connection().execute(_ids(tuple(values), CAP + 1), values)]
+    if len(found) <= CAP:
+        places = [bisect_left(found, limit) for limit in limits]
+        return [Count(until - since) for since, until in pairwise(places)]
+    ranks: dict[Ask, int] = {}
+    asks = [Ask.of(wanted.category, wanted.actor, limit) for limit in limits]
+    for start in range(0, len(asks), _RANKS_AT_ONCE):
+        some = find_ranks(wanted.org_id, [ask for ask in asks[start : start + _RANKS_AT_ONCE] if ask.limit])
+        if some is None:
+            return [Count(0, exact=False)] * (len(bounds) - 1)
+        ranks |= some
+    return [Count(ranks.get(until, 0) - ranks.get(since, 0)) for since, until in pairwise(asks)]
+
+
+@cache
+def _ids(names: tuple[str, ...], limit: int) -> Select[Any]:
+    within = select(_event.id).where(*clauses(_event, names)).order_by(_event.id)
+    return within.limit(literal_column(str(limit)))
 
 
 def find_position(wanted: LogFilter, event_id: int, total: int, now: datetime | None = None) -> int | None:

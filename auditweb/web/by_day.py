@@ -7,7 +7,7 @@ from typing import NamedTuple
 from auditweb import ids
 from auditweb.reading import activity, days
 from auditweb.reading.activity import Calendar, Gap
-from auditweb.reading.counts import Counted, count
+from auditweb.reading.counts import count_between
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import Row
 from auditweb.web import figures
@@ -56,14 +56,9 @@ class ByDay:
         self._first, self._final = (first, today) if last >= first else (activity.first_day(last), last)
 
     @cached_property
-    def counted(self) -> Counted:
-        """The numbers of the question, and between them those of its days."""
-        return count(self._wanted, bounds=activity.bounds(self._first, self._final, self._zone), now=self._now)
-
-    @cached_property
     def calendar(self) -> Calendar | None:
         """The days; None where what there is could not be counted by day."""
-        between = self.counted.between
+        between = count_between(self._wanted, activity.bounds(self._first, self._final, self._zone), self._now)
         return Calendar(self._zone, self._first, between) if all(each.exact for each in between) else None
 
     @property

@@ -277,7 +277,7 @@ class Glance:
 
     @cached_property
     def _counted(self) -> Counted:
-        return self.by_day.counted if self.by_day else count(self._wanted, now=self._now)
+        return count(self._wanted, now=self._now)
 
     @property
     def _total(self) -> Count:

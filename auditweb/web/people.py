@@ -52,7 +52,6 @@ class Week(NamedTuple):
     continued: bool
     earlier: str
     earlier_href: str
-    has_others: bool
 
 
 @bp.get("/people/<path:spelled>")
@@ -100,23 +99,22 @@ def _week(viewer: MemberViewer, subject: Subject, part: str, first: date, final:
     did, about = log_of(viewer, actor=ref, **dates), log_of(viewer, target=tuple(ref), **dates)
     values = did.values(now)
     after = after_of(request.args)
-    since = max(int(values["since"]), after + 1)
+    since = max(int(values["since"]), after)
     stretch = lives.find_stretch(viewer.org_id, ref, since, int(values.get("until", ids.LAST_ID)))
     earlier = log_of(viewer, actor=ref, to=first - timedelta(days=1), tz=viewer.zone) if part == FIRST else None
     before = count(earlier, now=now).categories[None] if earlier else Count(0)
     rows = stretch.rows
     return Week(
-        f"{days.span(first, final)}",
-        figures.headed(count(did, now=now).categories[None]),
-        base + did.query(),
-        figures.headed(count(about, now=now).categories[None]),
-        base + about.query(),
-        days_of(viewer, ref, rows),
-        f"{subject.href}?part={part}&after={ids.to_text(rows[-1].id)}" if stretch.has_more else "",
-        bool(after),
-        figures.headed(before) if before.number else "",
-        base + earlier.query() if earlier else "",
-        any((row.actor_type, row.actor_id) != ref for row in rows),
+        span=days.span(first, final),
+        did=figures.headed(count(did, now=now).categories[None]),
+        did_href=base + did.query(),
+        about=figures.headed(count(about, now=now).categories[None]),
+        about_href=base + about.query(),
+        days=days_of(viewer, ref, rows),
+        more=f"{subject.href}?part={part}&after={ids.to_text(rows[-1].id)}" if stretch.has_more else "",
+        continued=after > 0,
+        earlier=figures.headed(before) if before.number else "",
+        earlier_href=base + earlier.query() if earlier else "",
     )
 
 

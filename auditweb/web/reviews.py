@@ -57,8 +57,8 @@ class ReviewForm(FlaskForm):  # type: ignore[misc]
     def validate_note(self, field: TextAreaField) -> None:
         if len(self.told) > LONGEST_NOTE:
             raise ValidationError(f"This is too long: a note has {LONGEST_NOTE:,} characters at most.")
-        if "\0" in self.told:
-            raise ValidationError("There is a character in it that cannot be kept.")
+        if any(visible_text(line) != line for line in self.told.split("\n")):
+            raise ValidationError("Leave out characters that cannot be seen.")
 
     @property
     def told(self) -> str:
@@ -93,7 +93,7 @@ def show(org: str, review_id: str) -> ResponseReturnValue:
     """Show a review: to tick the entries of, or as it was finished."""
     viewer = cast(MemberViewer, current_viewer())
     review = rules.find_review(viewer.org_id, review_id)
-    form = ReviewForm(formdata=None, data={"note": visible_text(review.note) if review.note else ""})
+    form = ReviewForm(formdata=None, data={"note": review.note})
     return _show(viewer, review, form)
 
 
@@ -104,7 +104,7 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
     doing = request.form.get("do", "save")
     if doing not in DOINGS:
         abort(400, "The form does not say what is to be done.")
-    shown, seen = _ids("shown"), _ids("seen")
+    shown, seen, place = _ids("shown"), _ids("seen"), _place()
     form = ReviewForm()
     if not form.validate():
         return _show(viewer, rules.find_review(viewer.org_id, review_id), form, 422, ticked=seen)
@@ -128,7 +128,7 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
     if doing == "later" and shown:
         return redirect(f"{here}?after={ids.to_text(max(shown))}", 303)
     flash(_told(review))
-    return redirect(here + _place(shown) if doing != "finish" else here, 303)
+    return redirect(here if doing == "finish" else here + place, 303)
 
 
 @bp.errorhandler(MissingError)
@@ -163,8 +163,8 @@ def _show(
     viewer: MemberViewer, review: Review, form: ReviewForm, status: int = 200, *, ticked: set[int] | None = None
 ) -> Response:
     subject = subjects.find_subject(viewer, str(review.ref))
-    after = _after()
-    stretch, seen = rules.find_page(viewer.org_id, review, after)
+    since = _since()
+    stretch, seen = rules.find_page(viewer.org_id, review, since)
     rows = stretch.rows
     first = days.day_of(ids.moment_of(review.since), review.zone)
     final = days.day_of(ids.moment_of(review.until - 1), review.zone)
@@ -181,9 +181,9 @@ def _show(
         days=subjects.days_of(viewer, review.ref, rows, seen=seen if ticked is None else ticked),
         number=len(rows),
         more=f"?after={ids.to_text(rows[-1].id)}" if stretch.has_more else "",
-        continued=bool(after),
+        continued=since > 0,
         address=url_for("reviews.show", org=viewer.org_slug, review_id=review.id),
-        place=f"?after={ids.to_text(after)}" if after else "",
+        place=_place(),
         form=form,
         problems=bool(form.errors),
         aftermath=subjects.aftermath_of(viewer, subject) if review.kind is Kind.LEAVING else None,
@@ -213,13 +213,13 @@ def _ids(name: str) -> set[int]:
         abort(400, "The form names an entry that cannot be read.")
 
 
-def _place(shown: set[int]) -> str:
-    """Return the query of the page that was just saved."""
-    after = request.args.get("after")
-    return f"?after={after}" if after and shown else ""
+def _place() -> str:
+    """Return the query of this page of the review."""
+    since = _since()
+    return f"?after={ids.to_text(since - 1)}" if since else ""
 
 
-def _after() -> int:
+def _since() -> int:
     others = [name for name in request.args if name != "after"]
     if others:
         raise BadFilter(others[0], f"A review has no filter called “{visible_text(others[0][:40])}”.")

@@ -144,14 +144,14 @@ def week_of(viewer: MemberViewer, subject: Subject, part: str) -> tuple[date, da
 
 
 def after_of(args: MultiDict[str, str]) -> int:
-    """Return the id of the entry that a week goes on after; 0 at its beginning."""
+    """Return the first id that a page goes on with, after the entry that its address names; 0 at the beginning."""
     after = args.get("after")
     if after is None:
         return 0
     try:
-        return ids.from_text(after)
+        return min(ids.from_text(after) + 1, ids.LAST_ID)
     except ValueError:
-        raise BadFilter("after", "The link does not say after which entry the week goes on.") from None
+        raise BadFilter("after", "The link does not say after which entry the page goes on.") from None
 
 
 def log_of(viewer: MemberViewer, **filters: object) -> LogFilter:

@@ -215,7 +215,7 @@ class Thing:
 
     @cached_property
     def _counted(self) -> Counted:
-        return self.by_day.counted if self.by_day else count(self._wanted.at(), now=self._now)
+        return count(self._wanted.at(), now=self._now)
 
     @cached_property
     def _newest(self) -> Row | None:

@@ -42,6 +42,11 @@ LOG = "/o/northgate/settings/audit-log"
 READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
 PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET, SEARCH_TARGET, BUSY_TARGET = 1.75, 1.1, 1.5, 2.0, 3.0
 AUDITLOG_TARGET, POST_TARGET = 0.333, 2.0
+ABOUT = {
+    "a person": "/people/{actor}",
+    "a first week": "/people/{actor}?part=first-week",
+    "a thing": "/targets/vehicle/veh_0471",
+}
 
 
 @click.command(help=(__doc__ or "").strip())
@@ -92,6 +97,11 @@ class Log:
         case = self.cases[name]
         return visit(self.app, LOG + case.query, cookie=self.cookie, whole=case.whole)
 
+    def about(self, name: str) -> Visit:
+        """Return a visit to the page about the actor whose entries are asked for, or about a vehicle."""
+        actor = self.cases["one actor"].query.removeprefix("?actor=")
+        return visit(self.app, LOG + ABOUT[name].format(actor=actor), cookie=self.cookie)
+
     def floor(self, name: str) -> Visit:
         app = floor_app(self.app, self.driver, self.cases[name].question, self.product(name))
         return visit(app, PATH)
@@ -119,10 +129,15 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
                 yield from _pages(log, seconds)
                 yield from _searches(log, seconds)
                 yield from _afresh(log, seconds)
+                yield from _about(log, seconds)
             for smaller, larger in pairwise(logs):
                 compared = compare(larger.product("newest"), smaller.product("newest"), seconds=seconds)
                 name = f"newest, against {smaller.entries:,} entries"
                 yield row(name, engine_name, larger.entries, compared, None)
+                for about in ABOUT:
+                    compared = compare(larger.about(about), smaller.about(about), seconds=seconds)
+                    name = f"{about}, against {smaller.entries:,} entries"
+                    yield row(name, engine_name, larger.entries, compared, None)
             _say(f"{logs[-1].entries:,} entries on {engine_name}: rates and bytes")
             yield ledger.weigh(made, logs[-1].entries)
             yield from _exports(logs[-1], made)
@@ -179,6 +194,13 @@ def _afresh(log: Log, seconds: float) -> Iterator[Row]:
         with patch.object(Memory, "get", return_value=None):
             compared = compare(log.product(name), log.floor(name), seconds=seconds)
         yield row(f"{name}, counted anew", log.engine_name, log.entries, compared, None)
+
+
+def _about(log: Log, seconds: float) -> Iterator[Row]:
+    """Hold pages about an actor and about a thing against the newest whole page of the log."""
+    for name in ABOUT:
+        compared = compare(log.about(name), log.product("newest, whole page"), seconds=seconds)
+        yield row(name, log.engine_name, log.entries, compared, None)
 
 
 def _one_by_http(log: Log, made: Database, seconds: float) -> Row:

@@ -124,7 +124,7 @@ def _someone(who: str, name: str, organisation: Organisation, role: str, joined:
 
 
 def _come_and_go(now: datetime) -> None:
-    """Let somebody join the depot whom nobody has reviewed, and two people leave it; one of them goes on all the same."""
+    """Let somebody join the depot, and two people leave it, one of whom goes on all the same."""
     joined = now - timedelta(days=400)
     depot = create_organisation("depot", "The Depot", "Europe/London", created_at=joined)
     _someone("nora", "Nora Quist", depot, "owner", joined)

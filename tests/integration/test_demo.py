@@ -25,6 +25,7 @@ from tests.readers import Page, Place, Reader, Someone, hash_cheaply, open_sessi
 ENTRIES = 3_000
 LOG = "/o/northgate/settings/audit-log"
 A_MONDAY = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
+NAMED = ("ines", "declan", "gareth", "ben", "nia", "priya")
 _LINK = re.compile(r"http://localhost:8000(/o/northgate/settings/audit-log[^)\s]*)")
 
 
@@ -128,13 +129,14 @@ def test_each_link_of_the_readme_leads_to_entries(loaded: Demo) -> None:
     links = _LINK.findall((Path(__file__).parents[2] / "README.md").read_text())
 
     assert len(links) >= 15
-    assert [link for link in links if not loaded.get(link.removeprefix(LOG)).select("tr.row")] == []
+    entries = "tr.row, .lanes tr.own, .aftermath"
+    assert [link for link in links if not loaded.get(link.removeprefix(LOG)).select(entries)] == []
 
 
 def test_the_people_of_the_links_are_those_meant(loaded: Demo) -> None:
-    ids = {name: loaded.person(f"{name}@northgate.example").id for name in ("ines", "declan", "gareth", "nia", "priya")}
+    ids = {name: loaded.person(f"{name}@northgate.example").id for name in NAMED}
 
-    assert ids == {"ines": 2, "declan": 9, "gareth": 10, "nia": 14, "priya": 15}
+    assert ids == {"ines": 2, "declan": 9, "gareth": 10, "ben": 13, "nia": 14, "priya": 15}
 
 
 def test_the_night_of_deletions_stands_out(loaded: Demo) -> None:
@@ -150,6 +152,20 @@ def test_those_who_left_and_those_who_feed_explain_themselves(loaded: Demo) -> N
     assert "Former member" in loaded.get(f"?actor=member:{nia.id}").words
     assert "made by Ines Duarte" in loaded.get("?actor=api_key:key_7Q2M").text
     assert "API key, revoked" in loaded.get("?actor=api_key:key_1B5X").words
+
+
+def test_a_joiner_and_two_leavers_are_told_on_their_pages(loaded: Demo) -> None:
+    priya, nia, ben = (loaded.person(f"{name}@northgate.example").id for name in ("priya", "nia", "ben"))
+
+    first = loaded.get(f"/people/member:{priya}?part=first-week")
+    told = [row.get_text(" ", strip=True) for row in first.select(".lanes tbody tr:not(.day)")]
+    assert "Invited priya@northgate.example as member" in told[0]
+    assert "Accepted the invitation and joined as member" in told[1]
+    last = loaded.get(f"/people/member:{nia}?part=last-week").words
+    assert "Downloaded the export of all customers" in last
+    assert "nothing has happened under their name" in last
+    red = loaded.get(f"/people/member:{ben}").select(".aftermath")
+    assert "Security monitor" in red[0].get_text()
 
 
 def test_everyone_named_can_sign_in(loaded: Demo) -> None:

@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine
 
+from auditweb.extensions import db
 from auditweb.ids import LAST_ID, to_text
 from auditweb.ledger.sealer import Sealer
-from auditweb.models import Event
+from auditweb.models import Event, MemberReview
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
 from tests.callers import new_key
 from tests.integration.test_access import without_tokens
@@ -62,6 +63,8 @@ def test_every_address_in_another_organisation_is_the_same_404(
     missing = without_tokens(reader.get("/o/nobody/settings/audit-log").text)
     rests = ["", "?category=vehicles", "?oldest=1", "?category=none", "/actors", "/actors?name=Kenji"]
     rests += [f"/entries/{to_text(event.id)}{kind}" for event, kind in product((theirs, ours), ("", ".json"))]
+
+    rests += ["/people/member:1", "/people/member:1?part=first-week", "/targets/vehicle/veh_osaka", "/reviews/theirs"]
 
     addresses = [osaka.log + rest for rest in rests]
     addresses += [f"/o/{osaka.slug}/my-log{rest}" for rest in ("", "?category=none", f"/entries/{to_text(theirs.id)}")]
@@ -204,3 +207,31 @@ def test_the_api_tells_nothing_of_another_organisation(
     assert {**foreign.json, "request_id": ""} == {**missing.json, "request_id": ""}
     for forged in ("9" * 30, "-1", "Z" * 13, spelled.lower(), spelled[:-1], "%00", "..%2F..", "é" * 13):
         assert program.get(f"{EVENTS}/{forged}").status_code in {400, 404}, forged
+
+
+def test_people_things_and_reviews_of_another_organisation_are_not_there(
+    app: Flask, reader: Reader, organisation: Place, osaka: Place, theirs: Event, ours: Event, kenji: Someone
+) -> None:
+    with app.app_context():
+        of = {"org_id": osaka.id, "person_id": kenji.id, "starter_id": kenji.id, "started_at": theirs.occurred_at}
+        spans = {"zone": osaka.zone, "since_id": 0, "until_id": LAST_ID}
+        db.session.add(MemberReview(id="theirs", kind="joining", note=CANARY, **of, **spans))
+        db.session.commit()
+    rests = [f"/people/member:{kenji.id}", "/people/api_key:key_osaka", "/targets/vehicle/veh_osaka", "/reviews/theirs"]
+    for rest in rests:
+        missing = reader.get(f"{organisation.log}/people/system:nobody")
+        for place in (organisation, osaka):
+            page = reader.get(place.log + rest)
+            assert page.status == 404, rest
+            assert CANARY not in page.text
+            assert without_tokens(page.text) == without_tokens(missing.text), rest
+    for address, form in (
+        (f"{organisation.log}/reviews", {"person": str(kenji.id), "kind": "joining"}),
+        (f"{organisation.log}/reviews/theirs", {"do": "finish", "note": ""}),
+        (f"{osaka.log}/reviews/theirs", {"do": "finish", "note": ""}),
+    ):
+        assert reader.post(address, form).status == 404, address
+    join(app, organisation, kenji)  # who belongs to both has a page here that tells of here
+    page = reader.get(f"{organisation.log}/people/member:{kenji.id}")
+    assert (page.status, "has not done anything" in page.words) == (200, True)
+    assert "Alphard" not in page.text

@@ -1,19 +1,23 @@
 """The page about an actor: at a glance, the first week, the last one and what came after it."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from auditweb import ids
+from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import ApiKey, ApiKeyUse
 from auditweb.parties import Actor, ActorType, Origin, Target
 from tests.integration.conftest import SignedInAs
 from tests.log_pages import NOW, rows, statements
 from tests.people import MONDAY, NIGHTLY, Tell, about, facts, hrefs, lanes, priya, since, tell
-from tests.readers import Place, Reader, Someone, add_key, add_person, join, leave
+from tests.place_files import place, write_places
+from tests.readers import Place, Reader, Someone, add_key, add_person, join, leave, open_session
 from tests.second_factors import enrol
 
 # ruff: noqa: F401, F811  (fixtures are imported)
@@ -183,6 +187,27 @@ def test_every_number_is_what_the_log_shows(
     assert [each.get_text() for each in page.select(".firstlast dt .link")] == ["2 Nov 08:55", "16 Nov 08:55"]
 
 
+@pytest.mark.parametrize("most", [10_000, 1])
+def test_days_are_counted_alike_however_many_entries_there_are(
+    reader: Reader, organisation: Place, priya: Someone, tell: Tell, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("auditweb.reading.counts.CAP", most)
+    for days, number in ((0, 3), (1, 1), (9, 2)):
+        for minute in range(number):
+            tell(MONDAY + timedelta(days=days, minutes=minute), priya)
+    tell(MONDAY, NIGHTLY)
+
+    page = reader.get(about(organisation, priya, "?from=2026-11-03&to=2026-11-20&tz=Europe/London"))
+    whole = reader.get(about(organisation, priya))
+
+    assert [day.get_text() for day in whole.select(".year a title")] == [
+        "Monday 2 November 2026: 3 entries",
+        "Tuesday 3 November 2026: 1 entry",
+        "Wednesday 11 November 2026: 2 entries",
+    ]
+    assert [day.get_text()[-9:] for day in page.select(".year a title")] == [": 1 entry", "2 entries"]
+
+
 def test_times_are_those_of_the_reader(
     signed_in_as: SignedInAs, organisation: Place, priya: Someone, tell: Tell
 ) -> None:
@@ -273,6 +298,34 @@ def test_a_busy_week_is_turned_like_a_book(
         page = reader.get(str(later["href"]))
 
     assert seen == told
+
+
+def test_the_last_id_there_can_be_ends_a_week(reader: Reader, organisation: Place, priya: Someone, tell: Tell) -> None:
+    tell(MONDAY, priya)
+
+    page = reader.get(about(organisation, priya, "?part=first-week&after=7ZZZZZZZZZZZZ"))
+
+    assert (page.status, lanes(page)) == (200, [])
+
+
+def test_places_are_told_where_the_operator_has_a_file_of_them(
+    make_app: Callable[[Settings], Flask],
+    settings: Settings,
+    reader: Reader,
+    organisation: Place,
+    priya: Someone,
+    tell: Tell,
+    tmp_path: Path,
+) -> None:
+    tell(MONDAY, priya, origin=Origin(ip="203.0.113.7"))
+    file = write_places(tmp_path / "places.mmdb", {"203.0.113.0/24": place("Bristol", "United Kingdom")})
+    knowing = make_app(settings.model_copy(update={"places_file": file}))
+    assert reader.someone is not None
+
+    page = open_session(knowing, knowing.test_client(), reader.someone).get(about(organisation, priya))
+
+    assert "203.0.113.7 about Bristol, United Kingdom" in page.words
+    assert "Bristol" not in reader.get(about(organisation, priya)).words
 
 
 def test_someone_without_entries_has_an_empty_week(reader: Reader, organisation: Place, priya: Someone) -> None:

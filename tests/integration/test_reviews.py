@@ -133,11 +133,11 @@ def test_ticks_are_kept_and_taken_away_page_by_page(
     first, second, third = boxes(reader.get(address))
     shown = [first, second, third]
 
-    reader.post(address, {"shown": shown, "seen": [first, third], "do": "save", "note": "so far"})
+    reader.post(address, {"shown": shown, "seen": [first, third], "do": "save", "note": "so\r\nfar"})
     page = reader.get(address)
     assert boxes(page) == {first: True, second: False, third: True}
     assert "2 of 3 entries ticked" in page.words
-    assert page.select("textarea")[0].get_text().strip() == "so far"
+    assert page.select("textarea")[0].get_text().strip() == "so\nfar"
 
     reader.post(address, {"shown": [second], "seen": [second], "do": "save", "note": ""})
     reader.post(address, {"shown": [first], "do": "save", "note": ""})
@@ -158,6 +158,7 @@ def test_ticks_are_kept_and_taken_away_page_by_page(
         ({"shown": ["0000000000001"], "seen": ["0000000000001"], "do": "finish"}, 404),
         ({"do": "finish", "note": "x" * 1_001}, 422),
         ({"do": "finish", "note": "a\0b"}, 422),
+        ({"do": "finish", "note": "a\u202eb"}, 422),
     ],
 )
 def test_what_cannot_be_meant_changes_nothing(
