@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 
-from auditweb import ids
+from auditweb import clock, ids
 from auditweb.accounts.permissions import Role
 from auditweb.catalogue import (
     AUDITOR_APPOINTED,
@@ -104,14 +104,22 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class MadeKey:
-    """An API key that somebody made, how many entries it has since they left, and whether it was used at all."""
+    """
+    An API key that somebody made, how many entries it has since they left, and whether it was used at all.
+
+    It was revoked, or expires, when it *ended*.
+    """
 
     ref: ActorRef
     name: str
-    revoked: datetime | None
+    ended: datetime | None
     used: datetime | None
     since: Count
     was_used: bool = False
+
+    @property
+    def works(self) -> bool:
+        return self.ended is None or self.ended > clock.now()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +132,11 @@ class Aftermath:
 
     own: lives.Stretch
     keys: Sequence[MadeKey]
+    has_more_keys: bool = False
 
     @property
     def is_clean(self) -> bool:
         return not self.own.rows and not any(key.since.number or key.was_used for key in self.keys)
-
-    @property
-    def working(self) -> list[MadeKey]:
-        """The keys that are not revoked."""
-        return [key for key in self.keys if key.revoked is None]
 
 
 def find_known(org_id: int, ref: ActorRef) -> Known | None:
@@ -174,12 +178,14 @@ def find_aftermath(org_id: int, org_zone: str, known: Known) -> Aftermath:
     own = lives.find_stretch(org_id, known.ref, since, ids.LAST_ID, did_only=True)
     # They record their leaving themselves, a moment after it is done.
     rows = [row for row in own.rows if row.action != MEMBER_LEFT.slug]
-    keys = _keys_of(org_id, known.person_id) if known.person_id is not None else []
+    every = _keys_of(org_id, known.person_id) if known.person_id is not None else []
+    keys = every[:MOST_KEYS]
     asked = LogFilter(org_id=org_id, org_zone=org_zone)
     counted = count_actors(asked, [key.ref for key in keys], since=since) if keys else {}
     return Aftermath(
         lives.Stretch(rows, own.has_more),
         [replace(key, since=counted[key.ref], was_used=_is_after(key.used, known.ended)) for key in keys],
+        has_more_keys=len(every) > MOST_KEYS,
     )
 
 
@@ -247,15 +253,15 @@ def _key(org_id: int, ref: ActorRef) -> Known | None:
 
 def _keys_of(org_id: int, person_id: int) -> list[MadeKey]:
     found = (
-        select(ApiKey.id, ApiKey.name, ApiKey.revoked_at, ApiKeyUse.used_at)
+        select(ApiKey.id, ApiKey.name, func.coalesce(ApiKey.revoked_at, ApiKey.expires_at), ApiKeyUse.used_at)
         .outerjoin(ApiKeyUse, _used_here())
         .where(ApiKey.org_id == org_id, ApiKey.maker_id == person_id)
         .order_by(ApiKey.revoked_at.is_not(None), func.lower(ApiKey.name), ApiKey.id)
-        .limit(MOST_KEYS)
+        .limit(MOST_KEYS + 1)
     )
     return [
-        MadeKey(ActorRef(ActorType.API_KEY, id_), name, revoked, used, Count(0))
-        for id_, name, revoked, used in db.session.execute(found)
+        MadeKey(ActorRef(ActorType.API_KEY, id_), name, ended, used, Count(0))
+        for id_, name, ended, used in db.session.execute(found)
     ]
 
 

@@ -57,9 +57,24 @@ class Aftermaths(NamedTuple):
 
     found: Aftermath
     days: list[Day]
-    keys: list[tuple[Markup, Markup, str, str, str, bool]]
+    keys: list["KeySince"]
     ended: Markup
     log: str
+
+
+class KeySince(NamedTuple):
+    """
+    A key that somebody who left had made: how many *entries* it has since, when it was *used* last, whether it *works*.
+
+    What there is nothing to say of is empty.
+    """
+
+    name: Markup
+    href: Markup
+    entries: str
+    log: str
+    used: str
+    works: bool
 
 
 def find_subject(viewer: MemberViewer, spelled: str) -> Subject:
@@ -102,13 +117,13 @@ def aftermath_of(viewer: MemberViewer, subject: Subject) -> Aftermaths | None:
     last_day = days.day_of(known.ended, viewer.zone)
     since = {"from_": last_day, "tz": viewer.zone}
     keys = [
-        (
-            visible(key.name),
-            person_href(base, key.ref),
-            figures.headed(key.since) if key.since.number else "",
-            base + log_of(viewer, actor=key.ref, **since).query(),
-            moments.since(key.used).brief if key.used and key.was_used else "",
-            key.revoked is None,
+        KeySince(
+            name=visible(key.name),
+            href=person_href(base, key.ref),
+            entries=figures.headed(key.since) if key.since.number else "",
+            log=base + log_of(viewer, actor=key.ref, **since).query(),
+            used=moments.since(key.used).brief if key.used and key.was_used else "",
+            works=key.works,
         )
         for key in found.keys
     ]

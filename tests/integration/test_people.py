@@ -375,6 +375,8 @@ def test_what_happens_after_the_last_day_is_said_in_red(
     with app.app_context():
         revoked = sa.update(ApiKey).where(ApiKey.id == "key_4")
         db.session.execute(revoked.values(revoked_at=left))
+        expired = sa.update(ApiKey).where(ApiKey.id == "key_5")
+        db.session.execute(expired.values(expires_at=NOW - timedelta(days=1)))
         for key_id, used in (("key_2", left + timedelta(days=1)), ("key_3", left - timedelta(days=1))):
             db.session.add(ApiKeyUse(key_id=key_id, org_id=organisation.id, used_at=used, ip=None))
         db.session.commit()
