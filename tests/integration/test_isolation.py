@@ -218,10 +218,10 @@ def test_people_things_and_reviews_of_another_organisation_are_not_there(
         db.session.add(MemberReview(id="theirs", kind="joining", note=CANARY, **of, **spans))
         db.session.commit()
     rests = [f"/people/member:{kenji.id}", "/people/api_key:key_osaka", "/targets/vehicle/veh_osaka", "/reviews/theirs"]
+    nowhere = {organisation: f"{organisation.log}/people/system:nobody", osaka: "/o/nobody/settings/audit-log"}
     for rest in rests:
-        missing = reader.get(f"{organisation.log}/people/system:nobody")
-        for place in (organisation, osaka):
-            page = reader.get(place.log + rest)
+        for place, address in nowhere.items():
+            page, missing = reader.get(place.log + rest), reader.get(address)
             assert page.status == 404, rest
             assert CANARY not in page.text
             assert without_tokens(page.text) == without_tokens(missing.text), rest
