@@ -358,7 +358,7 @@ NORTHGATE = Company(
             categories=frozenset({Category.VEHICLES, Category.DOCUMENTS}),
             expires=9,
         ),
-        Key("key_1B5X", "Old stock list", "ben@northgate.example", made=690, revoked=350, ip="192.0.2.120"),
+        Key("key_1B5X", "Old stock list", "ben@northgate.example", made=690, revoked=357, ip="192.0.2.120"),
         Key(
             "key_5T8W",
             "Security monitor",

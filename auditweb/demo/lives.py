@@ -47,6 +47,6 @@ class Life:
         return in_order(self._told)
 
     def _did(self, job: str, action: Action, facts: dict[str, str]) -> Colleague:
-        who = self.world.someone(self.rng, job, self.at)
+        who = self.world.someone_at_work(self.rng, job, self.at)
         self._told.append(replace(self.world.by(who, self.at, action, self.target, **facts), via=self.via))
         return who

@@ -19,6 +19,7 @@ _TEAM_OF = {
     "yard": "Bristol yard",
 }
 _PASSES_BY = ("d.morgan", "k.osei", "l.ferreira", "s.bennett", "r.hussain", "p.dubois", "n.rehman")
+_SOON = timedelta(minutes=31)
 _OVER_AFTER = timedelta(days=21)  # when an invitation in vain is closed for sure, whatever holidays are in between
 
 
@@ -93,8 +94,9 @@ def rota(world: World, changes: int) -> Story:
 
 
 def other_team_matters(world: World, how_many: int) -> Iterator[Beginning]:
-    """Tell of invitations that came to nothing, changed roles and forgotten second factors."""
+    """Tell of invitations that came to nothing, stand-ins and forgotten second factors."""
     rng, strangers = world.dice("team matters"), _Strangers(world)
+    yield _first_reset(world)
     for number, moment in enumerate(moments(world, "team matters", how_many)):
         host = world.someone(rng, "admin", moment)
         at = host.hours.soon(rng, moment)
@@ -155,35 +157,51 @@ def _invitation_in_vain(world: World, number: int, host: Colleague, at: datetime
 
 
 def _stand_in(world: World, number: int, host: Colleague, at: datetime) -> Story:
-    """Somebody stands in for an admin on leave."""
+    """Somebody reads the log while the auditor is on leave."""
     rng = world.dice(f"stand-in {number}")
-    who = _a_member(world, number, at)
+    able = _members(world, at)
     back = host.hours.later(rng, at, days=(9, 16))
-    if not world.belongs(who, back):
+    if not able or not world.belongs(able[number % len(able)], back):
         return
-    roles = ((c.MEMBER_ROLE_RAISED, "admin"), (c.MEMBER_ROLE_CHANGED, "member"))
-    for moment, (action, role) in zip((at, back), roles, strict=True):
-        yield world.by(host, moment, action, world.person(who.email), role=role)
+    who = able[number % len(able)]
+    for moment, action in ((at, c.AUDITOR_APPOINTED), (back, c.AUDITOR_DISMISSED)):
+        yield world.by(host, moment, action, world.person(who.email))
 
 
 def _second_factor_reset(world: World, number: int, host: Colleague, at: datetime) -> Story:
-    """A new telephone: the owner of it asks, an admin resets, and it is set up again the same day."""
-    who = _a_member(world, number, at)
-    if not world.belongs(who, at) or who is host:
+    """A new telephone: the owner of it asks, the organisation’s resets, and it is set up again within the hour."""
+    owner = world.people[0]
+    able = [who for who in _members(world, at) if _are_there(who, at)]
+    if not able or not owner.hours.includes(at):
         return
-    yield world.by(host, at, c.TWO_FACTOR_RESET, world.person(who.email))
-    again = who.hours.soon(world.dice(f"reset {number}"), at, minutes=(4, 30))
-    yield _enrols(world, who, again)
+    who = able[number % len(able)]
+    yield world.by(owner, at, c.TWO_FACTOR_RESET, world.person(who.email))
+    yield _enrols(world, who, who.hours.soon(world.dice(f"reset {number}"), at, minutes=(4, 30)))
 
 
-def _a_member(world: World, number: int, at: datetime) -> Colleague:
-    # Nobody under a day old or about to leave; the people of the stories have enough to do.
-    able = [
+def _first_reset(world: World) -> Beginning:
+    """The owner learns in the first weeks that telephones break."""
+    owner = world.people[0]
+    at = world.began + timedelta(days=35)
+    while not owner.hours.includes(at) or not any(_are_there(who, at) for who in _members(world, at)):
+        at += timedelta(minutes=30)
+    return at, partial(_second_factor_reset, world, 0, owner, at)
+
+
+def _are_there(who: Colleague, at: datetime) -> bool:
+    return who.hours.includes(at) and who.hours.includes(at + _SOON)
+
+
+def _members(world: World, at: datetime) -> list[Colleague]:
+    """Return those without a role who are neither new nor about to leave. Some people of the stories do enough."""
+    return [
         person
         for person in world.company.people[3:]
-        if world.belongs(person, at - timedelta(days=20)) and world.belongs(person, at + timedelta(days=20))
+        if person.role == "member"
+        and "finance" not in person.jobs
+        and world.belongs(person, at - timedelta(days=20))
+        and world.belongs(person, at + timedelta(days=20))
     ]
-    return able[number % len(able)] if able else world.people[0]
 
 
 def _enrols(world: World, who: Colleague, at: datetime) -> Happening:

@@ -72,13 +72,8 @@ def _new_device(world: World, number: int, who: Colleague, at: datetime) -> Stor
 def _forgotten(world: World, number: int, who: Colleague, at: datetime) -> Story:
     rng = world.dice(f"security {number}")
     origin = origin_of(rng, who.home, who.browser, at)
-    if rng.random() < 0.3:
-        steps: list[tuple[Action, float]] = [(c.RECOVERY_CODE_USED, 0), (c.RECOVERY_CODES_CREATED, 3)]
-    else:
-        steps = [(c.PASSWORD_RESET, 4)]
-        yield Happening(at, c.PASSWORD_RESET_REQUESTED, UNKNOWN_PERSON, world.person(who.email), origin=origin)
-    for action, minutes in steps:
-        yield replace(world.by(who, at + timedelta(minutes=minutes), action), origin=origin)
+    yield Happening(at, c.PASSWORD_RESET_REQUESTED, UNKNOWN_PERSON, world.person(who.email), origin=origin)
+    yield replace(world.by(who, at + timedelta(minutes=4), c.PASSWORD_RESET), origin=origin)
     if rng.random() < 0.15:
         ended = at + timedelta(minutes=5)
         yield world.by_itself(
@@ -94,12 +89,8 @@ def _tidied(world: World, number: int, who: Colleague, at: datetime) -> Story:
         c.RECOVERY_CODES_CREATED: {},
         c.PASSKEY_REMOVED: {"name": name},
         c.SIGN_IN_ADDRESS_CHANGED: {},
-        c.TWO_FACTOR_REMOVED: {},
         c.SESSION_ENDED: {"device": rng.choice(_DEVICES)},
         c.OTHER_SESSIONS_ENDED: {"devices": str(rng.randint(1, 3))},
     }
-    action = rng.choices(list(facts), (8, 4, 3, 1, 1, 2, 2))[0]
+    action = rng.choices(list(facts), (8, 4, 3, 1, 2, 2))[0]
     yield world.by(who, at, action, **facts[action])
-    if action is c.TWO_FACTOR_REMOVED:
-        at += timedelta(minutes=rng.uniform(2, 9))
-        yield world.by(who, at, c.TWO_FACTOR_ENROLLED, method="security key")

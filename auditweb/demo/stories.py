@@ -17,7 +17,7 @@ from auditweb.parties import Actor, Outcome, Target
 MAYA, INES, TOM = "maya@northgate.example", "ines@northgate.example", "tom@northgate.example"
 HANA, CALLUM, SOFIA = "hana@northgate.example", "callum@northgate.example", "sofia@northgate.example"
 DECLAN, GARETH, JUN = "declan@northgate.example", "gareth@northgate.example", "jun@northgate.example"
-NIA, PRIYA = "nia@northgate.example", "priya@northgate.example"
+NIA, PRIYA, EILIDH = "nia@northgate.example", "priya@northgate.example", "eilidh@northgate.example"
 
 ALPHARD = Target("vehicle", "veh_0471", "2021 Toyota Alphard 3.5 SC")
 ELGRAND = Target("vehicle", "veh_0472", "2019 Nissan Elgrand Highway Star")
@@ -40,12 +40,14 @@ def all_of(world: World) -> Iterator[Beginning]:
         (45, _elgrand),
         (5, _stepwgn),
         (62, _trapper),
+        (36, _acting_admin),
         (29, _first_week),
         (28, _last_day),
         (24, _unfamiliar_country),
         (20, _second_factor_reset),
         (16, _burst_of_deletions),
         (16, _offline_tablet),
+        (13, _lost_telephone),
         (9, _support_case),
         (7, _data_export),
         (7, _open_invitations),
@@ -236,6 +238,28 @@ def _burst_of_deletions(world: World) -> Story:
     for number, truck in enumerate(trucks):
         yield world.by(ines, morning + timedelta(minutes=5, seconds=11 * number), c.VEHICLE_RESTORED, truck)
     yield world.by(ines, reinstated, c.MEMBER_REINSTATED, world.person(GARETH))
+
+
+def _acting_admin(world: World) -> Story:
+    """Ines Duarte is on leave for a week: Eilidh Fraser is made an admin, and a member again after it."""
+    rng, maya, eilidh = world.dice("acting admin"), world.colleague(MAYA), world.person(EILIDH)
+    at = maya.hours.later(rng, world.ago(days=36), days=(0.2, 1))
+    yield world.by(maya, at, c.MEMBER_ROLE_RAISED, eilidh, role="admin")
+    yield world.by(maya, maya.hours.later(rng, at, days=(6, 7)), c.MEMBER_ROLE_CHANGED, eilidh, role="member")
+
+
+def _lost_telephone(world: World) -> Story:
+    """Callum Byrne’s telephone fell into the harbour: a recovery code lets him in, and he sets up a new one."""
+    callum = world.colleague(CALLUM)
+    at = callum.hours.at(callum.hours.working_day(world.ago(days=12), -1), time(7, 22))
+    origin = origin_of(world.dice("lost telephone"), callum.office, callum.browser, at)
+    for minutes, action, facts in (
+        (0, c.RECOVERY_CODE_USED, {}),
+        (3, c.TWO_FACTOR_REMOVED, {}),
+        (7, c.TWO_FACTOR_ENROLLED, {"method": "authenticator app"}),
+        (9, c.RECOVERY_CODES_CREATED, {}),
+    ):
+        yield replace(world.by(callum, at + timedelta(minutes=minutes), action, **facts), origin=origin)
 
 
 def _offline_tablet(world: World) -> Story:

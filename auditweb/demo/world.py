@@ -61,6 +61,11 @@ class World:
         able = [person for person in self._doing.get(job, ()) if self.belongs(person, at)]
         return rng.choice(able) if able else self.people[0]
 
+    def someone_at_work(self, rng: random.Random, job: str, at: datetime) -> Colleague:
+        """Return the same, of those whose hours these are if there are any."""
+        able = [who for who in self._doing.get(job, ()) if self.belongs(who, at) and who.hours.includes(at)]
+        return rng.choice(able) if able else self.someone(rng, job, at)
+
     def actor(self, email: str) -> Actor:
         return self._actors[email]
 

@@ -1,1 +1,1 @@
-"""What the log tells when it is asked about a person or a thing: rules and questions, no HTTP."""
+"""What the entries of a log tell together: of a person or a thing, and what is unusual among them."""

@@ -1,0 +1,79 @@
+"""What detectors work with: the memory they share, words for their sentences, and where to report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from auditweb import ids
+from auditweb.insights.entries import DAY, Entry
+from auditweb.insights.found import Found
+from auditweb.insights.memory import ORGANISATION, Memory
+from auditweb.places import Spot
+from auditweb.reading import days
+
+SpotOf = Callable[[str | None], Spot | None]
+
+
+@dataclass(slots=True)
+class Desk:
+    """
+    *zone* is whose days and hours count. *spot_of* tells the place of an address, where the operator has a file.
+
+    *report* takes what was found; the same again, with more evidence, takes its place.
+    """
+
+    memory: Memory
+    zone: str
+    spot_of: SpotOf
+    report: Callable[[Found], None]
+
+    def of(self, subject: object, name: str) -> dict[str, Any]:
+        """Return what the detector called *name* remembers of a subject."""
+        found: dict[str, Any] = self.memory.part(str(subject), name)
+        return found
+
+    def known_days(self, subject: object, ms: int) -> int:
+        """Return for how many days an actor has been around."""
+        return int((ms - self.memory.of(str(subject)).get("since", ms)) // DAY)
+
+    def wait(self, due: int, name: str, subject: object) -> None:
+        """Have the detector called *name* told of *subject* once the moment *due* is past."""
+        waiting = self.of(ORGANISATION, "deadlines").setdefault("waiting", [])
+        waiting.append([due, name, str(subject)])
+        waiting.sort()
+
+    def local(self, ms: int) -> datetime:
+        return (ids.EPOCH + timedelta(milliseconds=ms)).astimezone(ZoneInfo(self.zone))
+
+    def clock(self, ms: int) -> str:
+        """Tell a time of day."""
+        return f"{self.local(ms):%H:%M}"
+
+    def day(self, ms: int) -> str:
+        """Tell a day, with its weekday."""
+        local = self.local(ms)
+        return f"{local:%A} {days.spelled(local.date())}"
+
+
+class Detector(Protocol):
+    """Hears entries in the order of the log."""
+
+    def hear(self, entry: Entry) -> None:
+        """Take in one entry, and report what it shows."""
+
+
+def counted(number: float, word: str, words: str = "") -> str:
+    """Spell a number with its word: 1 entry, 1,412 entries."""
+    whole = round(number)
+    if whole == 1:
+        return f"1 {word}"
+    return f"{whole:,} {words or word + ('es' if word.endswith(('s', 'x')) else 's')}"
+
+
+def keep_newest(seen: dict[str, int], oldest: int, most: int = 40) -> None:
+    """Forget in *seen*, days by what was seen, what is older than *oldest*, once it has become much."""
+    if len(seen) > most:
+        for key in [key for key, day in seen.items() if day < oldest]:
+            del seen[key]

@@ -1,0 +1,118 @@
+"""The detectors of the security review: what they find in a year of 40 people, and that it is always the same."""
+
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from auditweb import ids
+from auditweb.insights.detectors.desk import SpotOf
+from auditweb.insights.entries import Entry
+from auditweb.insights.found import Found
+from auditweb.insights.memory import Memory
+from auditweb.insights.reviewing import Reviewer
+from auditweb.places import Spot
+from auditweb.reading.flags import Flag
+from tests.review_history import OF_EACH_KIND, WEEKS, ZONE, History, history, in_batches
+
+KINDS = set(Flag) - {Flag.IMPOSSIBLE_TRAVEL}  # which takes a file of places
+
+
+def test_a_year_of_40_people_is_reviewed_as_the_docs_say() -> None:
+    """Of 60 planted cases of twelve kinds at least 95 % are found, with two false findings a week at most."""
+    told = the_year()
+    found = the_findings()
+
+    assert {case.kind for case in told.planted} == KINDS
+    assert len(told.planted) == OF_EACH_KIND * len(KINDS) == 60
+    missed = [case for case in told.planted if not any(case.is_found_by(each) for each in found)]
+    false = [each for each in found if not any(case.is_found_by(each) for case in told.planted)]
+    assert len(missed) <= 3, missed
+    assert len(false) <= 2 * WEEKS, [each.sentence for each in false]
+
+
+def test_it_finds_the_same_whatever_is_read_together() -> None:
+    """Also with all that it remembers written down and read again in between."""
+    entries = the_year().entries[-30_000:]
+    at_once = in_one_go(entries)
+    kept: dict[str, bytes] = {}
+    found: dict[str, Found] = {}
+
+    for batch in in_batches(entries, random.Random(1)):
+        memory = Memory(kept.get)
+        reviewer = Reviewer(memory, ZONE)
+        reviewer.hear_all(batch)
+        found |= {each.key: each for each in reviewer.take_found()}
+        kept |= dict(memory.take_touched())
+
+    assert found == {each.key: each for each in at_once}
+    assert len(found) > 20
+
+
+def test_what_is_waited_for_is_found_when_nothing_more_comes() -> None:
+    """A second factor that nobody sets up again, in a log that ends there."""
+    at = datetime(2026, 3, 4, 10, tzinfo=UTC)
+    reset = an_entry(at, "two_factor.reset", actor="1", target="2")
+
+    early, late = Reviewer(Memory(), ZONE), Reviewer(Memory(), ZONE)
+    for reviewer, hours in ((early, 23), (late, 25)):
+        reviewer.hear(reset)
+        reviewer.reach(at + timedelta(hours=hours))
+
+    assert early.take_found() == []
+    assert [each.sentence for each in late.take_found()] == [
+        "Person 1 reset two-factor authentication for Person 2: it had not been set up again a day later."
+    ]
+
+
+def test_two_places_too_far_apart_for_the_time_between() -> None:
+    """London at nine, Tokyo at ten: only where a file says where addresses are."""
+    spots = {
+        "192.0.2.1": Spot("London, United Kingdom", "United Kingdom", 51.5, -0.1),
+        "192.0.2.2": Spot("Tokyo, Japan", "Japan", 35.7, 139.7),
+        "192.0.2.3": Spot("Leeds, United Kingdom", "United Kingdom", 53.8, -1.5),
+    }
+    at = datetime(2026, 3, 4, 9, tzinfo=UTC)
+    signed_in = [
+        an_entry(at + timedelta(hours=hours), "sign_in.succeeded", ip=ip)
+        for hours, ip in ((0, "192.0.2.1"), (0.1, "192.0.2.3"), (1, "192.0.2.2"), (30, "192.0.2.1"))
+    ]
+
+    found = in_one_go(signed_in, lambda ip: spots.get(ip or ""))
+
+    assert [each.kind for each in found] == [Flag.IMPOSSIBLE_TRAVEL]
+    assert found[0].sentence == (
+        "Person 1 signed in from Tokyo, Japan 54 minutes after signing in from Leeds, United Kingdom, about 9,390 km "
+        "away."
+    )
+    assert found[0].evidence == (signed_in[1].id, signed_in[2].id)
+    assert in_one_go(signed_in) == []
+
+
+def test_every_kind_has_its_words() -> None:
+    assert len({kind.label for kind in Flag}) == len(Flag)
+    assert {kind.category.value for kind in Flag} == {"authentication", "team"}
+
+
+def in_one_go(entries: Iterable[Entry], spot_of: SpotOf = lambda _: None) -> list[Found]:
+    reviewer = Reviewer(Memory(), ZONE, spot_of)
+    reviewer.hear_all(entries)
+    return reviewer.take_found()
+
+
+@cache
+def the_year() -> History:
+    return history()
+
+
+@cache
+def the_findings() -> list[Found]:
+    return in_one_go(the_year().entries)
+
+
+def an_entry(at: datetime, action: str, *, actor: str = "1", target: str = "", ip: str | None = None) -> Entry:
+
+    about = ("member", target, f"Person {target}") if target else (None, None, None)
+    who = ("member", actor, f"Person {actor}")
+    told = (ids.new_id(at), "authentication", action, {}, *who, None, None, None, *about, ip, "success")
+    return Entry._make(told)
