@@ -197,6 +197,10 @@ TWO_FACTOR_RESET = Action("two_factor.reset", _C, "Reset two-factor authenticati
 GROUP_CREATED = Action("group.created", _C, "Created the team {target}")
 GROUP_JOINED = Action("group.member_added", _C, "Added {member} to the team {target}")
 GROUP_LEFT = Action("group.member_removed", _C, "Took {member} out of the team {target}")
+_DECIDED = ("note", "pattern")
+TEAM_FINDING_CONFIRMED = Action("team_finding.confirmed", _C, "Confirmed the finding {target}", details=_DECIDED)
+TEAM_FINDING_SET_ASIDE = Action("team_finding.set_aside", _C, "Set aside the finding {target}", details=_DECIDED)
+TEAM_FINDING_REOPENED = Action("team_finding.reopened", _C, "Opened the finding {target} again", details=_DECIDED)
 
 # Authentication: sign-ins, password changes, 2FA enrolment
 
@@ -233,6 +237,9 @@ PASSKEY_REMOVED = Action("passkey.removed", _C, "Removed the passkey {name}")
 SUPPORT_SIGNED_IN = Action(
     "support_access.opened", _C, "Opened this organisation to help with ticket {ticket}", sensitive=True
 )
+SIGN_IN_FINDING_CONFIRMED = Action("sign_in_finding.confirmed", _C, "Confirmed the finding {target}", details=_DECIDED)
+SIGN_IN_FINDING_SET_ASIDE = Action("sign_in_finding.set_aside", _C, "Set aside the finding {target}", details=_DECIDED)
+SIGN_IN_FINDING_REOPENED = Action("sign_in_finding.reopened", _C, "Opened the finding {target} again", details=_DECIDED)
 
 # Vehicles: creations, updates, deletions, and other notable vehicle actions
 

@@ -28,6 +28,7 @@ class Right(StrEnum):
     READ_LOG = "read and filter the whole audit log"
     SHARE_LOG = "share part of the audit log with people outside, and end that"
     REVIEW_MEMBERS = "review what new and departing members did"
+    REVIEW = "confirm or set aside what the security review finds"
     MANAGE_SETTINGS = "change the organisation’s name, address, time zone and sign-in rules"
     MANAGE_TEAM = "invite people, change roles, remove members and reset their two-factor authentication"
     MANAGE_KEYS = "create, change and revoke API keys"
@@ -39,6 +40,7 @@ GRANTED: dict[Right, frozenset[Role]] = {
     Right.READ_LOG: frozenset({Role.OWNER, Role.ADMIN, Role.AUDITOR}),
     Right.SHARE_LOG: frozenset({Role.OWNER, Role.ADMIN}),
     Right.REVIEW_MEMBERS: frozenset({Role.OWNER, Role.ADMIN}),
+    Right.REVIEW: frozenset({Role.OWNER, Role.ADMIN}),
     Right.MANAGE_SETTINGS: frozenset({Role.OWNER, Role.ADMIN}),
     Right.MANAGE_TEAM: frozenset({Role.OWNER, Role.ADMIN}),
     Right.MANAGE_KEYS: frozenset({Role.OWNER, Role.ADMIN}),
@@ -50,6 +52,7 @@ SUBJECTS: dict[Right, str] = {
     Right.READ_LOG: "The audit log of {organisation}",
     Right.SHARE_LOG: "Sharing the audit log of {organisation}",
     Right.REVIEW_MEMBERS: "Reviewing members of {organisation}",
+    Right.REVIEW: "Deciding about findings in {organisation}",
     Right.MANAGE_SETTINGS: "This part of the settings of {organisation}",
     Right.MANAGE_TEAM: "The team page of {organisation}",
     Right.MANAGE_KEYS: "The API keys page of {organisation}",

@@ -12,7 +12,7 @@ from auditweb import backups, clock, copying, database, demo
 from auditweb.accounts.first_start import is_due
 from auditweb.accounts.founding import RefusedError
 from auditweb.app import create_app
-from auditweb.cli import copies, exporting, ledger, purging
+from auditweb.cli import copies, exporting, ledger, purging, reviewing
 from auditweb.cli.accounts import org, user
 from auditweb.cli.checking import check_export as _check_export
 from auditweb.cli.first_start import invitation, setup
@@ -141,12 +141,21 @@ def grants(role: str, schema: str) -> None:
 
 @commands.command()
 @click.option(
-    "--watch", is_flag=True, help="Go on with what is recorded from now on, and prepare exports, until stopped."
+    "--watch",
+    is_flag=True,
+    help="Go on with what is recorded from now on, review it and prepare exports, until stopped.",
 )
 def seal(watch: bool) -> None:
     """Give the entries that wait their place in the order, count and index them. `serve` does so by itself."""
     if not ledger.seal(_current(_settings()), forever=watch):
         sys.exit(_ILL)
+
+
+@commands.command()
+@click.option("--again", is_flag=True, help="Read every log from its beginning. What was decided about findings stays.")
+def review(again: bool) -> None:
+    """Look for what is unusual in entries that are sealed. `serve` does so by itself."""
+    reviewing.review(_current(_settings()), again=again)
 
 
 @commands.command(name=exporting.NAME, hidden=True)

@@ -17,6 +17,7 @@ from auditweb.models import (
     ApiKey,
     ApiKeyUse,
     ExportJob,
+    Finding,
     FormerSlug,
     Invitation,
     MemberReview,
@@ -46,6 +47,10 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "segment": _MADE_FROM_ENTRIES,
     "posting": _MADE_FROM_ENTRIES,
     "seal_queue": _MADE_FROM_ENTRIES,
+    "finding_event": "which entries show a finding",
+    "finding_pattern": "part of what was decided about findings; each decision is an entry",
+    "review_cursor": "how far the security review has read",
+    "review_memory": "made from the entries, to tell what is unusual",
     "share_alias": "what masked values are called in a share, by hashes of them",
     "deleted_organisation": "what remains of an organisation that is no more",
 }
@@ -63,6 +68,8 @@ LEFT_OUT_COLUMNS: Final[Mapping[str, str]] = {
     "share.token_hash": "secret: the link of the share",
     "share_opening.reader": "a hash, to tell one reader from another",
     "share_opening.hour": "to count a reader once an hour; opened_at tells more",
+    "finding.run": "the last reading of the log that found it",
+    "finding.place": "a part of its sentence, to tell one pattern from another",
     "export_job.claimed_by": "which process prepares it",
     "export_job.heartbeat_at": "which process prepares it",
     "export_job.tries": "which process prepares it",
@@ -310,6 +317,29 @@ def _views(org_id: int) -> Question:
     )
 
 
+def _findings(org_id: int) -> Question:
+    return (
+        select(
+            Finding.id.label("finding"),
+            Finding.kind,
+            Finding.subject_type.label("about_type"),
+            Finding.subject_id.label("about"),
+            Finding.subject_name.label("about_name"),
+            Finding.at,
+            Finding.sentence,
+            Finding.unusual,
+            Finding.found_at,
+            Finding.state,
+            Person.name.label("decided_by"),
+            Finding.decided_at,
+            Finding.note,
+        )
+        .outerjoin(Person, Person.id == Finding.decided_by)
+        .where(Finding.org_id == org_id)
+        .order_by(Finding.at, Finding.id)
+    )
+
+
 def _purges(org_id: int) -> Question:
     return (
         select(Purge.up_to_id, Purge.who, Purge.why, Purge.started_at, Purge.finished_at)
@@ -336,6 +366,7 @@ SHEETS: Final = (
         "Views of the log that are kept by name for everybody; others are their makers’ own.",
         _views,
     ),
+    Sheet("findings", "What the security review found, and what was decided about it.", _findings),
     Sheet("exports", "Exports that were asked for in the last weeks, this one included.", _exports),
     Sheet(
         "purges",

@@ -23,6 +23,13 @@ class Memory:
         self._known: dict[str, dict[str, Any]] = {}
         self._touched: set[str] = set()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def load_with(self, load: Loaded) -> None:
+        """Read with *load* from here on what is not known yet."""
+        self._load = load
+
     def of(self, subject: str) -> dict[str, Any]:
         """Return what is remembered of *subject*, to be read and changed."""
         self._touched.add(subject)

@@ -59,6 +59,10 @@ class Reviewer:
         """Take in that it is *now*, and that no entry came: what was waited for may be overdue."""
         self._go_on(ids.milliseconds(min(max(now, ids.EPOCH), ids.LAST_MOMENT)))
 
+    @property
+    def has_found(self) -> bool:
+        return bool(self._found)
+
     def take_found(self) -> list[Found]:
         """Return what was found since this was last asked, each in its latest wording."""
         found, self._found = list(self._found.values()), {}

@@ -9,13 +9,14 @@ from typing import Literal, TextIO
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-Work = Literal["sealer", "repair", "purge", "exports"]
+Work = Literal["sealer", "repair", "purge", "exports", "review"]
 
 _KEYS: dict[Work, int] = {  # PostgreSQL's names for locks
     "sealer": 0x61756469_74736C72,
     "repair": 0x61756469_74727072,
     "purge": 0x61756469_74707267,
     "exports": 0x61756469_74657870,
+    "review": 0x61756469_74727677,
 }
 
 

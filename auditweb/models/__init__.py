@@ -23,6 +23,7 @@ from auditweb.models.base import Base
 from auditweb.models.demo import DemoMark
 from auditweb.models.event import Event, Purge
 from auditweb.models.exports import ExportJob
+from auditweb.models.insights import Finding, FindingEvent, FindingPattern, ReviewCursor, ReviewMemory
 from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segment, Tally
 from auditweb.models.reviews import MemberReview, MemberReviewTick
 from auditweb.models.sharing import Share, ShareAlias, ShareOpening
@@ -37,6 +38,9 @@ __all__ = [
     "Directory",
     "Event",
     "ExportJob",
+    "Finding",
+    "FindingEvent",
+    "FindingPattern",
     "FormerName",
     "FormerSlug",
     "Invitation",
@@ -55,6 +59,8 @@ __all__ = [
     "Purge",
     "Rate",
     "RecoveryCode",
+    "ReviewCursor",
+    "ReviewMemory",
     "SavedView",
     "SealQueue",
     "Segment",

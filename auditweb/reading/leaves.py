@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BigInteger, Select, Table, bindparam, literal_column, select, text
+from sqlalchemy import BigInteger, Column, Connection, Select, Table, bindparam, literal_column, select, text
 
 from auditweb import clock, ids
 from auditweb.extensions import db
@@ -65,6 +65,26 @@ def find_stretch(wanted: LogFilter, after: int, limit: int, now: datetime | None
     if len(rows) > limit:
         return Stretch(rows[:limit], rows[limit - 1][0], last)
     return Stretch(rows, max(places.values()), last)
+
+
+def read_on(
+    connection: Connection, org_id: int, after: int, number: int, columns: tuple[Column[Any], ...]
+) -> list[Any]:
+    """Return up to *number* places after *after* in order, with these *columns* of each event that is there."""
+    given = {"org_id": org_id, "after": after, "to": after + number}
+    return list(execute(connection, _following(columns), given))
+
+
+@cache
+def _following(columns: tuple[Column[Any], ...]) -> Mapping[str, Select[Any]]:
+    its_own = (_event.org_id == _leaf.org_id) & (_event.id == _leaf.event_id)
+    # The only plan there is: a look-up for each, however many PostgreSQL believes there to be.
+    each = select(*columns).where(its_own).limit(literal_column("1")).correlate(Leaf).lateral("found")
+    found = {
+        "sqlite": _PLACES.add_columns(*columns).outerjoin_from(Leaf, Event, its_own),
+        "postgresql": _PLACES.add_columns(*each.c).outerjoin_from(Leaf, each, text("true")),
+    }
+    return {engine_name: query.order_by(_leaf.leaf_index) for engine_name, query in found.items()}
 
 
 _SIZE = select(_head.size).where(_head.org_id == bindparam("org_id"))

@@ -29,7 +29,6 @@ NEVER_SEEN = {
     "organisation.log_imported",
     "organisation.ownership_transferred",
     "organisation.person_erased",
-    "member.auditor_dismissed",
     "member.left",
     "member.onboarding_reviewed",
     "member.offboarding_reviewed",
@@ -53,6 +52,12 @@ NEVER_SEEN = {
     "password.set",
     "audit_log.share_expired",
     "export.deleted",
+    "team_finding.confirmed",
+    "team_finding.set_aside",
+    "team_finding.reopened",
+    "sign_in_finding.confirmed",
+    "sign_in_finding.set_aside",
+    "sign_in_finding.reopened",
 }
 
 

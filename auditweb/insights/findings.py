@@ -1,0 +1,198 @@
+"""Findings as they are listed: newest first, a page at a time, of one kind or state or all."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Self, cast
+
+import sqlalchemy as sa
+from sqlalchemy import Select, Table
+
+from auditweb.extensions import db
+from auditweb.insights.decisions import MissingError, State
+from auditweb.models import Event, Finding, FindingEvent, FindingPattern, LogHead, Person, ReviewCursor
+from auditweb.parties import ActorRef
+from auditweb.reading.flags import Flag
+
+SIZE: Final = 25
+SHOWN_EVIDENCE: Final = 5  # entries of a finding that the list names
+MOST_COUNTED: Final = 99  # open findings, for the badge
+
+_finding, _evidence = cast(Table, Finding.__table__).c, cast(Table, FindingEvent.__table__).c
+_event, _person = cast(Table, Event.__table__).c, cast(Table, Person.__table__).c
+
+
+class Evidence(NamedTuple):
+    """An entry that shows a finding."""
+
+    id: int
+    summary: str
+    actor_name: str
+
+
+class Listed(NamedTuple):
+    """A finding, and who decided about it."""
+
+    id: str
+    kind: Flag
+    subject: ActorRef
+    name: str
+    place: str
+    at: datetime
+    sentence: str
+    unusual: str
+    state: State
+    note: str
+    decider: str
+    decided_at: datetime | None
+    evidence: Sequence[Evidence]
+    entries: int
+    by_pattern: bool
+
+    @classmethod
+    def of(cls, row: Any, evidence: Sequence[Evidence], entries: int, *, by_pattern: bool = False) -> Self:
+        return cls(
+            row.id,
+            Flag(row.kind),
+            ActorRef(row.subject_type, row.subject_id),
+            row.subject_name,
+            row.place,
+            row.at,
+            row.sentence,
+            row.unusual,
+            State(row.state),
+            row.note,
+            row.decider or "",
+            row.decided_at,
+            evidence,
+            entries,
+            by_pattern,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which findings are asked for: None narrows nothing. *before* and *until* are moments that are not among them."""
+
+    org_id: int
+    kind: Flag | None = None
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class FindingsPage(NamedTuple):
+    rows: list[Listed]
+    has_older: bool
+
+
+class Progress(NamedTuple):
+    """How much of the log is reviewed."""
+
+    read: int
+    size: int
+
+
+def find_findings(wanted: Wanted, *, before: str | None = None, size: int = SIZE) -> FindingsPage:
+    """Return one page, newest first, from after the finding *before* on; raises MissingError if there is none."""
+    query = _found(wanted)
+    if before is not None:
+        last = db.session.execute(
+            sa.select(_finding.at, _finding.id).where(_finding.org_id == wanted.org_id, _finding.id == before)
+        ).first()
+        if last is None:
+            raise MissingError
+        query = query.where(
+            sa.tuple_(_finding.at, _finding.id) < sa.tuple_(sa.literal(last.at, _finding.at.type), last.id)
+        )
+    rows = db.session.execute(query.order_by(_finding.at.desc(), _finding.id.desc()).limit(size + 1)).all()
+    listed = rows[:size]
+    numbers, evidence = _evidence_of(wanted.org_id, [row.id for row in listed])
+    return FindingsPage([Listed.of(row, evidence[row.id], numbers.get(row.id, 0)) for row in listed], len(rows) > size)
+
+
+def find_finding(org_id: int, finding_id: str) -> Listed:
+    """Return one finding with all entries that show it, the oldest first; raises MissingError."""
+    row = db.session.execute(_found(Wanted(org_id=org_id)).where(_finding.id == finding_id)).first()
+    if row is None:
+        raise MissingError
+    query = (
+        sa.select(_event.id, _event.summary, _event.actor_name)
+        .join_from(FindingEvent, Event, sa.and_(_event.org_id == _evidence.org_id, _event.id == _evidence.event_id))
+        .where(_evidence.org_id == org_id, _evidence.finding_id == finding_id)
+        .order_by(_evidence.event_id)
+        .limit(200)
+    )
+    evidence = [Evidence._make(each) for each in db.session.execute(query)]
+    like_it = sa.select(FindingPattern.note).where(
+        FindingPattern.org_id == org_id,
+        FindingPattern.kind == row.kind,
+        FindingPattern.subject_type == row.subject_type,
+        FindingPattern.subject_id == row.subject_id,
+        FindingPattern.place == row.place,
+    )
+    by_pattern = db.session.execute(like_it).first() is not None
+    return Listed.of(row, evidence, len(evidence), by_pattern=by_pattern)
+
+
+def count_open(org_id: int) -> int:
+    """Return how many findings nobody has decided about, up to one more than MOST_COUNTED."""
+    some = sa.select(sa.literal(1)).where(_finding.org_id == org_id, _finding.state == State.OPEN.value)
+    return db.session.scalar(sa.select(sa.func.count()).select_from(some.limit(MOST_COUNTED + 1).subquery())) or 0
+
+
+def find_progress(org_id: int) -> Progress:
+    """Return how far the review of a log has come."""
+    head, cursor = cast(Table, LogHead.__table__).c, cast(Table, ReviewCursor.__table__).c
+    query = (
+        sa.select(sa.func.coalesce(cursor.position, 0), head.size)
+        .outerjoin_from(LogHead, ReviewCursor, cursor.org_id == head.org_id)
+        .where(head.org_id == org_id)
+    )
+    row = db.session.execute(query).first()
+    return Progress(*row) if row else Progress(0, 0)
+
+
+def _found(wanted: Wanted) -> Select[Any]:
+    query = (
+        sa.select(Finding.__table__, _person.name.label("decider"))
+        .outerjoin(Person, _person.id == _finding.decided_by)
+        .where(_finding.org_id == wanted.org_id)
+    )
+    if wanted.kind:
+        query = query.where(_finding.kind == wanted.kind.value)
+    if wanted.state:
+        query = query.where(_finding.state == wanted.state.value)
+    if wanted.since:
+        query = query.where(_finding.at >= wanted.since)
+    if wanted.until:
+        query = query.where(_finding.at < wanted.until)
+    return query
+
+
+def _evidence_of(org_id: int, finding_ids: list[str]) -> tuple[dict[str, int], dict[str, list[Evidence]]]:
+    """Return how many entries show each of these findings, and the first few of them."""
+    found: defaultdict[str, list[Evidence]] = defaultdict(list)
+    if not finding_ids:
+        return {}, found
+    place = sa.func.row_number().over(partition_by=_evidence.finding_id, order_by=_evidence.event_id).label("place")
+    all_ = (
+        sa.select(_evidence.finding_id, _evidence.event_id, place)
+        .where(_evidence.org_id == org_id, _evidence.finding_id.in_(finding_ids))
+        .subquery()
+    )
+    numbers: dict[str, int] = {}
+    query = (
+        sa.select(all_.c.finding_id, all_.c.place, _event.id, _event.summary, _event.actor_name)
+        .select_from(all_)
+        .outerjoin(
+            Event, sa.and_(_event.org_id == org_id, _event.id == all_.c.event_id, all_.c.place <= SHOWN_EVIDENCE)
+        )
+        .order_by(all_.c.finding_id, all_.c.place)
+    )
+    for row in db.session.execute(query):
+        numbers[row.finding_id] = max(numbers.get(row.finding_id, 0), row.place)
+        if row.id is not None:
+            found[row.finding_id].append(Evidence(row.id, row.summary, row.actor_name))
+    return numbers, found

@@ -1,0 +1,161 @@
+"""
+Reviewing logs as they grow: reads on from where the review stands, stretch by stretch.
+
+What a stretch shows, what is remembered after it and how far it goes are one transaction: whoever is killed at any
+moment loses and doubles nothing. Whether one or several are at work does not matter, but that they do it in vain.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import Final, cast
+
+from sqlalchemy import Engine, Table
+
+from auditweb import clock, courtesy, transactions
+from auditweb.insights import storage
+from auditweb.insights.detectors.desk import SpotOf
+from auditweb.insights.entries import Entry
+from auditweb.insights.memory import Memory
+from auditweb.insights.reviewing import Reviewer
+from auditweb.insights.storage import Log, OvertakenError
+from auditweb.models import Event
+from auditweb.reading import leaves
+
+Progress = Callable[[int], object]
+
+AT_ONCE: Final = 1_000  # places in a stretch
+TICK: Final = 60.0  # seconds between looks at what is waited for, in a log to which nothing comes
+FORGET_EVERY: Final = 3600.0
+_MOST_KNOWN: Final = 5_000  # subjects that are remembered from one stretch to the next
+
+_event = cast(Table, Event.__table__).c
+_COLUMNS = tuple(_event[name] for name in Entry._fields)
+_GIVE_WAY_EVERY: Final = 20
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of a log that is read up to *position* in its *run*-th reading."""
+
+    position: int
+    run: int
+    zone: str
+    memory: Memory
+    reviewer: Reviewer
+    ticked_at: float = -TICK
+    forgot_at: float = -FORGET_EVERY
+    forgot: int = 0
+
+
+class Review:
+    """Reviews all logs of one database."""
+
+    def __init__(self, engine: Engine, spot_of: SpotOf = lambda _: None) -> None:
+        self._engine = engine
+        self._spot_of = spot_of
+        self._known: dict[int, _Known] = {}
+
+    def logs(self) -> list[Log]:
+        with transactions.reading(), self._engine.connect() as connection:
+            return storage.find_logs(connection)
+
+    def run(self, progress: Progress = lambda _: None, *, stopped: Callable[[], bool] = lambda: False) -> int:
+        """
+        Read on in every log until its end or until *stopped* says so; return how many places, telling *progress*.
+
+        What goes wrong with one log does not keep the others: the first such error is raised at the end.
+        """
+        total, failed = 0, None
+        for log in self.logs():
+            try:
+                while not stopped() and (read := self.read_on(log)):
+                    total += read
+                    progress(read)
+                    log = self._now(log)
+                if not stopped():
+                    self._look_after(log)
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                error.add_note(f"while reviewing organisation {log.org_id}")
+                self._known.pop(log.org_id, None)
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return total
+
+    def read_on(self, log: Log) -> int:
+        """Read the next stretch of a log and return how many places it had; 0 at its end."""
+        if log.waiting <= 0:
+            return 0
+        known = self._known_of(log)
+        with transactions.reading(), self._engine.connect() as connection:
+            number = min(AT_ONCE, log.waiting)
+            found = leaves.read_on(connection, log.org_id, log.position - 1, number, _COLUMNS)
+            known.memory.load_with(lambda subject: storage.load(connection, log.org_id, subject))
+            for number, row in enumerate(found):
+                if row.id is not None:  # or it was purged since
+                    known.reviewer.hear(Entry._make(row[2:]))
+                if number % _GIVE_WAY_EVERY == 0:
+                    courtesy.give_way()
+        read_to = found[-1].leaf_index + 1 if found else log.size
+        self._keep(log, known, read_to)
+        return read_to - log.position
+
+    def _look_after(self, log: Log) -> None:
+        """See what is overdue in a log that is read to its end, and let go what is past its time."""
+        known, now = self._known_of(log), monotonic()
+        if log.run and now - known.forgot_at >= FORGET_EVERY:
+            known.forgot_at = now
+            self._forget(log, known)
+        if log.waiting > 0 or now - known.ticked_at < TICK:
+            return
+        known.ticked_at = now
+        with transactions.reading(), self._engine.connect() as connection:
+            known.memory.load_with(lambda subject: storage.load(connection, log.org_id, subject))
+            known.reviewer.reach(clock.now() - timedelta(seconds=TICK))  # what is recorded now is not sealed yet
+        if known.reviewer.has_found:
+            self._keep(log, known, log.position)
+
+    def _forget(self, log: Log, known: _Known) -> None:
+        with transactions.reading(), self._engine.connect() as connection:
+            purged = storage.find_purged(connection, log.org_id)
+        if purged != known.forgot:
+            with self._engine.begin() as connection:
+                storage.forget_purged(connection, log.org_id, purged)
+            known.forgot = purged
+
+    def _keep(self, log: Log, known: _Known, read_to: int) -> None:
+        found, remembered = known.reviewer.take_found(), list(known.memory.take_touched())
+        try:
+            with self._engine.begin() as connection:
+                storage.keep(connection, log, read_to, found, remembered, clock.now())
+        except BaseException as error:
+            self._known.pop(log.org_id, None)
+            if isinstance(error, OvertakenError):
+                return
+            raise
+        known.position, known.run = read_to, max(log.run, 1)
+        if len(known.memory) > _MOST_KNOWN:
+            del self._known[log.org_id]
+
+    def _known_of(self, log: Log) -> _Known:
+        known = self._known.get(log.org_id)
+        if known is None or (known.position, known.run, known.zone) != (log.position, log.run, log.zone):
+            memory = Memory()
+            reviewer = Reviewer(memory, log.zone, self._spot_of)
+            known = self._known[log.org_id] = _Known(log.position, log.run, log.zone, memory, reviewer)
+        return known
+
+    def _now(self, log: Log) -> Log:
+        """Return where *log* stands now."""
+        return next((each for each in self.logs() if each.org_id == log.org_id), log._replace(size=log.position))
+
+
+def begin_again(engine: Engine) -> None:
+    """Have every log read from its beginning: findings that are not found again go, unless something was decided."""
+    with transactions.reading(), engine.connect() as connection:
+        logs = storage.find_logs(connection)
+    for log in logs:
+        with engine.begin() as connection:
+            storage.begin_again(connection, log.org_id)
