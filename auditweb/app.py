@@ -40,7 +40,7 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import api_keys, data, deletion, exports, general, ownership, shares, team
+from auditweb.web.settings import api_keys, data, deletion, exports, general, ownership, review, shares, team
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -57,6 +57,7 @@ BLUEPRINTS = (
     general.bp,
     api_keys.bp,
     shares.bp,
+    review.bp,
     shared.bp,
     shared.support,
     slices.bp,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from auditweb import recorder
 from auditweb.catalogue import Category
 from auditweb.parties import Outcome
+from auditweb.reading.flags import Flag
 
 
 class _Sent(BaseModel):
@@ -127,6 +128,9 @@ class Matching(BaseModel):
         str | None, _spelled(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", "What happened", "member.role_changed")
     ] = None
     outcome: Annotated[Outcome | None, Field(description="How it ended")] = None
+    flag: Annotated[
+        Literal["any"] | Flag | None, Field(description="What the security review found that entries show")
+    ] = None
     from_: Annotated[str | None, _day("The first day, with `tz` or in the organisation's zone", "2026-03-01")] = Field(
         None, alias="from"
     )

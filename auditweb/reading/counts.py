@@ -150,7 +150,7 @@ def find_at(wanted: LogFilter, position: int, now: datetime | None = None) -> in
 
 def is_ranked(wanted: LogFilter) -> bool:
     """Tell whether *wanted* is counted by ranks: quickly, and exactly at any size."""
-    return not (wanted.q or wanted.target or wanted.action or wanted.outcome)
+    return not (wanted.q or wanted.target or wanted.action or wanted.outcome or wanted.flag)
 
 
 def _ends(wanted: LogFilter, now: datetime) -> tuple[int, int]:

@@ -9,18 +9,22 @@ from typing import Any, Self, cast
 from urllib.parse import parse_qsl, quote
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, bindparam, literal_column
+from sqlalchemy import ColumnElement, Table, and_, bindparam, literal_column, select, text
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from werkzeug.datastructures import MultiDict
 
 from auditweb import ids
 from auditweb.catalogue import Category
+from auditweb.models import FindingEvent
 from auditweb.parties import ActorRef, Outcome
 from auditweb.reading import days, words
+from auditweb.reading.flags import ANY, Flag
 from auditweb.reading.words import Words
 
 FIRST_YEAR, LAST_YEAR = 2000, 2069
 LONGEST_ID = 255
+
+_evidence = cast(Table, FindingEvent.__table__).c
 
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -48,9 +52,10 @@ class LogFilter:
     What the reader asked to see. An empty field narrows nothing.
 
     *from_* and *to* are inclusive days in the zone *tz*, which travels with them, so that a link selects the same
-    entries for everyone. *last* is relative to now on purpose: 24h, 7d. *q* is what was typed to search for. *upto* is
-    the largest id that counts, whatever comes later, and *last* is then counted back from its moment. The place is one
-    of *before*, *after* (ids of events) and *oldest*; without it, the newest page is meant.
+    entries for everyone. *last* is relative to now on purpose: 24h, 7d. *flag* is a kind of finding of the security
+    review that entries show, or any. *q* is what was typed to search for. *upto* is the largest id that counts,
+    whatever comes later, and *last* is then counted back from its moment. The place is one of *before*, *after* (ids of
+    events) and *oldest*; without it, the newest page is meant.
     """
 
     org_id: int
@@ -60,6 +65,7 @@ class LogFilter:
     target: tuple[str, str] | None = None
     action: str = ""
     outcome: Outcome | None = None
+    flag: str = ""
     from_: date | None = None
     to: date | None = None
     tz: str = ""
@@ -97,6 +103,7 @@ class LogFilter:
             "target": ":".join(self.target) if self.target else "",
             "action": self.action,
             "outcome": self.outcome or "",
+            "flag": self.flag,
             "from": self.from_.isoformat() if self.from_ else "",
             "to": self.to.isoformat() if self.to else "",
             "tz": self.tz,
@@ -169,7 +176,8 @@ class LogFilter:
 
         *names* says how the "actor", the "target" and the "action" are called; an unnamed one is told by its id.
         """
-        adjectives = (self.outcome and _OUTCOME_WORDS[self.outcome], self.category and self.category.label)
+        flagged = "flagged" if self.flag else ""
+        adjectives = (flagged, self.outcome and _OUTCOME_WORDS[self.outcome], self.category and self.category.label)
         kind = " ".join(filter(None, adjectives))
         told = f"{kind} entries" if kind else "Entries" if self.narrows else "All entries"
         if self.actor:
@@ -178,6 +186,8 @@ class LogFilter:
             told += f" about {names.get('target') or ' '.join(self.target)}"
         if self.action:
             told += f" of the kind “{names['action']}”" if names.get("action") else f" of the kind {self.action}"
+        if self.flag and self.flag != ANY:
+            told += f" that show “{Flag(self.flag).label}”"
         if self.q:
             told += f" with {self.q}"
         told = told[0].upper() + told[1:]
@@ -212,6 +222,8 @@ class LogFilter:
             values["action"] = self.action
         if self.outcome:
             values["outcome" if self.outcome is Outcome.SUCCESS else "mishap"] = self.outcome.value
+        if self.flag:
+            values["flagged" if self.flag == ANY else "flag"] = self.flag
         # Ids are made from the time of occurrence, so the key itself answers questions about time.
         if self.last:
             values["since"] = ids.first_id_at(self.as_of(now) - _duration(self.last))
@@ -251,6 +263,11 @@ def _clause(event: ReadOnlyColumnCollection[str, Any], name: str) -> ColumnEleme
         return cast(ColumnElement[bool], event.id >= value)
     if name == "until":
         return cast(ColumnElement[bool], event.id < value)
+    if name in {"flag", "flagged"}:
+        shown = select(_evidence.event_id).where(_evidence.org_id == bindparam("org_id"), text("shown = 1"))
+        return cast(
+            ColumnElement[bool], event.id.in_(shown if name == "flagged" else shown.where(_evidence.kind == value))
+        )
     if name == "mishap":
         # The condition of the index, word for word: SQLite does not conclude it from the value.
         return and_(event.outcome == value, event.outcome != literal_column("'success'"))
@@ -294,6 +311,12 @@ def _read_outcome(value: str) -> Outcome:
     except ValueError:
         reason = f"{_quoted(value)} is not an outcome. An entry tells of a success, a failure or of something denied."
         raise BadFilter("outcome", reason) from None
+
+
+def _read_flag(value: str) -> str:
+    if value != ANY and value not in set(Flag):
+        raise BadFilter("flag", f"The review flags nothing as {_quoted(value)}. All that it flags is flag={ANY}.")
+    return value
 
 
 def _date_reader(name: str) -> Callable[[str], date]:
@@ -365,6 +388,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "target": _read_target,
     "action": _read_action,
     "outcome": _read_outcome,
+    "flag": _read_flag,
     "from": _date_reader("from"),
     "to": _date_reader("to"),
     "tz": _read_zone,

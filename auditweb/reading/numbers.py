@@ -52,7 +52,7 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
     # At either end of the log the place of a page needs no question.
     asked = page.rows[0].id if page.has_newer and page.has_older and page.rows else None
     key = (db.engine, page.revision, wanted.at(), histogram.bounds)
-    lasts = page.revision is not None and not wanted.last and (is_ranked(wanted) or asked is None)
+    lasts = page.revision is not None and not wanted.last and not wanted.flag and (is_ranked(wanted) or asked is None)
     counted = _remembered.get(key) if lasts else None
     if counted is None:
         counted = _count(wanted.at(), histogram, asked, now, behind=page.revision is None)

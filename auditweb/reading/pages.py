@@ -1,7 +1,7 @@
 """A page of events, and a single one, by their ids: the first page, the thousandth and the last cost the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
@@ -13,6 +13,7 @@ from auditweb.extensions import db
 from auditweb.models import Event, LogHead, SealQueue
 from auditweb.reading import search
 from auditweb.reading.filters import BadFilter, LogFilter, clauses
+from auditweb.reading.flagged import Shown, find_flags, flags_column, read_flags
 
 SIZE = 50
 LARGEST = 500
@@ -108,9 +109,11 @@ class _PageOf(Generic[R]):
     revision: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Page(_PageOf[Row]):
-    __slots__ = ()
-    __doc__ = _PageOf.__doc__
+    """The same with *flags*: what those of its events show that show findings of the security review."""
+
+    flags: Mapping[int, Sequence[Shown]] = field(default_factory=dict)
 
 
 class WholePage(_PageOf[WholeRow]):
@@ -126,12 +129,13 @@ def find_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = Non
     After an event come the *size* just newer ones. Where there are fewer, a second statement finds the newest page
     instead: paging forward ends there, on a full page.
     """
-    return Page(*_find(Row, wanted, size, now))
+    found = _find(Row, wanted, size, now)
+    return Page(*found[:-1], flags=found[-1])
 
 
 def find_whole_page(wanted: LogFilter, *, size: int = SIZE, now: datetime | None = None) -> WholePage:
     """Return the very page that `find_page` does, with all that each event holds."""
-    return WholePage(*_find(WholeRow, wanted, size, now))
+    return WholePage(*_find(WholeRow, wanted, size, now)[:-1])
 
 
 def find_event(org_id: int, event_id: int) -> Event | None:
@@ -151,36 +155,38 @@ def check_action(wanted: LogFilter) -> None:
         raise BadFilter("action", f"There is no action “{wanted.action}”, and no entry has ever had it.")
 
 
-_Found = tuple[list[R], bool, bool, int | None, int | None]  # what a page is made of
+_Flags = Mapping[int, Sequence[Shown]]
+_Found = tuple[list[R], bool, bool, int | None, int | None, _Flags]  # what a page is made of
 
 
 def _find(shape: type[R], wanted: LogFilter, size: int, now: datetime | None) -> _Found[R]:
-    if wanted.q:
+    if wanted.q or wanted.flag:
         return _search(shape, wanted, size, now)
     values = wanted.values(now or clock.now())
     if wanted.before is not None:
-        rows, has_newer, revision = _fetch(shape, "before", values, size, wanted.before)
-        return rows[:size], has_newer, len(rows) > size, None, revision
+        rows, has_newer, revision, flags = _fetch(shape, "before", values, size, wanted.before)
+        return rows[:size], has_newer, len(rows) > size, None, revision, flags
     if wanted.after is not None:
-        rows, has_older, revision = _fetch(shape, "after", values, size, wanted.after)
+        rows, has_older, revision, flags = _fetch(shape, "after", values, size, wanted.after)
         if len(rows) >= size:
-            return rows[-size:], len(rows) > size, has_older, None, revision
+            return rows[-size:], len(rows) > size, has_older, None, revision, flags
     if wanted.oldest:
-        rows, _, revision = _fetch(shape, "oldest", values, size)
-        return rows[-size:], len(rows) > size, False, None, revision
-    rows, _, revision = _fetch(shape, "newest", values, size)
-    return rows[:size], False, len(rows) > size, None, revision
+        rows, _, revision, flags = _fetch(shape, "oldest", values, size)
+        return rows[-size:], len(rows) > size, False, None, revision, flags
+    rows, _, revision, flags = _fetch(shape, "newest", values, size)
+    return rows[:size], False, len(rows) > size, None, revision, flags
 
 
 def _search(shape: type[R], wanted: LogFilter, size: int, now: datetime | None) -> _Found[R]:
     columns = WHOLE_COLUMNS if shape is WholeRow else COLUMNS
     found = search.find(wanted, columns, size=size, now=now)
     rows = [shape._make(row[: len(columns)]) for row in found.rows]
-    return rows, found.has_newer, found.has_older, found.searched_to, found.revision
+    flags = find_flags(wanted.org_id, [row.id for row in rows]) if shape is Row else {}
+    return rows, found.has_newer, found.has_older, found.searched_to, found.revision, flags
 
 
-# Events newest first, whether any are across the cursor, and the revision of the counts if they tell of all.
-_Fetched = tuple[list[R], bool, int | None]
+# Events newest first, whether any are across the cursor, the revision of the counts if they tell of all, and flags.
+_Fetched = tuple[list[R], bool, int | None, _Flags]
 
 
 def _fetch(shape: type[R], place: _Place, values: Mapping[str, int | str], size: int, cursor: int = 0) -> _Fetched[R]:
@@ -194,9 +200,10 @@ def _fetch(shape: type[R], place: _Place, values: Mapping[str, int | str], size:
         has_others = bool(found) and found[0].across is not None
     else:
         has_others = connection.scalar(_across(place, names), given) is not None
-    rows = [shape._make(row[:-2]) for row in found]
+    rows = [shape._make(row[: len(shape._fields)]) for row in found]
+    flags = {row.id: read_flags(row.flags) for row in found if row.flags is not None} if shape is Row else {}
     newest_first = rows if place in ("newest", "before") else rows[::-1]
-    return newest_first, has_others, found[0].revision if found else None
+    return newest_first, has_others, found[0].revision if found else None, flags
 
 
 def _bounds(place: _Place, values: Mapping[str, Any], cursor: int) -> dict[str, int]:
@@ -221,6 +228,8 @@ def _statement(place: _Place, names: tuple[str, ...], limit: int, whole: bool = 
     """
     across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
     page = select(*(WHOLE_COLUMNS if whole else COLUMNS), _REVISION.label("revision"), across.label("across"))
+    if not whole:
+        page = page.add_columns(flags_column().label("flags"))
     page = page.where(*clauses(_event, _without(names, _NEARER.get(place))))
     page = page.limit(literal_column(str(limit)))
     if place == "before":
@@ -249,7 +258,7 @@ def count_newer(wanted: LogFilter, after_id: int, limit: int, now: datetime | No
     now = now or clock.now()
     if after_id == ids.LAST_ID:
         return 0
-    if wanted.q:
+    if wanted.q or wanted.flag:
         return search.count_newer(wanted, after_id, limit, now)
     values = wanted.values(now)
     values["since"] = max(after_id + 1, int(values.get("since", 0)))

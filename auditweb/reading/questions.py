@@ -57,9 +57,10 @@ class Sought:
     """
     A question as the index answers it: ids from *low* to below *high*, words *required* and *barred*, and terms.
 
-    *only* are the segments that can hold a match, if there are few of them; *single* are ids asked for as such, by the
-    made-up word that stands for each, with their places. While *mending*, the index is not to be relied on;
-    *revision* is its own, if it tells of all there is.
+    *flag* is what its entries are flagged with ("any" for all), which the index does not know. *only* are the segments
+    that can hold a match, if there are few of them; *single* are ids asked for as such, by the made-up word that stands
+    for each, with their places. While *mending*, the index is not to be relied on; *revision* is its own, if it tells
+    of all there is.
     """
 
     org_id: int
@@ -69,6 +70,7 @@ class Sought:
     terms: tuple[tuple[Term, tuple[_Way, ...]], ...] = ()
     required: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
+    flag: str = ""
     only: frozenset[int] | None = None
     single: Mapping[tuple[int, str], int] = field(default_factory=dict)
     mending: bool = False
@@ -131,9 +133,12 @@ def sought(connection: Connection, values: Mapping[str, int | str], terms: Seque
                 low, high = max(low, term.id), min(high, term.id + 1)
     ways = tuple((term, _ways(connection, org_id, term)) for term in terms)
     mending, revision = connection.execute(_STATE, {"org_id": org_id}).one_or_none() or (0, None)
+    flag = str(values.get("flag") or values.get("flagged", ""))
     question = Sought(
-        org_id, low, high, values, ways, required, barred, single=single, mending=bool(mending), revision=revision
+        org_id, low, high, values, ways, required, barred, flag, single=single, mending=bool(mending), revision=revision
     )
+    if flag:
+        return question
     return replace(question, only=_segments_of_rare_words(connection, question))
 
 

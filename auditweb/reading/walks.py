@@ -10,12 +10,13 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select
+from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select, text
 
 from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.models import Event, SealQueue
 from auditweb.reading import postings
+from auditweb.reading.flags import ANY
 from auditweb.reading.questions import Sought, execute, for_each_engine, known_places
 
 _GROUPS = (4, 16, 64, 256)  # segments that are asked at once, more each time
@@ -122,8 +123,8 @@ class Sources:
 
     def __init__(self, connection: Connection, question: Sought, *, newest_first: bool, labelled: bool = False) -> None:
         self._newest_first = newest_first
-        self._sources: list[_Source] = [_Unsealed(connection, question, newest_first)]
-        if not question.mending:
+        self._sources: list[_Source] = [(_Flagged if question.flag else _Unsealed)(connection, question, newest_first)]
+        if not question.mending and not question.flag:
             self._sources.append(_Sealed(connection, question, newest_first, labelled))
         self._start = self.frontier
 
@@ -249,16 +250,33 @@ class _Unsealed:
         self._chunk = next(self._chunks, self._chunk)
         question, sign = self._question, -1 if self._newest_first else 1
         low, last = (question.low, -self.frontier) if self._newest_first else (self.frontier, question.high - 1)
-        statement = _UNSEALED[question.mending, self._newest_first]
-        given = {"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk}
-        events = self._connection.execute(statement, given).all()
-        self.frontier = sign * events[-1].id + 1 if len(events) == self._chunk else None
+        events = self._read({"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk})
+        self.frontier = sign * events[-1].event_id + 1 if len(events) == self._chunk else None
         hits.add_events({event.id: event.category for event in events if self._matches(event)})
+
+    def _read(self, given: Mapping[str, Any]) -> Sequence[Any]:
+        return self._connection.execute(_UNSEALED[self._question.mending, self._newest_first], given).all()
 
     def _matches(self, event: Any) -> bool:
         return all(getattr(event, _COMPARED[name]) == value for name, value in self._wanted) and (
             self._question.holds(event)
         )
+
+
+class _Flagged(_Unsealed):
+    """
+    What is flagged, read entry by entry: the index does not know of it.
+
+    There is no more of it than the review finds, whatever the size of the log.
+    """
+
+    def _read(self, given: Mapping[str, Any]) -> Sequence[Any]:
+        flag = self._question.flag
+        statement = _FLAGGED[flag == ANY, self._newest_first]
+        return execute(self._connection, statement, given if flag == ANY else {**given, "flag": flag})
+
+    def _matches(self, event: Any) -> bool:
+        return event.id is not None and super()._matches(event)  # or it was purged
 
 
 def _frontier_of(source: _Source) -> int:
@@ -271,7 +289,7 @@ def _first_key(question: Sought, newest_first: bool) -> int:
 
 
 def _unsealed(*, mending: bool, newest_first: bool) -> Select[Any]:
-    entry = select(*[_event[name] for name in postings.ENTRY_COLUMNS])
+    entry = select(*[_event[name] for name in postings.ENTRY_COLUMNS], _event.id.label("event_id"))
     source, event_id = (_event, _event.id) if mending else (_queue, _queue.event_id)
     if not mending:
         entry = entry.join_from(SealQueue, Event, (_event.org_id == _queue.org_id) & (_event.id == _queue.event_id))
@@ -287,6 +305,33 @@ def _unsealed(*, mending: bool, newest_first: bool) -> Select[Any]:
 _UNSEALED = {
     (mending, newest_first): _unsealed(mending=mending, newest_first=newest_first)
     for mending in (False, True)
+    for newest_first in (False, True)
+}
+
+
+def _flagged(*, any_: bool, newest_first: bool) -> dict[str, Any]:
+    """Return a statement for flagged events, which are looked up one by one on PostgreSQL whatever it believes."""
+    shown = "org_id = :org_id AND shown = 1 AND event_id >= :low AND event_id <= :last"
+    kind, order = "" if any_ else " AND kind = :flag", " DESC" if newest_first else ""
+    flagged = f"SELECT DISTINCT event_id FROM finding_event WHERE {shown}{kind} ORDER BY event_id{order} LIMIT :limit"
+    columns = ", ".join(f"event.{name}" for name in postings.ENTRY_COLUMNS)
+    looked_up = {
+        "sqlite": "LEFT JOIN event ON event.org_id = :org_id AND event.id = f.event_id",
+        "postgresql": f"LEFT JOIN LATERAL (SELECT {columns} FROM event WHERE event.org_id = :org_id "
+        "AND event.id = f.event_id LIMIT 1) AS event ON true",
+    }
+    types: dict[str, Any] = {name: _event[name].type for name in postings.ENTRY_COLUMNS}
+    return {
+        engine_name: text(
+            f"SELECT {columns}, f.event_id FROM ({flagged}) AS f {join} ORDER BY f.event_id{order}"
+        ).columns(**types, event_id=BigInteger)
+        for engine_name, join in looked_up.items()
+    }
+
+
+_FLAGGED = {
+    (any_, newest_first): _flagged(any_=any_, newest_first=newest_first)
+    for any_ in (False, True)
     for newest_first in (False, True)
 }
 _LISTED = "SELECT number, first_id, last_id, size FROM segment WHERE org_id = :org_id"

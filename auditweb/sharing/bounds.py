@@ -33,6 +33,8 @@ def within(part: LogFilter, asked: LogFilter, *, searching: bool = True) -> LogF
 
     Raises OutsideError for a question that the part has no answer to, BadFilter if the searches together are too long.
     """
+    if asked.flag:
+        raise OutsideError
     both = replace(
         part,
         category=_narrower(part.category, asked.category),

@@ -24,7 +24,7 @@ from auditweb.sharing.opening import Slice
 
 _NOTHING_ELSE: dict[str, Any] = {
     **dict.fromkeys(("category", "actor", "target", "outcome", "from_", "to", "upto")),
-    **dict.fromkeys(("action", "tz", "last", "q"), ""),
+    **dict.fromkeys(("action", "flag", "tz", "last", "q"), ""),
 }
 
 TIME_LIMIT = 1.5  # seconds for a page of a search

@@ -124,7 +124,7 @@ def context(
     sprite = asset_url("vendor/icons.svg")
     pages = has_pages()
     controls = Controls(viewer, wanted, page, numbers, told, names_in(wanted, page, profiles), base=base, pages=pages)
-    presenter = Presenter(told, profiles, base=base, sprite=sprite, words=wanted.words, pages=pages)
+    presenter = Presenter(told, profiles, base=base, sprite=sprite, words=wanted.words, pages=pages, flagged=page.flags)
     return {
         "viewer": viewer,
         "base": base,

@@ -15,6 +15,7 @@ from auditweb.parties import Outcome
 from auditweb.reading import days
 from auditweb.reading.counts import Count
 from auditweb.reading.filters import LogFilter, query_of
+from auditweb.reading.flags import ANY, Flag
 from auditweb.reading.histogram import DAYS, Bar
 from auditweb.reading.numbers import Numbers
 from auditweb.reading.pages import Page
@@ -249,6 +250,9 @@ class Controls:
             chips.append(Chip("action", self._names.get("action") or wanted.action, self._href(action="")))
         if wanted.outcome:
             chips.append(Chip("outcome", OUTCOMES[wanted.outcome], self._href(outcome="")))
+        if wanted.flag:
+            told = "Any finding" if wanted.flag == ANY else Flag(wanted.flag).label
+            chips.append(Chip("flag", told, self._href(flag="")))
         if wanted.q:
             chips.append(Chip("search", visible_text(wanted.q), self._href(q="")))
         if wanted.dated:

@@ -1,7 +1,7 @@
 """Everything an entry holds, as the list of terms and descriptions that its details show."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,12 +12,13 @@ from ua_parser import parse
 from auditweb import catalogue, ids
 from auditweb.models import Event
 from auditweb.parties import ActorRef, Outcome
+from auditweb.reading.flagged import Shown
 from auditweb.reading.pages import WholeRow
 from auditweb.viewer import ActorProfile
 from auditweb.web.actor_kinds import badges, kind_of
 from auditweb.web.controls import OUTCOMES
 from auditweb.web.foreign_text import visible, visible_text
-from auditweb.web.rows import Presenter, actor_href, flags_of, target_href
+from auditweb.web.rows import Presenter, actor_href, finding_link, flags_of, target_href
 from auditweb.web.times import Clock, exact, is_late, utc
 
 _LABELS = {"sha256": "SHA-256"}  # of facts whose names are not words
@@ -43,7 +44,9 @@ class Details:
         presenter: Presenter,
         *,
         base: str,
+        shown: Sequence[Shown] = (),
     ) -> None:
+        self._shown = shown
         self._event = event
         self._clock = clock
         self._profiles = profiles
@@ -78,6 +81,8 @@ class Details:
                 more = (ref, Markup(f'<a class="link" href="{about}">All about it</a>'))
             details.append(Detail("Target", name, more))
         details.append(Detail("Outcome", Markup(OUTCOMES[Outcome(event.outcome)])))
+        if self._shown:
+            details.append(Detail("Review", Markup(" ").join(finding_link(self._base, each) for each in self._shown)))
         details.append(Detail("Entry", Markup(f"<code>{ids.to_text(event.id)}</code>")))
         for fact in sorted(event.facts):
             details.append(Detail(_label(fact), _foreign(str(event.facts[fact]))))

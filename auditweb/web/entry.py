@@ -9,6 +9,7 @@ from auditweb.models import Event
 from auditweb.parties import ActorRef
 from auditweb.reading.as_json import entry_object, spell
 from auditweb.reading.filters import BadFilter
+from auditweb.reading.flagged import find_flags
 from auditweb.reading.pages import find_event
 from auditweb.viewer import Viewer
 from auditweb.web.assets import asset_url
@@ -41,7 +42,9 @@ def show(org: str, spelled: str) -> ResponseReturnValue:
         sprite=sprite,
         spelled=spelled,
         summary=visible_text(event.summary),
-        details=Details(event, told, profiles, presenter, base=base),
+        details=Details(
+            event, told, profiles, presenter, base=base, shown=find_flags(viewer.org_id, [event.id]).get(event.id, ())
+        ),
         permalink=absolute(f"{base}/entries/{spelled}"),
     )
 

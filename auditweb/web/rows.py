@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from auditweb import catalogue, ids
 from auditweb.catalogue import Action, Category
 from auditweb.parties import ActorRef, Outcome
+from auditweb.reading.flagged import Shown
 from auditweb.reading.pages import Row
 from auditweb.reading.words import Words
 from auditweb.sentences import Part
@@ -39,6 +40,7 @@ TILES = {
     Category.DATA_EXPORT: ("k-exp", "download"),
 }
 _NOTHING = Markup("")
+_UNFLAGGED: Mapping[int, Sequence[Shown]] = {}
 _OUTCOMES = {Outcome.FAILURE.value: "Failed", Outcome.DENIED.value: "Denied"}
 
 # Type, id, name and address of what was acted on; type, id and name of who acted, then of what they acted through.
@@ -52,6 +54,7 @@ class Presenter:
 
     *base* is the log's address, *sprite* that of the icons. Where it *narrows*, actors and targets lead to their
     entries in that log, by *in_page* if the table of it is there; where they have *pages* of their own, to those, too.
+    *flagged* tells which entries show findings of the security review.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class Presenter:
         narrows: bool = True,
         pages: bool = False,
         in_page: Markup = IN_PAGE,
+        flagged: Mapping[int, Sequence[Shown]] = _UNFLAGGED,
     ) -> None:
+        self._flagged = flagged
         self._words = words
         self._narrows = narrows
         self._pages = pages
@@ -150,6 +155,8 @@ class Presenter:
             actor = self._actors[who] = self._actor(who)
         sentence = self._tell(action, summary, facts, (target_type, target_id, target_name, target_url))
         sentence += _flags(action, outcome, late=is_late(id_, recorded_at))
+        if id_ in self._flagged:
+            sentence += "".join([f" {finding_link(self._base, shown)}" for shown in self._flagged[id_]])
         return (
             f'<tr class="row" id="e-{spelled}" role="row">'
             f'<td class="c-x" role="cell"><a class="x" href="{href}" hx-get="{href}" hx-target="closest tr"'
@@ -234,6 +241,11 @@ class Presenter:
 def flags_of(action: Action | None, outcome: str, *, late: bool) -> Markup:
     """Return what a reader should notice about an entry, as small flags to follow its sentence."""
     return Markup(_flags(action, outcome, late=late))
+
+
+def finding_link(base: str, shown: Shown) -> Markup:
+    """Return a finding's kind as a small flag that leads to the finding."""
+    return Markup(f'<a class="flag f-find" href="{escape(base)}/review/{shown.finding_id}">{shown.flag.label}</a>')
 
 
 def actor_href(base: str, ref: ActorRef) -> Markup:

@@ -8,6 +8,7 @@ from flask import Flask, current_app, g, request, url_for
 
 from auditweb.accounts.permissions import GRANTED, Right, Role
 from auditweb.accounts.sessions import Place, SignedIn
+from auditweb.insights import findings
 from auditweb.web import gate
 from auditweb.web.actor_kinds import hue_of, initials
 from auditweb.web.banners import Banner, banners
@@ -23,10 +24,13 @@ class Person(NamedTuple):
 
 
 class Link(NamedTuple):
+    """*waiting* is how many things on that page wait for somebody: nothing where none do."""
+
     label: str
     icon: str
     url: str
     current: bool
+    waiting: str = ""
 
 
 class SettingsPage(NamedTuple):
@@ -53,6 +57,7 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
         "Security",
         (
             SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),
+            SettingsPage("Security review", "shield-check", "review.index", Right.READ_LOG),
             SettingsPage("Shares", "share-2", "shares.index", Right.SHARE_LOG),
             # Those who read the whole log find their own part of it in their account menu.
             SettingsPage("My log", "scroll-text", "my_log.index", Right.READ_OWN_LOG, GRANTED[Right.READ_LOG]),
@@ -130,8 +135,13 @@ class Shell:
         for page in pages:
             if place.may(page.right) and place.role not in page.hidden_from:
                 address = url_for(page.endpoint, org=place.slug)
-                current = request.path == address or request.path.startswith(address + "/")
-                yield Link(page.label, page.icon, address, current)
+                waiting = _waiting(place) if page.endpoint == "review.index" else ""
+                yield Link(page.label, page.icon, address, address == self._current(place), waiting)
+
+    def _current(self, place: Place) -> str:
+        """Return the address of the page of the sidebar that this one is, or is part of: of several the narrowest."""
+        addresses = [url_for(page.endpoint, org=place.slug) for _, pages in NAV for page in pages]
+        return max((each for each in addresses if f"{request.path}/".startswith(f"{each}/")), key=len, default="")
 
     @cached_property
     def _signed_in(self) -> SignedIn | None:
@@ -146,6 +156,12 @@ class Shell:
         if "place" in g:
             return g.place  # type: ignore[no-any-return]
         return gate.last_place(person)
+
+
+def _waiting(place: Place) -> str:
+    """Tell how many findings nobody has decided about."""
+    number = findings.count_open(place.org_id)
+    return "" if not number else str(number) if number <= findings.MOST_COUNTED else f"{findings.MOST_COUNTED}+"
 
 
 def init_app(app: Flask) -> None:

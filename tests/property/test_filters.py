@@ -15,9 +15,11 @@ from auditweb.catalogue import Category
 from auditweb.parties import ActorRef, ActorType, Outcome
 from auditweb.reading import days
 from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.flags import ANY, Flag
 
 NAMES = (
-    "category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "upto", "before", "after", "oldest",
+    "category", "actor", "target", "action", "outcome", "flag", "from", "to", "tz", "last", "upto", "before", "after",
+    "oldest",
 )  # fmt: skip
 ZONES = sorted(name for name in available_timezones() if days.is_zone(name))
 IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -33,6 +35,7 @@ def filters(draw: st.DrawFn) -> LogFilter:
         "target": draw(st.none() | st.tuples(st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), IDS)),
         "action": draw(st.just("") | st.from_regex(r"[a-z][a-z0-9_]{0,9}\.[a-z][a-z0-9_]{0,9}", fullmatch=True)),
         "outcome": draw(st.none() | st.sampled_from(Outcome)),
+        "flag": draw(st.sampled_from(["", ANY, *(flag.value for flag in Flag)])),
         "upto": draw(st.none() | EVENT_IDS),
     }
     match draw(st.sampled_from(["all time", "last", "from", "to", "range"])):

@@ -31,7 +31,7 @@ def test_nothing_asked_is_the_whole_log() -> None:
 def test_everything_that_can_be_asked() -> None:
     wanted = asked(
         "category=vehicles&actor=member:42&target=vehicle:veh_1&action=vehicle.updated&outcome=failure"
-        f"&from=2026-03-01&to=2026-03-31&tz=Asia/Tokyo&before={PLACE}"
+        f"&flag=burst&from=2026-03-01&to=2026-03-31&tz=Asia/Tokyo&before={PLACE}"
     )
 
     assert wanted == LogFilter(
@@ -42,6 +42,7 @@ def test_everything_that_can_be_asked() -> None:
         target=("vehicle", "veh_1"),
         action="vehicle.updated",
         outcome=Outcome.FAILURE,
+        flag="burst",
         from_=date(2026, 3, 1),
         to=date(2026, 3, 31),
         tz="Asia/Tokyo",
@@ -59,6 +60,7 @@ def test_everything_that_can_be_asked() -> None:
         ("from=2026-03-01", "?from=2026-03-01&tz=Europe/London"),
         ("tz=Asia/Tokyo&to=2026-03-01", "?to=2026-03-01&tz=Asia/Tokyo"),
         ("last=7d&tz=Asia/Tokyo&oldest=1", "?last=7d&oldest=1"),
+        ("last=7d&flag=any&outcome=denied", "?outcome=denied&flag=any&last=7d"),
         (f"after={PLACE}&outcome=denied", f"?outcome=denied&after={PLACE}"),
         (f"before={PLACE}&upto={PLACE}&q=a", f"?q=a&upto={PLACE}&before={PLACE}"),
         ("actor=system:nightly job: 5", "?actor=system:nightly%20job:%205"),
@@ -100,6 +102,8 @@ def test_a_filter_has_one_address(query: str, canonical: str | None) -> None:
         ("action=vehicle.updated;drop", "action"),
         ("action=" + "x." * 200 + "x", "action"),
         ("outcome=succeeded", "outcome"),
+        ("flag=yes", "flag"),
+        ("flag=ANY", "flag"),
         ("from=2026-3-1", "from"),
         ("from=2026-02-30", "from"),
         ("from=20260301", "from"),
@@ -161,6 +165,8 @@ def test_contradictions_name_all_that_must_go() -> None:
         ("category=data_export", "Data export entries"),
         ("outcome=failure", "Failed entries"),
         ("outcome=denied&category=authentication", "Denied Authentication entries"),
+        ("flag=any", "Flagged entries"),
+        ("flag=odd_hours&outcome=denied", "Flagged denied entries that show “Unusual hours”"),
         ("actor=member:42", "Entries by Hana Sato"),
         ("target=vehicle:1", "Entries about Honda Stepwgn"),
         ("action=vehicle.updated", "Entries of the kind vehicle.updated"),

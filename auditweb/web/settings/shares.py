@@ -95,6 +95,8 @@ def new(org: str) -> ResponseReturnValue:
     """Tell exactly what of the log would be shared, ask how, and show the link, this once."""
     viewer = member_of(org, Right.SHARE_LOG)
     wanted = asked(viewer, request.args).at()
+    if wanted.flag:
+        raise BadFilter("flag", "What the security review flags is for the organisation alone: it cannot be shared.")
     pinned_at = wanted.upto if wanted.upto is not None else _newest(viewer, wanted)
     form = ShareForm(seen=pinned_at, may_follow=wanted.upto is None, has_support=operators.has_support())
     seen = form.up_to or pinned_at

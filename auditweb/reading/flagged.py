@@ -1,0 +1,49 @@
+"""Which entries show findings of the security review."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import ScalarSelect, Table, func, literal_column, select, text
+
+from auditweb.extensions import db
+from auditweb.models import Event, FindingEvent
+from auditweb.reading.flags import Flag
+from auditweb.reading.questions import execute, for_each_engine
+
+_event, _evidence = cast(Table, Event.__table__).c, cast(Table, FindingEvent.__table__).c
+
+
+class Shown(NamedTuple):
+    """A finding that an entry shows, and its kind."""
+
+    flag: Flag
+    finding_id: str
+
+
+def find_flags(org_id: int, event_ids: Sequence[int]) -> Mapping[int, Sequence[Shown]]:
+    """Return what those of these events show that show a finding, by their ids; what was set aside is none."""
+    if not event_ids:
+        return {}
+    given = {"org_id": org_id, "events": list(event_ids)}
+    found: dict[int, list[Shown]] = {}
+    for event_id, kind, finding_id in execute(db.session.connection(), _FLAGS, given):
+        found.setdefault(event_id, []).append(Shown(Flag(kind), finding_id))
+    return {event_id: sorted(shown) for event_id, shown in found.items()}
+
+
+def flags_column() -> ScalarSelect[Any]:
+    """Return the same for the event of a row, as a column for `read_flags`: so a page needs no statement more."""
+    each = _evidence.kind + literal_column("':'") + _evidence.finding_id
+    query = select(func.aggregate_strings(each, ",")).where(
+        _evidence.org_id == _event.org_id, _evidence.event_id == _event.id, text("shown = 1")
+    )
+    return query.correlate(Event).scalar_subquery()
+
+
+def read_flags(told: str) -> Sequence[Shown]:
+    return sorted(Shown(Flag(kind), id_) for kind, _, id_ in (each.partition(":") for each in told.split(",")))
+
+
+_FLAGS = for_each_engine(
+    "SELECT event_id, kind, finding_id FROM finding_event WHERE org_id = :org_id AND event_id {events} AND shown = 1"
+)

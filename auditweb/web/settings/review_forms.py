@@ -1,0 +1,33 @@
+"""What is asked of somebody who decides about a finding."""
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, StringField, TextAreaField, ValidationError
+from wtforms.validators import Length
+
+from auditweb.insights.decisions import LONGEST_NOTE, State
+
+
+class DecisionForm(FlaskForm):  # type: ignore[misc]
+    """The buttons are its *decision*."""
+
+    note = TextAreaField(
+        "Note", validators=[Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE} characters at most.")]
+    )
+    always = BooleanField("Set aside the same pattern from now on")
+    decision = StringField()
+
+    def validate_note(self, field: TextAreaField) -> None:
+        if "\0" in (field.data or ""):
+            raise ValidationError("Leave out characters that cannot be seen.")
+
+    def validate_decision(self, field: StringField) -> None:
+        if field.data not in set(State):
+            raise ValidationError("Choose whether to confirm the finding or to set it aside.")
+
+    @property
+    def chosen(self) -> State:
+        return State(self.decision.data)
+
+    @property
+    def said(self) -> str:
+        return (self.note.data or "").strip().replace("\r\n", "\n")

@@ -1,0 +1,245 @@
+"""The page of the security review: what was found, what is made of it, and the flags in the log."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy import Engine
+
+from auditweb import ids
+from auditweb.extensions import db
+from auditweb.ledger.sealer import Sealer
+from auditweb.models import Event, Finding, FindingEvent, FindingPattern
+from auditweb.reading.flags import Flag
+from tests.integration.conftest import AnEvent, SignedInAs
+from tests.log_pages import LOG, NOW, rows, spelled
+from tests.readers import Place, Reader
+
+pytestmark = pytest.mark.usefixtures("at_now")
+REVIEW = f"{LOG}/review"
+
+Find = Callable[..., str]
+Ask = Callable[[Any], list[Any]]
+
+
+@pytest.fixture
+def find(app: Flask, organisation: Place) -> Find:
+    """Put a finding among those of the organisation, with these entries, and return its id."""
+
+    def put(kind: Flag = Flag.BURST, events: list[int] | None = None, **more: Any) -> str:
+        given: dict[str, Any] = {
+            "id": f"f{kind.value}{len(more)}{more.get('at', '')}"[:20].replace(" ", ""),
+            "subject_type": "member",
+            "subject_id": "42",
+            "subject_name": "Hana <b>Sato</b>",
+            "place": "",
+            "at": NOW - timedelta(days=1),
+            "sentence": "Hana <b>Sato</b> did far more than usual.",
+            "unusual": "Usually about 2.",
+            "run": 1,
+            "found_at": NOW,
+            "state": "open",
+            "note": "",
+        } | more
+        org_id = given.pop("org_id", organisation.id)
+        with app.app_context():
+            db.session.execute(sa.insert(Finding).values(org_id=org_id, kind=kind.value, **given))
+            for event_id in events or []:
+                shown = int(given["state"] != "set_aside")
+                row = {"finding_id": given["id"], "event_id": event_id, "kind": kind.value, "shown": shown}
+                db.session.execute(sa.insert(FindingEvent).values(org_id=org_id, **row))
+            db.session.commit()
+        return str(given["id"])
+
+    return put
+
+
+@pytest.fixture
+def ask(app: Flask) -> Callable[[Any], list[Any]]:
+    """Ask the database."""
+
+    def answer(query: Any) -> list[Any]:
+        with app.app_context():
+            return list(db.session.execute(query).all())
+
+    return answer
+
+
+def sentences(page: Any) -> list[str]:
+    return [each.get_text(strip=True) for each in page.select(".findings .finding h2")]
+
+
+def test_findings_are_listed_newest_first_with_their_entries(
+    reader: Reader, find: Find, an_event: AnEvent, organisation: Place
+) -> None:
+    events = [an_event(org_id=organisation.id) for _ in range(7)]
+    find(events=[event.id for event in events])
+    find(Flag.ODD_HOURS, sentence="Earlier.", at=NOW - timedelta(days=3))
+    find(Flag.ROLE_RAISED, sentence="Decided.", state="confirmed", note="As agreed")
+
+    page = reader.get(REVIEW)
+
+    assert sentences(page) == ["Hana <b>Sato</b> did far more than usual.", "Earlier."]
+    evidence = [str(link["href"]) for link in page.select(".findings .finding:first-child .evidence a")]
+    assert evidence == [f"{LOG}/entries/{spelling}" for spelling in spelled(events[:5])]
+    assert "All 7 entries" in page.text
+    assert "Usually about 2." in page.text
+    assert page.select_one("nav[aria-label=Settings] .waiting").get_text(" ", strip=True) == "2 open"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["a", "b"]),
+        ("?state=all", ["a", "c", "b"]),
+        ("?state=confirmed", ["c"]),
+        ("?state=set_aside", []),
+        ("?kind=odd_hours", ["b"]),
+        ("?kind=odd_hours&state=all", ["b"]),
+        ("?last=2d", ["a"]),
+        ("?from=2026-11-18&to=2026-11-20&tz=Europe/London", ["b"]),
+        ("?kind=burst&from=2026-11-18&to=2026-11-20&tz=Europe/London", []),
+    ],
+)
+def test_they_are_narrowed_by_kind_state_and_time(reader: Reader, find: Find, query: str, expected: list[str]) -> None:
+    find(sentence="a", at=NOW - timedelta(days=1))
+    find(Flag.ODD_HOURS, sentence="b", at=NOW - timedelta(days=4))
+    find(Flag.ROLE_RAISED, sentence="c", at=NOW - timedelta(days=3), state="confirmed")
+
+    assert sentences(reader.get(REVIEW + query)) == expected
+
+
+@pytest.mark.parametrize(
+    "query", ["?kind=boats", "?state=closed", "?from=x", "?q=hana", "?last=7d&from=2026-01-01", "?actor=member:1"]
+)
+def test_what_cannot_be_read_is_refused(reader: Reader, query: str) -> None:
+    assert reader.get(REVIEW + query).status == 400
+
+
+def test_pages_show_each_finding_once(reader: Reader, find: Find) -> None:
+    for number in range(60):
+        find(sentence=f"{number}", id=f"f{number:02}", at=NOW - timedelta(days=number // 3))
+    seen: list[str] = []
+    address = REVIEW
+    while address:
+        page = reader.get(address)
+        seen += sentences(page)
+        link = page.select_one("a[rel=next]")
+        address = str(link["href"]) if link else ""
+
+    assert len(seen) == len(set(seen)) == 60
+    assert reader.get(f"{REVIEW}?before=nothing").status == 404
+
+
+def test_confirming_is_an_entry_and_can_be_undone(reader: Reader, find: Find, ask: Ask) -> None:
+    finding = find(Flag.BURST)
+
+    answer = reader.post(f"{REVIEW}/{finding}", {"decision": "confirmed", "note": "It was a test.\r\nReally."})
+    assert (answer.status, answer.location) == (303, f"{REVIEW}/{finding}")
+    page = reader.get(f"{REVIEW}/{finding}")
+    assert "It was a test." in page.text
+    assert page.select_one(".waiting") is None
+    again = reader.post(f"{REVIEW}/{finding}", {"decision": "confirmed"})
+    assert again.status == 303
+    reader.post(f"{REVIEW}/{finding}", {"decision": "open"})
+
+    columns = (Event.action, Event.category, Event.facts, Event.target_url)
+    told = ask(sa.select(*columns).where(Event.action.like("%finding%")).order_by(Event.id))
+    assert [(row.action, row.category) for row in told] == [
+        ("team_finding.confirmed", "team"),
+        ("team_finding.reopened", "team"),
+    ]
+    assert told[0].facts["note"] == "It was a test.\nReally."
+    assert told[0].target_url == f"{REVIEW}/{finding}"
+    assert ask(sa.select(Finding.state)) == [("open",)]
+
+
+def test_a_pattern_is_set_aside_from_then_on_until_it_is_opened_again(reader: Reader, find: Find, ask: Ask) -> None:
+    finding = find(Flag.UNFAMILIAR_PLACE, place="192.0.2.0/24")
+
+    reader.post(f"{REVIEW}/{finding}", {"decision": "set_aside", "note": "New office", "always": "y"})
+
+    assert ask(sa.select(FindingPattern.place, FindingPattern.note)) == [("192.0.2.0/24", "New office")]
+    told = sa.select(Event.facts).where(Event.action == "sign_in_finding.set_aside")
+    assert ask(told) == [({"note": "New office", "pattern": "set aside from now on"},)]
+    reader.post(f"{REVIEW}/{finding}", {"decision": "open"})
+    assert ask(sa.select(FindingPattern.place)) == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ({"note": "x" * 501, "decision": "confirmed"}, "A note has 500 characters at most."),
+        ({"note": "kept", "decision": "maybe"}, "Choose whether to confirm the finding or to set it aside."),
+        ({"note": "kept"}, "Choose whether to confirm the finding or to set it aside."),
+        ({"note": "a\0b", "decision": "confirmed"}, "Leave out characters that cannot be seen."),
+    ],
+)
+def test_what_cannot_be_taken_changes_nothing(
+    reader: Reader, find: Find, ask: Ask, sent: dict[str, str], says: str
+) -> None:
+    finding = find()
+
+    answer = reader.post(f"{REVIEW}/{finding}", sent)
+
+    assert answer.status == 422
+    assert says in answer.text
+    assert ask(sa.select(Finding.state)) == [("open",)]
+
+
+def test_an_auditor_reads_and_does_not_decide(signed_in_as: SignedInAs, find: Find) -> None:
+    finding = find()
+    auditor = signed_in_as(role="auditor")
+
+    assert auditor.get(f"{REVIEW}/{finding}").select_one("#decide") is None
+    assert auditor.post(f"{REVIEW}/{finding}", {"decision": "confirmed"}).status == 403
+    assert signed_in_as(role="member").get(REVIEW).status == 403
+
+
+def test_another_organisations_finding_is_not_there(reader: Reader, find: Find, other_organisation: Place) -> None:
+    finding = find(org_id=other_organisation.id)
+
+    assert sentences(reader.get(REVIEW)) == []
+    assert reader.get(f"{REVIEW}/{finding}").status == 404
+    assert reader.post(f"{REVIEW}/{finding}", {"decision": "confirmed"}).status == 404
+    assert reader.get(f"{REVIEW}?before={finding}").status == 404
+
+
+def test_entries_carry_flags_that_the_log_can_be_narrowed_by(
+    reader: Reader, find: Find, an_event: AnEvent, organisation: Place, engine: Engine
+) -> None:
+    """On the page and in the details, before and after sealing, alone and with other filters."""
+    events = [an_event(org_id=organisation.id) for _ in range(120)]
+    Sealer(engine).run()
+    chosen = events[::2]
+    finding = find(Flag.BURST, [event.id for event in chosen])
+    find(Flag.ODD_HOURS, [events[0].id, events[1].id])
+    find(Flag.ROLE_RAISED, [events[3].id], state="set_aside")
+    expected = {
+        "?flag=any": {events[1].id, *(event.id for event in chosen)},
+        "?flag=burst": {event.id for event in chosen},
+        "?flag=odd_hours": {events[0].id, events[1].id},
+        "?flag=role_raised": set(),
+        "?flag=any&outcome=denied": set(),
+    }
+
+    for query, wanted in expected.items():
+        seen: list[str] = []
+        address = LOG + query
+        while address:
+            page = reader.get(address)
+            seen += rows(page)
+            link = page.select_one("a[rel=next]")
+            address = str(link["href"]) if link else ""
+        assert sorted(seen) == sorted(map(ids.to_text, wanted)), query
+    page = reader.get(f"{LOG}?flag=burst")
+    assert "1–50 of 60" in page.words
+    assert {link["href"] for link in page.select("tr.row .f-find")} >= {f"{REVIEW}/{finding}"}
+    assert page.select_one(".chips").get_text(" ", strip=True).startswith("Showing Flag: Burst of activity")
+    details = reader.get(f"{LOG}/entries/{ids.to_text(events[0].id)}")
+    assert [flag.get_text() for flag in details.select(".f-find")] == ["Burst of activity", "Unusual hours"]
+    assert reader.get(f"{LOG}?flag=boats").status == 400
+    assert reader.get(f"{LOG}/share?flag=any").status == 400
