@@ -34,6 +34,7 @@ bench: ## measure against the floor of a hand-written route
 	@.ci/system
 	@.ci/install bench
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.review
 
 bench-full: ## the same at ten million entries: some hours
 	@.ci/system

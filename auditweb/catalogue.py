@@ -422,7 +422,7 @@ LOG_SHARED = Action(
     "audit_log.shared",
     _C,
     "Shared part of the audit log with {recipient}",
-    details=("filter", "until", "masks"),
+    details=("filter", "entries", "until", "masks"),
     sensitive=True,
 )
 LOG_SHARE_OPENED = Action("audit_log.share_opened", _C, "Opened the part of the audit log shared with {recipient}")

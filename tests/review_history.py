@@ -223,7 +223,7 @@ def _plant(story: _Story, people: list[Person], makers: dict[str, Person]) -> No
         key = f"key_{5 + number}"
         at = _moment(_workday(rng, 4), rng.uniform(0, 23), 0)
         _mark(story, Flag.KEY_NEW_NETWORK, f"api_key:{key}", at)
-        _tell_key(story, at, "vehicle.updated", key, f"45.{rng.randrange(256)}.7.9")
+        _tell_key(story, at, "supplier.updated", key, f"45.{rng.randrange(256)}.7.9")
 
         who, day = makers_who_leave[number], _workday(rng, 5) + 40
         at = _moment(day, 17.2, 0)
@@ -239,7 +239,7 @@ def _plant(story: _Story, people: list[Person], makers: dict[str, Person]) -> No
         _tell(story, at, "member.role_raised", people[0], {"role": role}, target=("member", who.id, who.name))
 
         _reset(story, people, next(others), number, _workday(rng, 7))
-        _export(story, people, next(others), number, _workday(rng, 8) + 14 * number)
+        _export(story, people, next(others), number, (PLANTED_FROM // 7 + 2 + 5 * number) * 7 + 2)
         _burst(story, next(others), number, _workday(rng, 9))
 
         who, day = next(others), _workday(rng, 10)

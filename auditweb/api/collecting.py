@@ -30,6 +30,9 @@ def index(caller: Caller) -> Response:
         raise BadFilter("order", "The one order to ask for is leaf. Without it, entries come newest first.")
     refuse(wanted, ("before", "oldest"), "In the order of commits, after= alone says where to go on.")
     refuse(wanted, ("q",), "What is searched for comes newest first only: leave order=leaf away.")
+    refuse(
+        wanted, ("flag",), "Entries are flagged after they were committed, so who goes by that order would miss some."
+    )
     if streaming.is_wanted():
         raise BadFilter("order", "A stream goes newest first. In the order of commits, ask page by page.")
     after = number(own, "after", -1, least=-1, most=_LAST_PLACE)

@@ -169,7 +169,9 @@ class Place(Matching):
     oldest: Annotated[Literal["1"] | None, Field(description="The oldest page")] = None
     order: Annotated[
         Literal["leaf"] | None,
-        Field(description="In the order of commits, for collectors. Goes with neither `q` nor `before` nor `oldest`"),
+        Field(
+            description="In the order of commits, for collectors. Goes with neither `q` nor `flag`, `before`, `oldest`"
+        ),
     ] = None
     limit: Annotated[
         int | None,

@@ -62,9 +62,15 @@ class Entry(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def network_of(ip: str | None) -> str:
-    """Return the network of an address as people have them: a /24, or of version 6 a /48. Empty if it is none."""
+    """
+    Return the network of an address as people have them: a /24, or of version 6 a /48.
+
+    Empty for what is none, and for this very machine.
+    """
     try:
         address = ip_address(ip or "")
     except ValueError:
+        return ""
+    if address.is_loopback:
         return ""
     return str(ip_network((address, 24 if isinstance(address, IPv4Address) else 48), strict=False))

@@ -14,6 +14,7 @@ from auditweb.insights.decisions import MissingError, State
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern, LogHead, Person, ReviewCursor
 from auditweb.parties import ActorRef
 from auditweb.reading.flags import Flag
+from auditweb.reading.questions import execute, for_each_engine
 
 SIZE: Final = 25
 SHOWN_EVIDENCE: Final = 5  # entries of a finding that the list names
@@ -173,26 +174,22 @@ def _found(wanted: Wanted) -> Select[Any]:
 
 def _evidence_of(org_id: int, finding_ids: list[str]) -> tuple[dict[str, int], dict[str, list[Evidence]]]:
     """Return how many entries show each of these findings, and the first few of them."""
-    found: defaultdict[str, list[Evidence]] = defaultdict(list)
-    if not finding_ids:
-        return {}, found
-    place = sa.func.row_number().over(partition_by=_evidence.finding_id, order_by=_evidence.event_id).label("place")
-    all_ = (
-        sa.select(_evidence.finding_id, _evidence.event_id, place)
-        .where(_evidence.org_id == org_id, _evidence.finding_id.in_(finding_ids))
-        .subquery()
+    connection = db.session.connection()
+    by_finding: defaultdict[str, list[int]] = defaultdict(list)
+    if finding_ids:
+        for finding_id, event_id in execute(connection, _EVIDENCE, {"org_id": org_id, "words": finding_ids}):
+            by_finding[finding_id].append(event_id)
+    first = {finding_id: sorted(events)[:SHOWN_EVIDENCE] for finding_id, events in by_finding.items()}
+    listed = sorted({event_id for events in first.values() for event_id in events})
+    rows = execute(connection, _ENTRIES, {"org_id": org_id, "events": listed}) if listed else []
+    known = {row.id: Evidence._make(row) for row in rows}
+    return (
+        {finding_id: len(events) for finding_id, events in by_finding.items()},
+        {each: [known[event_id] for event_id in first.get(each, ()) if event_id in known] for each in finding_ids},
     )
-    numbers: dict[str, int] = {}
-    query = (
-        sa.select(all_.c.finding_id, all_.c.place, _event.id, _event.summary, _event.actor_name)
-        .select_from(all_)
-        .outerjoin(
-            Event, sa.and_(_event.org_id == org_id, _event.id == all_.c.event_id, all_.c.place <= SHOWN_EVIDENCE)
-        )
-        .order_by(all_.c.finding_id, all_.c.place)
-    )
-    for row in db.session.execute(query):
-        numbers[row.finding_id] = max(numbers.get(row.finding_id, 0), row.place)
-        if row.id is not None:
-            found[row.finding_id].append(Evidence(row.id, row.summary, row.actor_name))
-    return numbers, found
+
+
+_EVIDENCE = for_each_engine(
+    "SELECT finding_id, event_id FROM finding_event WHERE org_id = :org_id AND finding_id {words}"
+)
+_ENTRIES = for_each_engine("SELECT id, summary, actor_name FROM event WHERE org_id = :org_id AND id {events}")

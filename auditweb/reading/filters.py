@@ -264,10 +264,10 @@ def _clause(event: ReadOnlyColumnCollection[str, Any], name: str) -> ColumnEleme
     if name == "until":
         return cast(ColumnElement[bool], event.id < value)
     if name in {"flag", "flagged"}:
-        shown = select(_evidence.event_id).where(_evidence.org_id == bindparam("org_id"), text("shown = 1"))
-        return cast(
-            ColumnElement[bool], event.id.in_(shown if name == "flagged" else shown.where(_evidence.kind == value))
+        shown = select(_evidence.event_id).where(
+            _evidence.org_id == event.org_id, _evidence.event_id == event.id, text("shown = 1")
         )
+        return (shown if name == "flagged" else shown.where(_evidence.kind == value)).exists()
     if name == "mishap":
         # The condition of the index, word for word: SQLite does not conclude it from the value.
         return and_(event.outcome == value, event.outcome != literal_column("'success'"))

@@ -48,7 +48,8 @@ def find(wanted: LogFilter, columns: Sequence[Column[Any]], *, size: int, now: d
     with snapshot(db.session.connection()) as connection:
         question = sought(connection, values, wanted.words.terms if wanted.words else ())
         found = _find(_Search(connection, tuple(columns), Deadline(TIME_LIMIT)), question, wanted, size)
-        return found._replace(revision=question.revision)
+        # What is flagged changes without anything being sealed.
+        return found._replace(revision=None if wanted.flag else question.revision)
 
 
 def count_newer(wanted: LogFilter, after_id: int, limit: int, now: datetime) -> int:

@@ -17,10 +17,11 @@ from auditweb.catalogue import Category
 from auditweb.models import Event, SealQueue
 from auditweb.reading import postings
 from auditweb.reading.flags import ANY
-from auditweb.reading.questions import Sought, execute, for_each_engine, known_places
+from auditweb.reading.questions import Sought, execute, for_each_engine, known_places, read_events
 
 _GROUPS = (4, 16, 64, 256)  # segments that are asked at once, more each time
 _CHUNKS = (64, 256, 1024)  # unsealed events that are read at once
+_FLAGGED_CHUNKS = (64, 256, 400)  # flagged ones: of many more PostgreSQL rather reads the table
 _MOST_LOOKUPS = 16 * 1024  # words times segments in one statement
 _CATEGORIES = {postings.category_word(category): category.value for category in Category}
 
@@ -250,12 +251,11 @@ class _Unsealed:
         self._chunk = next(self._chunks, self._chunk)
         question, sign = self._question, -1 if self._newest_first else 1
         low, last = (question.low, -self.frontier) if self._newest_first else (self.frontier, question.high - 1)
-        events = self._read({"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk})
-        self.frontier = sign * events[-1].event_id + 1 if len(events) == self._chunk else None
+        statement = _UNSEALED[question.mending, self._newest_first]
+        given = {"org_id": question.org_id, "low": low, "last": last, "limit": self._chunk}
+        events = self._connection.execute(statement, given).all()
+        self.frontier = sign * events[-1].id + 1 if len(events) == self._chunk else None
         hits.add_events({event.id: event.category for event in events if self._matches(event)})
-
-    def _read(self, given: Mapping[str, Any]) -> Sequence[Any]:
-        return self._connection.execute(_UNSEALED[self._question.mending, self._newest_first], given).all()
 
     def _matches(self, event: Any) -> bool:
         return all(getattr(event, _COMPARED[name]) == value for name, value in self._wanted) and (
@@ -270,13 +270,26 @@ class _Flagged(_Unsealed):
     There is no more of it than the review finds, whatever the size of the log.
     """
 
-    def _read(self, given: Mapping[str, Any]) -> Sequence[Any]:
-        flag = self._question.flag
-        statement = _FLAGGED[flag == ANY, self._newest_first]
-        return execute(self._connection, statement, given if flag == ANY else {**given, "flag": flag})
+    def __init__(self, connection: Connection, question: Sought, newest_first: bool) -> None:
+        super().__init__(connection, question, newest_first)
+        self._chunks = iter(_FLAGGED_CHUNKS)
+        self._ids: list[int] | None = None
 
-    def _matches(self, event: Any) -> bool:
-        return event.id is not None and super()._matches(event)  # or it was purged
+    def advance(self, number: int, hits: Hits) -> None:
+        if self._ids is None:
+            self._ids = self._listed()
+        self._chunk = next(self._chunks, self._chunk)
+        taken, self._ids = self._ids[: self._chunk], self._ids[self._chunk :]
+        events = read_events(self._connection, self._question.org_id, taken)
+        sign = -1 if self._newest_first else 1
+        self.frontier = sign * taken[-1] + 1 if self._ids else None
+        hits.add_events({id_: event.category for id_, event in events.items() if self._matches(event)})
+
+    def _listed(self) -> list[int]:
+        question = self._question
+        given = {"org_id": question.org_id, "low": question.low, "last": question.high - 1, "flag": question.flag}
+        found = self._connection.execute(_FLAGGED[question.flag == ANY], given).scalars()
+        return sorted(set(found), reverse=self._newest_first)
 
 
 def _frontier_of(source: _Source) -> int:
@@ -289,7 +302,7 @@ def _first_key(question: Sought, newest_first: bool) -> int:
 
 
 def _unsealed(*, mending: bool, newest_first: bool) -> Select[Any]:
-    entry = select(*[_event[name] for name in postings.ENTRY_COLUMNS], _event.id.label("event_id"))
+    entry = select(*[_event[name] for name in postings.ENTRY_COLUMNS])
     source, event_id = (_event, _event.id) if mending else (_queue, _queue.event_id)
     if not mending:
         entry = entry.join_from(SealQueue, Event, (_event.org_id == _queue.org_id) & (_event.id == _queue.event_id))
@@ -307,32 +320,10 @@ _UNSEALED = {
     for mending in (False, True)
     for newest_first in (False, True)
 }
-
-
-def _flagged(*, any_: bool, newest_first: bool) -> dict[str, Any]:
-    """Return a statement for flagged events, which are looked up one by one on PostgreSQL whatever it believes."""
-    shown = "org_id = :org_id AND shown = 1 AND event_id >= :low AND event_id <= :last"
-    kind, order = "" if any_ else " AND kind = :flag", " DESC" if newest_first else ""
-    flagged = f"SELECT DISTINCT event_id FROM finding_event WHERE {shown}{kind} ORDER BY event_id{order} LIMIT :limit"
-    columns = ", ".join(f"event.{name}" for name in postings.ENTRY_COLUMNS)
-    looked_up = {
-        "sqlite": "LEFT JOIN event ON event.org_id = :org_id AND event.id = f.event_id",
-        "postgresql": f"LEFT JOIN LATERAL (SELECT {columns} FROM event WHERE event.org_id = :org_id "
-        "AND event.id = f.event_id LIMIT 1) AS event ON true",
-    }
-    types: dict[str, Any] = {name: _event[name].type for name in postings.ENTRY_COLUMNS}
-    return {
-        engine_name: text(
-            f"SELECT {columns}, f.event_id FROM ({flagged}) AS f {join} ORDER BY f.event_id{order}"
-        ).columns(**types, event_id=BigInteger)
-        for engine_name, join in looked_up.items()
-    }
-
-
+_FLAGGED_ENTRIES = "SELECT event_id FROM finding_event WHERE org_id = :org_id AND shown = 1"
 _FLAGGED = {
-    (any_, newest_first): _flagged(any_=any_, newest_first=newest_first)
-    for any_ in (False, True)
-    for newest_first in (False, True)
+    True: text(f"{_FLAGGED_ENTRIES} AND event_id >= :low AND event_id <= :last"),
+    False: text(f"{_FLAGGED_ENTRIES} AND kind = :flag AND event_id >= :low AND event_id <= :last"),
 }
 _LISTED = "SELECT number, first_id, last_id, size FROM segment WHERE org_id = :org_id"
 _FEW_SEGMENTS = for_each_engine(f"{_LISTED} AND number {{segments}}")

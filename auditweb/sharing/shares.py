@@ -53,7 +53,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, in small letters
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be shared, how, and for how long: *period* is one of `PERIODS`."""
+    """What is to be shared, how many *entries*, how, and for how long: *period* is one of `PERIODS`."""
 
     part: LogFilter
     described: str
@@ -63,6 +63,7 @@ class Draft:
     note: str = ""
     follows: bool = False
     support_only: bool = False
+    entries: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,8 @@ def make(org_id: int, by: SignedIn, draft: Draft, *, origin: Origin) -> Made:
         "filter": draft.described[:1000],
         "until": _told(expires_at, organisation.zone),
     }
+    if draft.entries:
+        facts["entries"] = draft.entries
     if draft.masks:
         facts["masks"] = ", ".join(mask.label for mask in Mask if mask in draft.masks)
     _record(LOG_SHARED, org_id, by, share_id, origin, facts)

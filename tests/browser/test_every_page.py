@@ -100,6 +100,12 @@ def _share_with(page: Page, recipient: str) -> None:
     expect(page.locator(".fielderror, .handout").first).to_be_visible()
 
 
+def _decide_at_length(page: Page) -> None:
+    page.get_by_label("Note").fill("x" * 501)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.locator(".fielderror")).to_be_visible()
+
+
 def _enter(page: Page, button: str = "", until: str = "", add: str = "") -> None:
     page.get_by_role("button", name="Open").click()
     expect(page.locator(".row").first).to_be_visible()
@@ -244,6 +250,17 @@ SIGHTS = {
     "deleting an export": Sight(f"{HOSTILE}/exports/hostile3/delete"),
     "downloading all data": Sight(f"{HOSTILE}/exports/hostile7/file"),
     "an export, failed": Sight(f"{HOSTILE}/exports/hostile4"),
+    "review": Sight(f"{LOG}/review"),
+    "review, none": Sight("/o/newcomers/settings/audit-log/review"),
+    "review, all": Sight(f"{LOG}/review?state=all"),
+    "review, of an auditor": Sight(f"{LOG}/review", who="olu"),
+    "hostile review": Sight(f"{HOSTILE}/review?state=all"),
+    "a finding": Sight(f"{LOG}/review/n0"),
+    "a finding, decided": Sight(f"{LOG}/review/n1"),
+    "a finding, refused": Sight(f"{LOG}/review/n0", do=_decide_at_length),
+    "hostile finding": Sight(f"{HOSTILE}/review/h2"),
+    "flagged": Sight(f"{LOG}?flag=any"),
+    "hostile flagged": Sight(f"{HOSTILE}?flag=any"),
     "keys": Sight(KEYS),
     "keys, none": Sight("/o/newcomers/settings/api-keys"),
     "revoked keys": Sight(f"{KEYS}/revoked"),

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import cycle
 
+import sqlalchemy as sa
+
 from auditweb import catalogue, clock
 from auditweb.accounts import api_keys
 from auditweb.accounts.callers import Scope
@@ -18,6 +20,8 @@ from auditweb.models import (
     ApiKeyUse,
     Event,
     ExportJob,
+    Finding,
+    FindingEvent,
     Invitation,
     Organisation,
     OwnershipOffer,
@@ -27,6 +31,7 @@ from auditweb.models import (
 )
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.reading.filters import LogFilter
+from auditweb.reading.flags import Flag
 from auditweb.recorder import record
 from auditweb.sharing import shares
 from auditweb.sharing.masking import Mask
@@ -114,6 +119,9 @@ def make_world() -> None:
     hostile.deletion_due_at = now + timedelta(days=14)
     db.session.add_all(_exports(hostile, strangers[0], now))
     _come_and_go(now)
+    db.session.flush()
+    db.session.add_all(_findings(northgate, "Hana Sato", maya, now))
+    db.session.add_all(_findings(hostile, HOSTILE_NAMES[0], maya, now))
     db.session.commit()
 
 
@@ -162,6 +170,37 @@ def _hand_out_hostile_keys(organisation: Organisation, maker: Person) -> None:
     for number, name in enumerate(HOSTILE_NAMES):
         rights = Rights(frozenset(Scope), networks=("2001:db8:1234:5678:9abc:def0::/96",) * 9)
         api_keys.add(organisation.id, f"key_hostile_{number}", name, maker.id, rights, secret="s" * 43)
+
+
+def _findings(organisation: Organisation, name: str, maya: Person, now: datetime) -> Iterator[Finding | FindingEvent]:
+    """Yield a finding of each kind, with entries; two of them are decided about."""
+    recent = sa.select(Event.id).where(Event.org_id == organisation.id).order_by(Event.id.desc()).limit(12)
+    events = db.session.scalars(recent).all()
+    states = ("open", "confirmed", "set_aside")
+    for number, kind in enumerate(Flag):
+        state = states[number] if number < len(states) else "open"
+        id_ = f"{organisation.slug[0]}{number}"
+        yield Finding(
+            org_id=organisation.id,
+            id=id_,
+            kind=kind.value,
+            subject_type="member",
+            subject_id="1",
+            subject_name=name,
+            place="",
+            at=now - timedelta(hours=number + 1),
+            sentence=f"{name} did something that is called “{kind.label}” here.",
+            unusual=f"Never before by {name}, in 402 days.",
+            run=1,
+            found_at=now,
+            state=state,
+            decided_by=None if state == "open" else maya.id,
+            decided_at=None if state == "open" else now,
+            note="" if state == "open" else f"Asked {name}: it was a drill.",
+        )
+        for event_id in events[: 12 if number == 0 else 2]:
+            shown = int(state != "set_aside")
+            yield FindingEvent(org_id=organisation.id, finding_id=id_, event_id=event_id, kind=kind.value, shown=shown)
 
 
 def _exports(organisation: Organisation, maker: Person, now: datetime) -> Iterator[ExportJob]:

@@ -33,7 +33,7 @@ from auditweb.exports.keeping import expire, folder_in, tidy
 from auditweb.exports.work import revive
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
-from auditweb.models import Event
+from auditweb.models import Event, Finding, FindingEvent
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
 from tests.api_keys import caller
@@ -75,6 +75,8 @@ KEYS = f"{SETTINGS}/api-keys"
 KEY = f"{KEYS}/key_0000000007"
 KEY_REF = "api_key:key_0000000003"
 MY_LOG = "/o/northgate/my-log"
+REVIEW = f"{LOG}/review"
+FINDINGS, EVIDENCE = 1500, 12  # entries of each
 API = "/api/v1"
 READER = "1"  # the id of the person who opens all addresses
 
@@ -110,6 +112,10 @@ FILTERS = [
     "q={id}",
     "upto={id}",
     "category=team&upto={id}",
+    "flag=any",
+    "flag=burst",
+    "category=team&flag=odd_hours",
+    "flag=any&from=2026-06-01&to=2026-06-30&tz=Asia/Tokyo&q=stepwgn",
 ]
 PLACES = ("", "before={id}", "after={id}", "oldest=1")
 
@@ -143,6 +149,16 @@ ADDRESSES: dict[str, list[str]] = {
     "/o/<org>/settings/audit-log/exports/<job_id>/progress": [f"{LOG}/exports/{{job}}/progress"],
     "/o/<org>/settings/audit-log/exports/<job_id>/delete": [f"{LOG}/exports/{{job}}/delete"],
     "/o/<org>/settings/audit-log/exports/<job_id>/file": [f"{LOG}/exports/{{job}}/file"],
+    "/o/<org>/settings/audit-log/review": [
+        REVIEW,
+        f"{REVIEW}?state=all",
+        f"{REVIEW}?kind=burst",
+        f"{REVIEW}?kind=burst&state=all&before=f00042",
+        f"{REVIEW}?state=confirmed&before=f00042",
+        f"{REVIEW}?last=30d",
+        f"{REVIEW}?state=all&from=2026-06-01&to=2026-06-30&tz=Asia/Tokyo",
+    ],
+    "/o/<org>/settings/audit-log/review/<finding_id>": [f"{REVIEW}/f00042", f"{REVIEW}/nothing"],
     "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/my-log": [
         MY_LOG + "?" + "&".join(filter(None, (wanted, place))) if wanted or place else MY_LOG
@@ -244,7 +260,11 @@ ADDRESSES: dict[str, list[str]] = {
     "/api/v1/events": [
         *(f"{API}/events?{wanted}&{place}" for wanted in ["", *FILTERS] for place in PLACES),
         f"{API}/events?limit=500",
-        *(f"{API}/events?order=leaf&after=20000&{wanted}" for wanted in ["", *FILTERS] if "q=" not in wanted),
+        *(
+            f"{API}/events?order=leaf&after=20000&{wanted}"
+            for wanted in ["", *FILTERS]
+            if "q=" not in wanted and "flag=" not in wanted
+        ),
         f"{API}/events?order=leaf&after=39000&wait=1",
         f"{API}/events?order=leaf&limit=1000",
     ],
@@ -288,7 +308,14 @@ def test_no_statement_goes_through_a_whole_log(profile: str, tmp_path: Path) -> 
     assert not log.faults, f"{len(log.faults)} faults in {len(log.asked)} statements\n\n" + "\n\n".join(log.faults[:5])
     assert log.rules == set(ADDRESSES)  # what is added to the app is looked at as well
     # And what was looked at is there: the statements of pages, of entries and of writing.
-    for part in ("LIMIT 51", "event.idempotency_key", "INSERT INTO event", "UPDATE rate", "actor_name"):
+    for part in (
+        "LIMIT 51",
+        "FROM finding_event",
+        "event.idempotency_key",
+        "INSERT INTO event",
+        "UPDATE rate",
+        "actor_name",
+    ):
         assert any(part in asked.statement for asked in log.asked), part
 
 
@@ -380,12 +407,42 @@ def _fill(fresh: Database) -> int:
             sa.select(Event.id).where(Event.org_id == 1, Event.id >= ids.first_id_at(NOW - timedelta(days=180)))
         )
     _fall_behind(fresh)
+    _find(fresh)
     if fresh.engine_name == "postgresql":
         url = make_url(fresh.owner_url).set(drivername="postgresql").render_as_string(hide_password=False)
         with closing(psycopg.connect(url, autocommit=True)) as owner:
             owner.execute("VACUUM ANALYZE")
     assert middle is not None
     return middle
+
+
+def _find(fresh: Database) -> None:
+    """Have the review find something now and then, in all organisations."""
+    with server_engine(fresh.url) as engine, Session(engine) as session:
+        for org_id in ENTRIES:
+            events = session.scalars(sa.select(Event.id).where(Event.org_id == org_id).order_by(Event.id)).all()
+            for number in range(FINDINGS if org_id == 1 else FINDINGS // 10):
+                shown_by = events[number * 7 : number * 7 + EVIDENCE]
+                kind = ("burst", "odd_hours", "unfamiliar_place")[number % 3]
+                state = ("confirmed", "set_aside", "open")[min(number % 50, 2)]
+                given: dict[str, Any] = {
+                    "subject_type": "member",
+                    "subject_id": f"m{number % 6}",
+                    "subject_name": "Member",
+                    "place": "",
+                }
+                given |= {"sentence": "Member did something.", "unusual": "Never before.", "note": "", "run": 1}
+                at = NOW - timedelta(hours=number)
+                finding = Finding(
+                    id=f"f{number:05}", org_id=org_id, kind=kind, at=at, found_at=at, state=state, **given
+                )
+                session.add(finding)
+                session.add_all(
+                    FindingEvent(org_id=org_id, finding_id=finding.id, event_id=id_, kind=kind, shown=1)
+                    for id_ in shown_by
+                )
+            session.flush()
+        session.commit()
 
 
 def _event(number: int) -> dict[str, Any]:
@@ -474,6 +531,9 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
     _read_shares(app, reader, ids.to_text(middle))
     here = "reviews"
     _review(reader)
+    here = "the review"
+    for decision in ("set_aside", "open", "confirmed"):
+        assert reader.post(f"{REVIEW}/f00100", {"decision": decision, "always": "y"}).status == 303
     here = "the team"
     (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
     assert accept(Reader(app.test_client()), link).status == 303

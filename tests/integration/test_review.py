@@ -1,7 +1,9 @@
 """The page of the security review: what was found, what is made of it, and the flags in the log."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,14 +11,16 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import Engine
 
-from auditweb import ids
+from auditweb import clock, ids
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern
 from auditweb.reading.flags import Flag
+from tests.callers import Program
 from tests.integration.conftest import AnEvent, SignedInAs
 from tests.log_pages import LOG, NOW, rows, spelled
 from tests.readers import Place, Reader
+from tests.teams import at_once
 
 pytestmark = pytest.mark.usefixtures("at_now")
 REVIEW = f"{LOG}/review"
@@ -87,7 +91,8 @@ def test_findings_are_listed_newest_first_with_their_entries(
     assert evidence == [f"{LOG}/entries/{spelling}" for spelling in spelled(events[:5])]
     assert "All 7 entries" in page.text
     assert "Usually about 2." in page.text
-    assert page.select_one("nav[aria-label=Settings] .waiting").get_text(" ", strip=True) == "2 open"
+    (badge,) = page.select("nav[aria-label=Settings] .waiting")
+    assert badge.get_text(" ", strip=True) == "2 open"
 
 
 @pytest.mark.parametrize(
@@ -238,8 +243,57 @@ def test_entries_carry_flags_that_the_log_can_be_narrowed_by(
     page = reader.get(f"{LOG}?flag=burst")
     assert "1–50 of 60" in page.words
     assert {link["href"] for link in page.select("tr.row .f-find")} >= {f"{REVIEW}/{finding}"}
-    assert page.select_one(".chips").get_text(" ", strip=True).startswith("Showing Flag: Burst of activity")
+    assert "Showing Flag: Burst of activity" in page.words
     details = reader.get(f"{LOG}/entries/{ids.to_text(events[0].id)}")
     assert [flag.get_text() for flag in details.select(".f-find")] == ["Burst of activity", "Unusual hours"]
     assert reader.get(f"{LOG}?flag=boats").status == 400
     assert reader.get(f"{LOG}/share?flag=any").status == 400
+
+
+def test_the_api_and_exports_go_by_flags_too(
+    reader: Reader, program: Program, find: Find, an_event: AnEvent, organisation: Place, engine: Engine
+) -> None:
+    """The same entries as on the page, and the same numbers; not in the order of commits, which is older than flags."""
+    events = [an_event(org_id=organisation.id) for _ in range(30)]
+    Sealer(engine).run()
+    chosen = sorted((ids.to_text(event.id) for event in events[:7]), reverse=True)
+    finding = find(Flag.BURST, [event.id for event in events[:7]])
+    find(Flag.ODD_HOURS, [events[9].id])
+
+    def ask(address: str) -> Any:
+        return program.client.get(f"/api/v1/{address}", headers={"Authorization": f"Bearer {program.token}"})
+
+    assert [event["id"] for event in ask("events?flag=burst").json["events"]] == chosen
+    assert ask("counts?flag=burst").json["matching"]["number"] == 7
+    assert ask("counts?flag=any").json["matching"]["number"] == 8
+    assert ask("events?flag=boats").status_code == 400
+    assert ask("events?flag=burst&order=leaf").status_code == 400
+    file = reader.post(f"{LOG}/export?flag=burst", {"format": "jsonl", "zone": "Europe/London"})
+    assert [json.loads(line)["id"] for line in file.text.splitlines()] == chosen
+    file.response.close()
+    reader.post(f"{REVIEW}/{finding}", {"decision": "set_aside"})
+    assert ask("events?flag=burst").json["events"] == []
+    assert ask("counts?flag=any").json["matching"]["number"] == 1
+
+
+def test_two_who_decide_at_once_are_one_entry(app: Flask, signed_in_as: SignedInAs, find: Find, ask: Ask) -> None:
+    finding = find()
+    people = [signed_in_as("admin", name=f"Admin {number}") for number in range(4)]
+
+    def confirm(who: Reader) -> int:
+        with clock.set_to(NOW):
+            return who.post(f"{REVIEW}/{finding}", {"decision": "confirmed"}).status
+
+    statuses = at_once(*[partial(confirm, who) for who in people])
+
+    assert set(statuses) == {303}
+    assert len(ask(sa.select(Event.id).where(Event.action == "team_finding.confirmed"))) == 1
+
+
+def test_the_number_of_open_findings_is_for_those_who_read_the_log(signed_in_as: SignedInAs, find: Find) -> None:
+    for number in range(120):
+        find(id=f"f{number}")
+
+    team = f"{LOG.removesuffix('/audit-log')}/team"
+    assert [tag.get_text(" ", strip=True) for tag in signed_in_as("owner").get(team).select(".waiting")] == ["99+ open"]
+    assert signed_in_as("member").get("/o/northgate/my-log").select(".waiting") == []

@@ -213,6 +213,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{settings}/audit-log/exports/<job_id>/cancel",
         f"{settings}/audit-log/exports/<job_id>/delete",
         f"{settings}/audit-log/exports/<job_id>/file",
+        f"{settings}/audit-log/review/<finding_id>",
         f"{settings}/ownership/accept",
         f"{settings}/ownership/decline",
         f"{settings}/sign-in/password",

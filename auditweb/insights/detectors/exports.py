@@ -102,5 +102,5 @@ def _what(entry: Entry) -> str:
 
 
 def _number(told: str) -> int:
-    digits = told.replace(",", "").replace(".", "").replace(" ", "")
+    digits = told.replace(",", "").replace(".", "").replace(" ", "").removesuffix("+")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else 0

@@ -202,6 +202,7 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
         own = f"{log}?category={found.subject.id}"
     else:
         own = log
+    in_full = Moments(current_time(), viewer.zone, absolute=True)
     return Row(
         id=found.id,
         kind=found.kind.label,
@@ -220,7 +221,7 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
             EvidenceRow(
                 visible(each.summary),
                 visible(each.actor_name),
-                moments.since(ids.moment_of(each.id)),
+                in_full.since(ids.moment_of(each.id)),
                 f"{log}/entries/{ids.to_text(each.id)}",
             )
             for each in found.evidence

@@ -119,6 +119,7 @@ def new(org: str) -> ResponseReturnValue:
         note=(form.note.data or "").strip().replace("\r\n", "\n"),
         follows=form.follows,
         support_only=form.support_only,
+        entries=shown.number.partition(" ")[0],
     )
     try:
         made = rules.make(viewer.org_id, viewer.person, draft, origin=origin())
