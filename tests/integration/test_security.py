@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, inspect
 
-from auditweb import catalogue
+from auditweb import catalogue, clock
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.ids import to_text
+from auditweb.models import Finding
 from auditweb.parties import Actor, ActorType
 from auditweb.recorder import record
 from auditweb.web.assets import asset_url
@@ -50,6 +51,16 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
     with app.app_context():
         event = record(catalogue.SIGNED_OUT, org_id=organisation.id, actor=Actor(ActorType.MEMBER, "7", "Ada"))
         spelled = to_text(event.id)
+        told = {
+            "subject_type": "member",
+            "subject_id": "7",
+            "subject_name": "Ada",
+            "place": "",
+            "sentence": "",
+            "unusual": "",
+        }
+        made = {"at": clock.now(), "found_at": clock.now(), "run": 1, "state": "open", "note": ""}
+        db.session.add(Finding(org_id=organisation.id, id="found", kind="burst", **told, **made))
         db.session.commit()
     filled = {
         "org": organisation.slug,
@@ -65,6 +76,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "view_id": "nothing",
         "slice_id": "nothing",
         "job_id": job_id,
+        "finding_id": "found",
     }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")

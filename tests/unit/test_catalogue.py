@@ -75,6 +75,9 @@ two_factor.reset = Reset two-factor authentication for [target: Sofia Marques]
 group.created = Created the team [target: Bristol yard]
 group.member_added = Added [member: Callum Byrne] to the team [target: Bristol yard]
 group.member_removed = Took [member: Callum Byrne] out of the team [target: Bristol yard]
+team_finding.confirmed = Confirmed the finding [target: Burst of activity: Gareth Pugh]
+team_finding.set_aside = Set aside the finding [target: Burst of activity: Gareth Pugh]
+team_finding.reopened = Opened the finding [target: Burst of activity: Gareth Pugh] again
 
 sign_in.succeeded = Signed in
 sign_in.new_device_seen = Signed in from a new device
@@ -98,6 +101,9 @@ recovery_codes.used = Signed in with a recovery code
 passkey.added = Added the passkey [name: Work laptop]
 passkey.removed = Removed the passkey [name: Work laptop]
 support_access.opened = Opened this organisation to help with ticket [ticket: #48213]
+sign_in_finding.confirmed = Confirmed the finding [target: Burst of activity: Gareth Pugh]
+sign_in_finding.set_aside = Set aside the finding [target: Burst of activity: Gareth Pugh]
+sign_in_finding.reopened = Opened the finding [target: Burst of activity: Gareth Pugh] again
 
 vehicle.created = Added [target: 2021 Alphard]
 vehicle.updated = Updated the details of [target: 2021 Alphard]
