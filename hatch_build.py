@@ -68,6 +68,7 @@ ICONS = (
     "user",
     "user-plus",
     "users",
+    "webhook",
     "x",
 )
 # inter-ui is the whole of Inter 4 with its character variants; other builds for the web leave cv05, cv11 and ss03 out.

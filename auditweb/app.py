@@ -40,7 +40,7 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import api_keys, data, deletion, exports, general, ownership, review, shares, team
+from auditweb.web.settings import api_keys, data, deletion, exports, general, ownership, review, shares, team, webhooks
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -66,6 +66,7 @@ BLUEPRINTS = (
     deletion.bp,
     exports.bp,
     saved_views.bp,
+    webhooks.bp,
     sign_in_settings.bp,
 )
 
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     mailing.init_app(app, settings)
     placing.init_app(app, settings)
     exports.init_app(app, settings)
+    webhooks.init_app(app, settings)
     for part in (assets, gate, shell, errors, first_start):
         part.init_app(app)
     for blueprint in BLUEPRINTS:

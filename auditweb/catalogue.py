@@ -104,6 +104,16 @@ API_KEY_ROTATED = Action(
     "api_key.rotated", _C, "Replaced the secret of the API key {target}", details=("overlap",), sensitive=True
 )
 API_KEY_REVOKED = Action("api_key.revoked", _C, "Revoked the API key {target}")
+WEBHOOK_CREATED = Action(
+    "webhook.created", _C, "Created the webhook {target}", details=("destination", "tells"), sensitive=True
+)
+WEBHOOK_CHANGED = Action(
+    "webhook.changed", _C, "Changed the webhook {target}", details=("destination",), sensitive=True
+)
+WEBHOOK_ROTATED = Action("webhook.rotated", _C, "Replaced the secret of the webhook {target}", details=("overlap",))
+WEBHOOK_PAUSED = Action("webhook.paused", _C, "Paused the webhook {target}")
+WEBHOOK_RESUMED = Action("webhook.resumed", _C, "Resumed the webhook {target}", details=("begins",))
+WEBHOOK_DELETED = Action("webhook.deleted", _C, "Deleted the webhook {target}", details=("destination",))
 DOCUMENT_RETENTION_CHANGED = Action(
     "organisation.document_retention_changed", _C, "Changed how long documents are kept"
 )

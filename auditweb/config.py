@@ -30,6 +30,7 @@ THREADS = 8  # of a worker: streams and long polls hold one each, never a whole 
 _PREFIX = "AUDITWEB_"
 _FOR_TESTS = "AUDITWEB_TEST_"  # read by the tests, not by the server
 _SECRET_LENGTH = 32
+_SECRET = ("database_url", "secret_key", "smtp_url", "webhook_proxy")  # values that may hold a password or a key
 
 
 class ConfigError(Exception):
@@ -54,6 +55,8 @@ class Settings(BaseModel):
     mail_from: str | None = None
     places_file: Path | None = None
     api_requests_a_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
+    webhook_networks: str = ""
+    webhook_proxy: str = Field(default="", repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -143,6 +146,27 @@ class Settings(BaseModel):
     def _is_a_sender(cls, value: str | None) -> str | None:
         if value is not None and not mail.is_address(value):
             raise ValueError("must be an e-mail address, such as auditweb@example.org")
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        try:
+            return " ".join(str(ipaddress.ip_network(each)) for each in value.replace(",", " ").split())
+        except ValueError:
+            raise ValueError("must be networks such as 10.20.0.0/16, with blanks between") from None
+
+    @field_validator("webhook_proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: str) -> str:
+        wrong = ValueError("must be the address of a proxy, such as http://proxy.example.org:3128")
+        try:
+            parts = urlsplit(value)
+            known = not value or (parts.scheme == "http" and parts.hostname and parts.port)
+        except ValueError:
+            raise wrong from None
+        if not known or parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise wrong
         return value
 
     @field_validator("places_file")
@@ -255,5 +279,5 @@ def _sentence(error: ErrorDetails) -> str:
     }
     context: dict[str, Any] = error.get("ctx", {})
     reason = str(context["error"]) if "error" in context else reasons[error["type"]].format(**context)
-    value = "" if field in ("database_url", "secret_key", "smtp_url") else f" (it is {error['input']!r})"
+    value = "" if field in _SECRET else f" (it is {error['input']!r})"
     return f"{_variable(field)} {reason}{value}."

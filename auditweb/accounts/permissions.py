@@ -32,6 +32,7 @@ class Right(StrEnum):
     MANAGE_SETTINGS = "change the organisation’s name, address, time zone and sign-in rules"
     MANAGE_TEAM = "invite people, change roles, remove members and reset their two-factor authentication"
     MANAGE_KEYS = "create, change and revoke API keys"
+    MANAGE_WEBHOOKS = "have entries sent to other systems, by webhooks"
     OWN = "make and unmake owners, hand over ownership, set how long the log is kept, delete the organisation"
     READ_OWN_LOG = "see their own entries, change their own profile and how they sign in"
 
@@ -44,6 +45,7 @@ GRANTED: dict[Right, frozenset[Role]] = {
     Right.MANAGE_SETTINGS: frozenset({Role.OWNER, Role.ADMIN}),
     Right.MANAGE_TEAM: frozenset({Role.OWNER, Role.ADMIN}),
     Right.MANAGE_KEYS: frozenset({Role.OWNER, Role.ADMIN}),
+    Right.MANAGE_WEBHOOKS: frozenset({Role.OWNER, Role.ADMIN}),
     Right.OWN: frozenset({Role.OWNER}),
     Right.READ_OWN_LOG: frozenset(Role),
 }
@@ -56,6 +58,7 @@ SUBJECTS: dict[Right, str] = {
     Right.MANAGE_SETTINGS: "This part of the settings of {organisation}",
     Right.MANAGE_TEAM: "The team page of {organisation}",
     Right.MANAGE_KEYS: "The API keys page of {organisation}",
+    Right.MANAGE_WEBHOOKS: "The webhooks page of {organisation}",
     Right.OWN: "Ownership, retention and deletion of {organisation}",
     Right.READ_OWN_LOG: "This page of {organisation}",
 }

@@ -6,7 +6,8 @@ import threading
 import click
 
 from auditweb import database
-from auditweb.cli import reviewing
+from auditweb.app import create_app
+from auditweb.cli import reviewing, telling
 from auditweb.cli.exporting import thread_of
 from auditweb.config import Settings
 from auditweb.ledger.doctor import STEPS, Doctor
@@ -35,14 +36,18 @@ def seal(settings: Settings, *, forever: bool) -> bool:
         for org_id in sorted(sealer.held_up):
             click.echo(f"Organisation {org_id}: its entries wait for a repair. {FINISH_IT}", err=True)
         if forever:
-            click.echo("Sealing what comes, reviewing it and preparing exports; Ctrl+C stops it.")
+            click.echo("Sealing what comes, reviewing it, preparing exports and calling webhooks; Ctrl+C stops it.")
             exporting = thread_of(settings)
             review = reviewing.thread_of(settings)
             exporting.start()
             review.start()
+            webhooks = telling.thread_of(create_app(settings), settings)
+            webhooks.start()
             watch(engine, stopping)
+            webhooks.tell_to_stop()
             exporting.stop(within=_LAST_EXPORT)
             review.stop(within=_LAST_EXPORT)
+            webhooks.stop(within=_LAST_EXPORT)
         return not sealer.held_up
 
 

@@ -17,7 +17,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from auditweb.cli import reviewing
+from auditweb.cli import reviewing, telling
 from auditweb.cli.exporting import thread_of
 from auditweb.cli.patience import Worker
 from auditweb.config import THREADS, Settings
@@ -60,18 +60,22 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
     sealing = SealingThread(settings.database_url)
     exporting = thread_of(settings)
     review = reviewing.thread_of(settings)
+    webhooks = telling.thread_of(app, settings)
 
     def start_worker(_worker: object) -> None:
         _leave_ctrl_c_to_the_arbiter()
         sealing.start()  # a thread of each worker's own copy of this; one among them all does the work
         exporting.start()
         review.start()
+        webhooks.start()
 
     def end_worker(_arbiter: object, _worker: object) -> None:
         exporting.tell_to_stop()
+        webhooks.tell_to_stop()
         sealing.stop(within=_LAST_BATCH)
         exporting.stop(within=_LAST_BATCH)
         review.stop(within=_LAST_BATCH)
+        webhooks.stop(within=_LAST_BATCH)
 
     _Server(
         app,

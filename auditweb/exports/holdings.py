@@ -32,6 +32,8 @@ from auditweb.models import (
     Share,
     ShareOpening,
     TwoFactor,
+    Webhook,
+    WebhookDelivery,
 )
 
 Question = Select[*tuple[Any, ...]]
@@ -52,6 +54,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "review_cursor": "how far the security review has read",
     "review_memory": "made from the entries, to tell what is unusual",
     "share_alias": "what masked values are called in a share, by hashes of them",
+    "weekly_mail": "which of its people want a mail each week: their own choice",
     "deleted_organisation": "what remains of an organisation that is no more",
 }
 """Tables with rows of an organisation that no question here reads."""
@@ -70,6 +73,12 @@ LEFT_OUT_COLUMNS: Final[Mapping[str, str]] = {
     "share_opening.hour": "to count a reader once an hour; opened_at tells more",
     "finding.run": "the last reading of the log that found it",
     "finding.place": "a part of its sentence, to tell one pattern from another",
+    "webhook.secret": "secret: what deliveries are signed with",
+    "webhook.former_secret": "secret: what deliveries are signed with",
+    "webhook.url": "may hold a secret of the other system",
+    "webhook.cursor": "how far it has been told",
+    "webhook_delivery.items": "which entries it told of, as numbers of ours",
+    "webhook_delivery.claimed_until": "which process sends it",
     "export_job.claimed_by": "which process prepares it",
     "export_job.heartbeat_at": "which process prepares it",
     "export_job.tries": "which process prepares it",
@@ -340,6 +349,46 @@ def _findings(org_id: int) -> Question:
     )
 
 
+def _webhooks(org_id: int) -> Question:
+    return (
+        select(
+            Webhook.id.label("webhook"),
+            Webhook.name,
+            Webhook.kind.label("tells_of"),
+            Webhook.view,
+            Webhook.query.label("question"),
+            Person.name.label("made_by"),
+            Webhook.created_at,
+            Webhook.paused_at,
+            Webhook.former_until.label("former_secret_until"),
+            Webhook.answered_at.label("last_arrived_at"),
+            Webhook.failing_since,
+        )
+        .join(Person, Person.id == Webhook.maker_id)
+        .where(Webhook.org_id == org_id)
+        .order_by(Webhook.created_at, Webhook.id)
+    )
+
+
+def _webhook_deliveries(org_id: int) -> Question:
+    return (
+        select(
+            WebhookDelivery.id.label("delivery"),
+            WebhookDelivery.hook_id.label("webhook"),
+            WebhookDelivery.kind.label("tells_of"),
+            WebhookDelivery.created_at,
+            WebhookDelivery.state,
+            WebhookDelivery.tries,
+            WebhookDelivery.tried_at,
+            WebhookDelivery.status,
+            WebhookDelivery.reason,
+            WebhookDelivery.next_at,
+        )
+        .where(WebhookDelivery.org_id == org_id)
+        .order_by(WebhookDelivery.hook_id, WebhookDelivery.created_at, WebhookDelivery.id)
+    )
+
+
 def _purges(org_id: int) -> Question:
     return (
         select(Purge.up_to_id, Purge.who, Purge.why, Purge.started_at, Purge.finished_at)
@@ -367,6 +416,12 @@ SHEETS: Final = (
         _views,
     ),
     Sheet("findings", "What the security review found, and what was decided about it.", _findings),
+    Sheet("webhooks", "Which other systems are told of what is new, and how far that works.", _webhooks),
+    Sheet(
+        "webhook-deliveries",
+        "What was sent to them in the last month, how often it was tried, and what was answered.",
+        _webhook_deliveries,
+    ),
     Sheet("exports", "Exports that were asked for in the last weeks, this one included.", _exports),
     Sheet(
         "purges",

@@ -9,7 +9,7 @@ from typing import Literal, TextIO
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-Work = Literal["sealer", "repair", "purge", "exports", "review"]
+Work = Literal["sealer", "repair", "purge", "exports", "review", "webhooks"]
 
 _KEYS: dict[Work, int] = {  # PostgreSQL's names for locks
     "sealer": 0x61756469_74736C72,
@@ -17,6 +17,7 @@ _KEYS: dict[Work, int] = {  # PostgreSQL's names for locks
     "purge": 0x61756469_74707267,
     "exports": 0x61756469_74657870,
     "review": 0x61756469_74727677,
+    "webhooks": 0x61756469_74776863,
 }
 
 

@@ -28,6 +28,7 @@ from auditweb.models.ledger import Leaf, LogHead, Mark, Posting, SealQueue, Segm
 from auditweb.models.reviews import MemberReview, MemberReviewTick
 from auditweb.models.sharing import Share, ShareAlias, ShareOpening
 from auditweb.models.views import SavedView
+from auditweb.models.webhooks import Webhook, WebhookDelivery, WeeklyMail
 
 __all__ = [
     "ApiKey",
@@ -70,4 +71,7 @@ __all__ = [
     "SignInSession",
     "Tally",
     "TwoFactor",
+    "Webhook",
+    "WebhookDelivery",
+    "WeeklyMail",
 ]

@@ -5,7 +5,7 @@ Places in that order (leaf indices) are given by the sealer: dense from 0, and n
 committed, and so is all before it. So whoever remembers the last place that they have read misses nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, cast
@@ -17,7 +17,7 @@ from auditweb.extensions import db
 from auditweb.models import Event, Leaf, LogHead
 from auditweb.reading.filters import LogFilter, clauses
 from auditweb.reading.pages import WHOLE_COLUMNS, WholeRow
-from auditweb.reading.questions import execute
+from auditweb.reading.questions import execute, for_each_engine, holds
 
 LARGEST = 1000
 LOOKED_THROUGH = 2500  # places at most, when not every event is wanted
@@ -41,18 +41,21 @@ class Stretch(NamedTuple):
 
 def find_last(org_id: int) -> int:
     """Return the last place in an organisation's order, -1 while there is none."""
-    return int(db.session.connection().scalar(_SIZE, {"org_id": org_id}) or 0) - 1
+    return _last(db.session.connection(), org_id)
 
 
-def find_stretch(wanted: LogFilter, after: int, limit: int, now: datetime | None = None) -> Stretch:
+def find_stretch(
+    wanted: LogFilter, after: int, limit: int, now: datetime | None = None, connection: Connection | None = None
+) -> Stretch:
     """
     Return up to *limit* events *wanted* that come after a place, whatever place *wanted* itself is at.
 
-    Where few match it ends before it has found so many: no more than LOOKED_THROUGH places are looked at.
+    Where few match it ends before it has found so many: no more than LOOKED_THROUGH places are looked at. It is asked
+    by *connection*, or by the app's own if none is given.
     """
-    last = find_last(wanted.org_id)
+    connection = connection or db.session.connection()
+    last = _last(connection, wanted.org_id)
     number = LOOKED_THROUGH if wanted.narrows else limit
-    connection = db.session.connection()
     span = {"org_id": wanted.org_id, "after": after, "to": min(after + number, last)}
     places = {event_id: place for place, event_id in connection.execute(_PLACES, span)}
     if not places:
@@ -61,7 +64,8 @@ def find_stretch(wanted: LogFilter, after: int, limit: int, now: datetime | None
     since, until = int(values.pop("since", 0)), int(values.pop("until", ids.LAST_ID + 1))
     given = {**values, "events": [event_id for event_id in places if since <= event_id < until]}
     events = [WholeRow._make(row) for row in execute(connection, _events(tuple(values)), given)]
-    rows = sorted((places[event.id], event) for event in events)
+    terms = wanted.words.terms if wanted.words else ()
+    rows = sorted((places[event.id], event) for event in events if holds(event, terms))
     if len(rows) > limit:
         return Stretch(rows[:limit], rows[limit - 1][0], last)
     return Stretch(rows, max(places.values()), last)
@@ -87,6 +91,19 @@ def _following(columns: tuple[Column[Any], ...]) -> Mapping[str, Select[Any]]:
     return {engine_name: query.order_by(_leaf.leaf_index) for engine_name, query in found.items()}
 
 
+def find_placed(connection: Connection, org_id: int, places: Sequence[int]) -> list[tuple[int, WholeRow]]:
+    """Return those of the events at these places that are still there, in order."""
+    at = {event_id: place for place, event_id in execute(connection, _AT, {"org_id": org_id, "leaves": places})}
+    given = {"org_id": org_id, "events": list(at)}
+    events = [WholeRow._make(row) for row in execute(connection, _events(("org_id",)), given)] if at else []
+    return sorted((at[event.id], event) for event in events)
+
+
+def _last(connection: Connection, org_id: int) -> int:
+    return int(connection.scalar(_SIZE, {"org_id": org_id}) or 0) - 1
+
+
+_AT = for_each_engine("SELECT leaf_index, event_id FROM leaf WHERE org_id = :org_id AND leaf_index {leaves}")
 _SIZE = select(_head.size).where(_head.org_id == bindparam("org_id"))
 _PLACES = (
     select(_leaf.leaf_index, _leaf.event_id)

@@ -109,15 +109,19 @@ class Sought:
 
     def holds(self, event: Any) -> bool:
         """Compare the texts of an event with the terms."""
-        if not self.terms:
-            return True
-        texts = postings.texts_of(event.summary, event.actor_name, event.via_name, event.target_name, event.facts)
-        spread = words.spread(texts)
-        return all(
-            (words.occurs(term, spread) or (term.ip != "" and event.ip == term.ip) or event.id == term.id)
-            != term.excluded
-            for term, _ in self.terms
-        )
+        return holds(event, [term for term, _ in self.terms])
+
+
+def holds(event: Any, terms: Sequence[Term]) -> bool:
+    """Tell whether all *terms* hold of an event, by its texts alone."""
+    if not terms:
+        return True
+    texts = postings.texts_of(event.summary, event.actor_name, event.via_name, event.target_name, event.facts)
+    spread = words.spread(texts)
+    return all(
+        (words.occurs(term, spread) or (term.ip != "" and event.ip == term.ip) or event.id == term.id) != term.excluded
+        for term in terms
+    )
 
 
 def sought(connection: Connection, values: Mapping[str, int | str], terms: Sequence[Term]) -> Sought:
@@ -193,7 +197,7 @@ def execute(connection: Connection, statements: Mapping[str, Any], given: Mappin
 
 def for_each_engine(statement: str) -> dict[str, Any]:
     """Return *statement* for both engines, in which {words} and the like stand for lists."""
-    listed = {"words": "TEXT", "segments": "BIGINT", "events": "BIGINT"}
+    listed = {"words": "TEXT", "segments": "BIGINT", "events": "BIGINT", "leaves": "BIGINT"}
     return {
         "sqlite": text(statement.format(**{name: f"IN (SELECT value FROM json_each(:{name}))" for name in listed})),
         # An array is one parameter, so that the statement is prepared once, and no guess at its length costs the plan.

@@ -5,6 +5,7 @@ A view is only a name for an address, so that none of this changes what anybody 
 """
 
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -45,13 +46,18 @@ bp.register_error_handler(BadFilter, audit_log.show_bad_filter)
 
 
 class Line(NamedTuple):
-    """A view ready to be shown: what it shows in words, who made it, and where it is changed (or nothing)."""
+    """
+    A view ready to be shown: what it shows in words, and who made it.
+
+    *change* is where it is changed, *watch* where another system is told of it; or nothing, for those who may not.
+    """
 
     name: Markup
     described: str
     href: str
     maker: Markup
     change: str
+    watch: str = ""
 
 
 class ViewForm(FlaskForm):  # type: ignore[misc]
@@ -89,7 +95,11 @@ def index(org: str) -> ResponseReturnValue:
     """List the views there are: those of one's own, the shared ones, and those that every organisation has."""
     viewer = member_of(org, Right.READ_LOG)
     kept = rules.find_kept(viewer.org_id, viewer.person.person_id, viewer.place.role)
-    ready = [(use, [Kept(view, "", may_change=False) for view in views]) for use, views in READY]
+    numbers = count(1)
+    ready = [
+        (use, [Kept(view._replace(id=f"ready-{next(numbers)}"), "", may_change=False) for view in views])
+        for use, views in READY
+    ]
     told = _Told(viewer, [each.view for each in kept])
     return render_template(
         "audit_log/views.html",
@@ -165,13 +175,17 @@ class _Told:
         self._profiles = dict(viewer.actors({wanted.actor for wanted in filters if wanted.actor}))
 
     def line(self, kept: Kept) -> Line:
-        change = url_for(".change", org=self._viewer.org_slug, view_id=kept.view.id) if kept.may_change else ""
+        org = self._viewer.org_slug
+        change = url_for(".change", org=org, view_id=kept.view.id) if kept.may_change else ""
+        may_watch = self._viewer.place.may(Right.MANAGE_WEBHOOKS)
+        watch = url_for("webhooks.new", org=org, view=kept.view.id) if may_watch else ""
         return Line(
             visible(kept.view.name),
             self.describe(kept.view),
             self._base + kept.view.query,
             visible(kept.maker),
             change,
+            watch,
         )
 
     def describe(self, view: NamedView) -> str:

@@ -50,6 +50,7 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
             SettingsPage("General", "building-2", "general.index", Right.MANAGE_SETTINGS),
             SettingsPage("Team", "users", "team.index", Right.MANAGE_TEAM),
             SettingsPage("API keys", "plug", "api_keys.index", Right.MANAGE_KEYS),
+            SettingsPage("Webhooks", "webhook", "webhooks.index", Right.MANAGE_WEBHOOKS),
             SettingsPage("Data management", "database", "data.index", Right.MANAGE_SETTINGS),
         ),
     ),

@@ -92,7 +92,8 @@ def test_every_table_with_an_organisation_is_known() -> None:
     accounts = {"membership", "api_key", "api_key_use", "invitation", "presence", "former_slug", "ownership_offer"}
     of_the_log = {"share", "share_opening", "share_alias", "saved_view", "member_review", "member_review_tick"}
     review = {"finding", "finding_event", "finding_pattern", "review_cursor", "review_memory"}
-    whole = accounts | of_the_log | review | {"purge", "deleted_organisation", "export_job"}
+    told = {"webhook", "webhook_delivery", "weekly_mail"}
+    whole = accounts | of_the_log | review | told | {"purge", "deleted_organisation", "export_job"}
     assert {table.name for table in Base.metadata.tables.values() if "org_id" in table.columns} == (
         set(partitions.TABLES) | whole
     )

@@ -36,6 +36,11 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
+from auditweb.webhooks.delivering import deliver_one
+from auditweb.webhooks.outbox import tidy as tidy_deliveries
+from auditweb.webhooks.sending import Caller
+from auditweb.webhooks.targets import Policy
+from auditweb.webhooks.watch import Watcher
 from tests.api_keys import caller
 from tests.api_keys import create as make_key
 from tests.api_keys import form as key_form
@@ -60,6 +65,8 @@ from tests.readers import (
 from tests.second_factors import Phone
 from tests.sharing import MASKS, open_, outsider, share
 from tests.teams import accept, links
+from tests.webhooks import deliveries, log_of
+from tests.webhooks import make as make_hook
 
 ENTRIES = {1: 40_000, 2: 10_000, 3: 10_000}
 BEHIND = 20  # more entries, of the first organisation, that wait for the sealer
@@ -71,6 +78,7 @@ LOG = f"{SETTINGS}/audit-log"
 PEOPLE = f"{LOG}/people"
 SIGN_IN = f"{SETTINGS}/sign-in"
 TEAM = f"{SETTINGS}/team"
+HOOKS = f"{SETTINGS}/webhooks"
 KEYS = f"{SETTINGS}/api-keys"
 KEY = f"{KEYS}/key_0000000007"
 KEY_REF = "api_key:key_0000000003"
@@ -239,6 +247,12 @@ ADDRESSES: dict[str, list[str]] = {
     "/support": ["/support"],
     "/slices/<slice_id>": [],  # opened below
     "/slices/<slice_id>/entries/<spelled>": [],
+    "/o/<org>/settings/webhooks": [HOOKS],
+    "/o/<org>/settings/webhooks/new": [f"{HOOKS}/new?view=ready-1"],
+    "/o/<org>/settings/webhooks/<hook_id>": [f"{HOOKS}/{{hook}}", f"{HOOKS}/{{hook}}?after={{delivery}}"],
+    "/o/<org>/settings/webhooks/<hook_id>/change": [f"{HOOKS}/{{hook}}/change"],
+    "/o/<org>/settings/webhooks/<hook_id>/secret": [f"{HOOKS}/{{hook}}/secret"],
+    "/o/<org>/settings/webhooks/<hook_id>/delete": [f"{HOOKS}/{{hook}}/delete"],
     "/o/<org>/settings/api-keys": [KEYS],
     "/o/<org>/settings/api-keys/revoked": [f"{KEYS}/revoked", f"{KEYS}/revoked?after=key_0000000015"],
     "/o/<org>/settings/api-keys/new": [f"{KEYS}/new"],
@@ -496,13 +510,15 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
     authorized = {"Authorization": f"Bearer {key}"}
     here = "exports"
     job_id = _prepare_exports(app, reader)
+    here = "webhooks"
+    hook_id, delivery_id = _look_after_webhooks(app, reader)
     for rule, addresses in ADDRESSES.items():
         for address in addresses:
             of_the_api = rule.startswith("/api/")
             # All of a page once; after that the part of it that depends on what is asked for. A part asks nothing else.
             dresses = [authorized] if of_the_api else [PART] if address in addresses[1:] else [{}, PART]
             for headers in dresses:
-                here = address.format(id=ids.to_text(middle), job=job_id)
+                here = address.format(id=ids.to_text(middle), job=job_id, hook=hook_id, delivery=delivery_id)
                 page = reader.client.get(here, headers=headers, buffered=True)
                 assert page.status_code in {200, 204, 404} or rule in _LEAD_ELSEWHERE, (here, page.location, page.text)
     for wanted in STREAMS:
@@ -604,6 +620,35 @@ def _prepare_exports(app: Flask, reader: Reader) -> str:
         expire(db.engine, folder, actor=EXPORTER)
         tidy(db.engine, folder)
     return job_id
+
+
+def _look_after_webhooks(app: Flask, reader: Reader) -> tuple[str, str]:
+    """Have webhooks watched, called in vain and changed, and return the ids of one of them and of a delivery."""
+    place = Place(1, "northgate", "Northgate", "Europe/London")
+    views = ("", "?category=team", "?actor=member:m7&q=joined", "?last=7d")
+    made = [make_hook(app, place, reader.someone, name=f"Hook {view}", query=view)[0] for view in views]
+    with app.app_context():
+        for _ in range(3):
+            record_many((_event(RARE * 11) | {"idempotency_key": None} for _ in range(60)), org_id=place.id)
+            db.session.commit()
+            Sealer(db.engine).run()
+            Watcher(db.engine).look()
+        caller = Caller(Policy())
+        while deliver_one(db.engine, caller, log_of):
+            pass
+        tidy_deliveries(db.engine)
+    for hook_id in made:
+        of_hook = f"{HOOKS}/{hook_id}"
+        assert reader.post(f"{of_hook}/test").status == 303
+        assert reader.post(f"{of_hook}/pause").status == 303
+        assert reader.post(f"{of_hook}/resume", {"begin": "meanwhile"}).status == 303
+        assert reader.post(f"{of_hook}/deliveries/nothing/again").status == 404
+    assert reader.post(f"{HOOKS}/{made[-1]}/delete").status == 303
+    assert reader.post(f"{HOOKS}/{made[-2]}/pause").status == 303
+    assert reader.post(f"{HOOKS}/{made[-2]}/resume", {"begin": "now"}).status == 303
+    delivery_id = deliveries(app, made[0])[0].id
+    assert reader.post(f"{HOOKS}/{made[0]}/deliveries/{delivery_id}/again").status == 303
+    return made[0], delivery_id
 
 
 def _use_a_second_factor(app: Flask, reader: Reader, email: str) -> None:

@@ -74,6 +74,8 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "key_id": "key_0123456789",
         "share_id": "nothing",
         "view_id": "nothing",
+        "hook_id": "nothing",
+        "delivery_id": "nothing",
         "slice_id": "nothing",
         "job_id": job_id,
         "finding_id": "found",
@@ -185,6 +187,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     settings = "/o/<org>/settings"
     member = f"{settings}/team/members/<int(max=2147483647):person_id>"
     key = f"{settings}/api-keys/<key_id>"
+    hook = f"{settings}/webhooks/<hook_id>"
     invitation = f"{settings}/team/invitations/<int(max=2147483647):invitation_id>"
     assert changing == {
         "/setup",
@@ -213,6 +216,14 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{settings}/audit-log/views/new",
         f"{settings}/audit-log/views/<view_id>",
         f"{settings}/audit-log/views/<view_id>/delete",
+        f"{settings}/webhooks/new",
+        f"{hook}/change",
+        f"{hook}/secret",
+        f"{hook}/pause",
+        f"{hook}/resume",
+        f"{hook}/test",
+        f"{hook}/deliveries/<delivery_id>/again",
+        f"{hook}/delete",
         f"{settings}/shares/<share_id>/revoke",
         "/shared/<token>",
         "/support/<share_id>",

@@ -37,6 +37,12 @@ api_key.renamed = Renamed an API key to [target: Dealer feed]
 api_key.scope_changed = Changed what the API key [target: Dealer feed] may do
 api_key.rotated = Replaced the secret of the API key [target: Dealer feed]
 api_key.revoked = Revoked the API key [target: Dealer feed]
+webhook.created = Created the webhook [target: Duty channel]
+webhook.changed = Changed the webhook [target: Duty channel]
+webhook.rotated = Replaced the secret of the webhook [target: Duty channel]
+webhook.paused = Paused the webhook [target: Duty channel]
+webhook.resumed = Resumed the webhook [target: Duty channel]
+webhook.deleted = Deleted the webhook [target: Duty channel]
 organisation.document_retention_changed = Changed how long documents are kept
 organisation.log_retention_changed = Changed how long audit log entries are kept
 organisation.log_retention_shortened = Announced that audit log entries will be kept for a shorter time
@@ -232,6 +238,8 @@ support_access.allowed
 api_key.created
 api_key.scope_changed
 api_key.rotated
+webhook.created
+webhook.changed
 organisation.log_retention_changed
 organisation.log_retention_shortened
 organisation.log_purged

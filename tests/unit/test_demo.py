@@ -58,6 +58,12 @@ NEVER_SEEN = {
     "sign_in_finding.confirmed",
     "sign_in_finding.set_aside",
     "sign_in_finding.reopened",
+    "webhook.created",
+    "webhook.changed",
+    "webhook.rotated",
+    "webhook.paused",
+    "webhook.resumed",
+    "webhook.deleted",
 }
 
 

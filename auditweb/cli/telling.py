@@ -1,0 +1,27 @@
+"""What the server tells others by itself: webhooks of what is new, and people of the week that is over."""
+
+from functools import partial
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from auditweb.config import Settings
+from auditweb.webhooks.sending import Caller
+from auditweb.webhooks.targets import Policy
+from auditweb.webhooks.watch import WebhooksThread
+
+
+def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
+    """Return what calls webhooks, and writes mails, for as long as this process runs."""
+    site = urlsplit(settings.public_url or f"http://{_host(settings)}:{settings.port}")
+    addresses = app.url_map.bind(site.netloc, url_scheme=site.scheme)
+
+    def log_of(org_slug: str) -> str:
+        return addresses.build("audit_log.index", {"org": org_slug}, force_external=True)
+
+    caller = partial(Caller, Policy.of(settings))
+    return WebhooksThread(settings.database_url, caller, log_of, more=lambda _engine: None)
+
+
+def _host(settings: Settings) -> str:
+    return f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -1,0 +1,432 @@
+"""
+The webhooks of an organisation: making them, looking after them, and what became of their deliveries.
+
+Every function works in the open transaction. Those that change something wait for whoever is changing the
+organisation's people or webhooks at the moment, and go by what is true afterwards. A secret is shown once, to whoever
+had it made. A webhook belongs to the organisation: it goes on when its maker has left, and the list says so.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, tuple_, update
+
+from auditweb import clock
+from auditweb.accounts.charge import take_charge
+from auditweb.accounts.key_rights import InvalidError
+from auditweb.accounts.permissions import Right
+from auditweb.accounts.sessions import SignedIn
+from auditweb.accounts.team import MissingError, RefusedError
+from auditweb.catalogue import (
+    WEBHOOK_CHANGED,
+    WEBHOOK_CREATED,
+    WEBHOOK_DELETED,
+    WEBHOOK_PAUSED,
+    WEBHOOK_RESUMED,
+    WEBHOOK_ROTATED,
+    Action,
+)
+from auditweb.extensions import db
+from auditweb.models import Membership, Organisation, Person, Webhook, WebhookDelivery
+from auditweb.parties import Origin, Target
+from auditweb.reading.filters import BadFilter, read_query
+from auditweb.recorder import record
+from auditweb.webhooks import outbox, signing
+from auditweb.webhooks.sources import SOURCES, Kind
+from auditweb.webhooks.targets import Target as Place
+from auditweb.webhooks.targets import TargetError
+
+LONGEST_NAME: Final = 80
+MOST: Final = 20  # of an organisation
+PAGE: Final = 50
+OVERLAPS: Final[Mapping[str, timedelta]] = {
+    "at once": timedelta(0),
+    "1 hour": timedelta(hours=1),
+    "24 hours": timedelta(hours=24),
+    "7 days": timedelta(days=7),
+}
+"""How long deliveries may be signed with the former secret, too, by what that is called."""
+
+PAUSED: Final = "This webhook is paused: let it go on first."
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be told, and to whom: *view* is what the view with this *query* is called."""
+
+    name: str
+    url: str
+    kind: Kind
+    view: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """
+    A webhook as its organisation knows it; see the table.
+
+    *maker_left*: whoever made it does not belong there any more. *former_until* is how long its former secret counts;
+    *version* tells this secret from others, and nothing about it. *waiting* deliveries have not arrived yet.
+    """
+
+    id: str
+    name: str
+    url: str
+    kind: Kind
+    view: str
+    query: str
+    maker: str
+    maker_left: bool
+    created_at: datetime
+    paused_at: datetime | None
+    answered_at: datetime | None
+    failing_since: datetime | None
+    former_until: datetime | None
+    version: str
+    waiting: int
+
+    @property
+    def host(self) -> str:
+        """Where it calls, without what else may be in the address: that can be a secret of the other system."""
+        return host_of(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A webhook whose secret has just been made."""
+
+    id: str
+    name: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as its organisation knows it; see the table. *number* is how many items it tells of."""
+
+    id: str
+    kind: Kind | Literal["test"]
+    number: int
+    state: Literal["waiting", "delivered", "failed"]
+    tries: int
+    created_at: datetime
+    next_at: datetime
+    tried_at: datetime | None
+    status: int | None
+    reason: str
+    under_way: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """A page of a list, and whether there are more after it."""
+
+    rows: Sequence[Delivery]
+    has_more: bool = False
+
+
+# Which there are
+
+
+def find_hooks(org_id: int) -> Sequence[Hook]:
+    """Return the webhooks by name: there are never many."""
+    return [_hook(*row) for row in db.session.execute(_all(org_id).order_by(func.lower(Webhook.name), Webhook.id))]
+
+
+def find_hook(org_id: int, hook_id: str) -> Hook:
+    """Return one webhook; MissingError unless the organisation has it."""
+    row = db.session.execute(_all(org_id).where(*_is(org_id, hook_id))).first()
+    if row is None:
+        raise MissingError
+    return _hook(*row)
+
+
+def find_deliveries(org_id: int, hook_id: str, *, after: str | None = None) -> Deliveries:
+    """Return the deliveries of a webhook, the newest first, from the one *after* on; MissingError if there is none."""
+    found = select(WebhookDelivery).where(WebhookDelivery.org_id == org_id, WebhookDelivery.hook_id == hook_id)
+    if after is not None:
+        one = WebhookDelivery.id == _sayable(after)
+        here = db.session.scalar(found.where(one).with_only_columns(WebhookDelivery.created_at))
+        if here is None:
+            raise MissingError
+        place = tuple_(literal(here, WebhookDelivery.created_at.type), literal(after))
+        found = found.where(tuple_(WebhookDelivery.created_at, WebhookDelivery.id) < place)
+    newest = found.order_by(WebhookDelivery.created_at.desc(), WebhookDelivery.id.desc()).limit(PAGE + 1)
+    rows = db.session.scalars(newest).all()
+    return Deliveries([_delivery(row) for row in rows[:PAGE]], has_more=len(rows) > PAGE)
+
+
+# Changing them
+
+
+def create(org_id: int, by: SignedIn, draft: Draft, *, origin: Origin) -> Made:
+    """Make a webhook for what comes from now on, and return it with its secret."""
+    organisation = take_charge(org_id, by, Right.MANAGE_WEBHOOKS).organisation
+    check_name(org_id, draft.name)
+    check_url(draft.url)
+    check_query(organisation, draft.query)
+    if (db.session.scalar(select(func.count()).where(Webhook.org_id == org_id)) or 0) >= MOST:
+        raise RefusedError(f"There are {MOST} webhooks already. Delete one that is not needed any more first.")
+    hook = Webhook(
+        id="wh_" + "".join(secrets.choice(_ALPHABET) for _ in range(10)),
+        org_id=org_id,
+        maker_id=by.person_id,
+        name=draft.name,
+        url=draft.url,
+        kind=draft.kind,
+        view=draft.view,
+        query=draft.query,
+        secret=signing.new_secret(),
+        cursor=-1,
+        created_at=clock.now(),
+    )
+    db.session.add(hook)
+    db.session.flush()
+    _go_to_the_end(org_id, hook.id, draft.kind)
+    facts = {"destination": host_of(draft.url), "tells": draft.view or draft.kind}
+    _record(WEBHOOK_CREATED, organisation, by, hook, origin, facts)
+    return Made(hook.id, hook.name, hook.secret)
+
+
+def change(org_id: int, by: SignedIn, hook_id: str, *, name: str, url: str, origin: Origin) -> bool:
+    """Call a webhook something else, or have it call another address; False, and nothing recorded, if it is so."""
+    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    if (hook.name, hook.url) == (name, url):
+        return False
+    check_name(org_id, name, but=hook_id)
+    check_url(url)
+    hook.name, hook.url = name, url
+    db.session.flush()
+    _record(WEBHOOK_CHANGED, organisation, by, hook, origin, {"destination": host_of(url)})
+    return True
+
+
+def rotate(org_id: int, by: SignedIn, hook_id: str, overlap: str, *, version: str, origin: Origin) -> Made:
+    """
+    Give a webhook another secret and return that; deliveries are signed with both for as long as *overlap* says.
+
+    RefusedError if the secret is no longer the one of *version*: somebody else has replaced it just now.
+    """
+    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    if _version(hook.secret) != version:
+        raise RefusedError("The secret was replaced a moment ago. Look first who did that: nothing was changed now.")
+    lasts = OVERLAPS[overlap]
+    hook.former_secret, hook.former_until = (hook.secret, clock.now() + lasts) if lasts else (None, None)
+    hook.secret = signing.new_secret()
+    db.session.flush()
+    _record(WEBHOOK_ROTATED, organisation, by, hook, origin, {"overlap": overlap if lasts else "none"})
+    return Made(hook.id, hook.name, hook.secret)
+
+
+def pause(org_id: int, by: SignedIn, hook_id: str, *, origin: Origin) -> bool:
+    """Send nothing to a webhook until it may go on; False, and nothing recorded, if it was paused before."""
+    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    if hook.paused_at is not None:
+        return False
+    hook.paused_at = clock.now()
+    db.session.flush()
+    _record(WEBHOOK_PAUSED, organisation, by, hook, origin)
+    return True
+
+
+def resume(org_id: int, by: SignedIn, hook_id: str, *, from_now: bool, origin: Origin) -> bool:
+    """
+    Let a webhook go on: with what came meanwhile, oldest first, or, *from_now*, with what comes.
+
+    False, and nothing recorded, if it was not paused.
+    """
+    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    if hook.paused_at is None:
+        return False
+    hook.paused_at = None
+    db.session.flush()
+    if from_now:
+        _go_to_the_end(org_id, hook_id, hook.kind)
+        waiting = (*_of(org_id, hook_id), WebhookDelivery.state == "waiting")
+        db.session.execute(delete(WebhookDelivery).where(*waiting))
+    facts = {"begins": "with what comes from now on" if from_now else "with what came meanwhile"}
+    _record(WEBHOOK_RESUMED, organisation, by, hook, origin, facts)
+    return True
+
+
+def remove(org_id: int, by: SignedIn, hook_id: str, *, origin: Origin) -> str:
+    """Delete a webhook with its deliveries, and return what it was called."""
+    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    name = hook.name
+    _record(WEBHOOK_DELETED, organisation, by, hook, origin, {"destination": host_of(hook.url)})
+    db.session.execute(delete(WebhookDelivery).where(*_of(org_id, hook_id)))
+    db.session.delete(hook)
+    db.session.flush()
+    return name
+
+
+def send_test(org_id: int, by: SignedIn, hook_id: str) -> None:
+    """Have a delivery sent that tells of nothing; RefusedError while the webhook is paused, or has too many."""
+    _, hook = _in_charge_of(org_id, by, hook_id)
+    if hook.paused_at is not None:
+        raise RefusedError(PAUSED)
+    if not outbox.has_room(db.session.connection(), org_id, hook_id):
+        raise RefusedError("Too many deliveries wait already: see first why they do not arrive.")
+    outbox.add(db.session(), org_id, hook_id, "test", ())
+
+
+def send_again(org_id: int, by: SignedIn, hook_id: str, delivery_id: str) -> bool:
+    """
+    Have a delivery sent at once, under its old id and with all its tries before it; False if it is being sent.
+
+    RefusedError while the webhook is paused.
+    """
+    _, hook = _in_charge_of(org_id, by, hook_id)
+    one = (*_of(org_id, hook_id), WebhookDelivery.id == _sayable(delivery_id))
+    if db.session.scalar(select(literal(1)).where(*one)) is None:
+        raise MissingError
+    if hook.paused_at is not None:
+        raise RefusedError(PAUSED)
+    now = clock.now()
+    free = WebhookDelivery.claimed_until.is_(None) | (WebhookDelivery.claimed_until < now)
+    again = {"state": "waiting", "tries": 0, "next_at": now, "claimed_until": None}
+    sent = update(WebhookDelivery).where(*one, free).values(again).returning(WebhookDelivery.id)
+    return db.session.scalar(sent) is not None
+
+
+# What is asked for, checked
+
+
+def check_name(org_id: int, name: str, *, but: str = "") -> None:
+    """Raise InvalidError for a name that is none, or that of another webhook than the one *but*."""
+    if not name.strip() or len(name) > LONGEST_NAME:
+        raise InvalidError("name", f"Enter a name of at most {LONGEST_NAME} characters.")
+    others = select(Webhook.name).where(Webhook.org_id == org_id, Webhook.id != but)
+    if name.casefold() in {other.casefold() for other in db.session.scalars(others)}:
+        raise InvalidError("name", "There is a webhook of this name. Give this one another.")
+
+
+def check_url(url: str) -> None:
+    """Raise InvalidError for an address that no webhook may have; what its name leads to is seen when it is called."""
+    try:
+        Place.parse(url)
+    except TargetError as error:
+        raise InvalidError("url", str(error)) from None
+
+
+def check_query(organisation: Organisation, query: str) -> None:
+    """Raise InvalidError for a view into which nothing new can come, or that cannot be read any more."""
+    try:
+        wanted = read_query(query, org_id=organisation.id, org_zone=organisation.zone)
+    except BadFilter as error:
+        raise InvalidError("view", f"This view cannot be read any more. {error.reason}") from None
+    if wanted.upto is not None:
+        raise InvalidError("view", "This view ends at a moment that is over: nothing new can come into it.")
+
+
+def host_of(url: str) -> str:
+    """Return where an address leads, without its path."""
+    return Place.parse(url).authority
+
+
+# The statements
+
+
+def _in_charge_of(org_id: int, by: SignedIn, hook_id: str) -> tuple[Organisation, Webhook]:
+    organisation = take_charge(org_id, by, Right.MANAGE_WEBHOOKS).organisation
+    found = select(Webhook).where(*_is(org_id, hook_id)).with_for_update().execution_options(populate_existing=True)
+    hook = db.session.scalars(found).first()
+    if hook is None:
+        raise MissingError
+    return organisation, hook
+
+
+def _go_to_the_end(org_id: int, hook_id: str, kind: str) -> None:
+    """Let a webhook begin after all there is."""
+    latest = func.coalesce(SOURCES[kind].latest(), -1)  # type: ignore[index]  # as the table's own check has it
+    db.session.execute(
+        update(Webhook).where(*_is(org_id, hook_id)).values(cursor=latest).execution_options(synchronize_session=False)
+    )
+
+
+def _record(
+    action: Action,
+    organisation: Organisation,
+    by: SignedIn,
+    hook: Webhook,
+    origin: Origin,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    target = Target("webhook", hook.id, hook.name)
+    record(action, org_id=organisation.id, actor=by.actor, target=target, facts=facts, origin=origin)
+
+
+def _is(org_id: int, hook_id: str) -> tuple[ColumnElement[bool], ...]:
+    return Webhook.org_id == org_id, Webhook.id == _sayable(hook_id)
+
+
+def _of(org_id: int, hook_id: str) -> tuple[ColumnElement[bool], ...]:
+    return WebhookDelivery.org_id == org_id, WebhookDelivery.hook_id == _sayable(hook_id)
+
+
+def _sayable(text: str) -> str:
+    return text.replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even in a question
+
+
+def _all(org_id: int) -> Select[*tuple[Any, ...]]:
+    belongs = and_(
+        Membership.org_id == Webhook.org_id, Membership.person_id == Webhook.maker_id, Membership.removed_at.is_(None)
+    )
+    waiting = select(func.count()).where(
+        WebhookDelivery.org_id == Webhook.org_id,
+        WebhookDelivery.hook_id == Webhook.id,
+        WebhookDelivery.state == "waiting",
+    )
+    return (
+        select(Webhook, Person.name, Membership.joined_at, waiting.scalar_subquery())
+        .join_from(Webhook, Person, Person.id == Webhook.maker_id)
+        .outerjoin(Membership, belongs)
+        .where(Webhook.org_id == org_id)
+    )
+
+
+def _hook(row: Webhook, maker: str, maker_since: datetime | None, waiting: int) -> Hook:
+    return Hook(
+        id=row.id,
+        name=row.name,
+        url=row.url,
+        kind=row.kind,  # type: ignore[arg-type]  # as the table's own check has it
+        view=row.view,
+        query=row.query,
+        maker=maker,
+        maker_left=maker_since is None,
+        created_at=row.created_at,
+        paused_at=row.paused_at,
+        answered_at=row.answered_at,
+        failing_since=row.failing_since,
+        former_until=row.former_until if row.former_until is not None and clock.now() < row.former_until else None,
+        version=_version(row.secret),
+        waiting=waiting,
+    )
+
+
+def _delivery(row: WebhookDelivery) -> Delivery:
+    return Delivery(
+        id=row.id,
+        kind=row.kind,  # type: ignore[arg-type]  # as the table's own check has it
+        number=row.items.count(",") + 1 if row.items != "[]" else 0,
+        state=row.state,  # type: ignore[arg-type]
+        tries=row.tries,
+        created_at=row.created_at,
+        next_at=row.next_at,
+        tried_at=row.tried_at,
+        status=row.status,
+        reason=row.reason or "",
+        under_way=row.claimed_until is not None and row.claimed_until >= clock.now(),
+    )
+
+
+def _version(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]

@@ -1,0 +1,188 @@
+"""
+Looking for what webhooks are to be told, without end: a thread of the server, of which one among all workers and
+machines is at work.
+
+What is found is written down as a delivery, and the cursor moved, in one transaction: killed at any moment, nothing
+is lost. While nothing is new, it asks the database two short questions a second.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Engine, Row
+
+from auditweb import database, transactions
+from auditweb.ledger.locks import only_one
+from auditweb.models import Organisation, Webhook
+from auditweb.reading.filters import BadFilter
+from auditweb.webhooks import outbox
+from auditweb.webhooks.delivering import LogOf, deliver
+from auditweb.webhooks.sending import Caller
+from auditweb.webhooks.sources import SOURCES, Kind, New, Watched
+
+PAUSE: Final = 0.5  # seconds between looks
+TIDY_EVERY: Final = 60.0
+SENDERS: Final = 8  # deliveries under way at once
+
+_MOST_LOOKED_AT: Final = 1000  # webhooks in one look
+_TOLD_AFTER: Final = 1000  # places without anything, after which a cursor is moved all the same
+_TOLD_EVERY: Final = 30.0  # seconds
+_PAUSE_AFTER_FAILURE: Final = 5.0
+
+_log = structlog.stdlib.get_logger("auditweb.webhooks")
+
+
+class Watcher:
+    """Finds what is new for each webhook, and writes it down to be sent."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        # How far each was looked through beyond its cursor: nothing was there, and that is seldom worth a write.
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def look(self) -> int:
+        """Write down what is new; return how many deliveries that made."""
+        made = 0
+        for kind in SOURCES:
+            with transactions.reading(), self._engine.connect() as connection:
+                behind = connection.execute(_behind(kind)).all()
+            for hook in behind:
+                try:
+                    made += self._catch_up(kind, hook)
+                except BadFilter as error:
+                    _log.warning("view_cannot_be_read", webhook=hook.id, reason=error.reason)
+                except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are told
+                    _log.exception("watching failed", webhook=hook.id)
+        return made
+
+    def _catch_up(self, kind: Kind, hook: Row[Any]) -> int:
+        """Go through what is new for one webhook."""
+        watched = Watched(hook.org_id, hook.slug, hook.zone, hook.query)
+        cursor, made = hook.cursor, 0
+        seen, since = self._seen.get(hook.id, (cursor, monotonic()))
+        seen = max(seen, cursor)
+        while seen < hook.latest:
+            with transactions.reading(), self._engine.connect() as connection:
+                if not outbox.has_room(connection, hook.org_id, hook.id):
+                    break
+                new = SOURCES[kind].after(connection, watched, seen)
+            if new.cursor <= seen:
+                break
+            if new.items:
+                if not self._write(kind, hook, cursor, new):
+                    break  # it was changed meanwhile: the next look goes by what is true then
+                cursor, since, made = new.cursor, monotonic(), made + 1
+            seen = new.cursor
+        if seen - cursor >= _TOLD_AFTER or (seen > cursor and monotonic() - since >= _TOLD_EVERY):
+            self._write(kind, hook, cursor, New((), seen))
+            since = monotonic()
+        self._seen[hook.id] = (seen, since)
+        return made
+
+    def _write(self, kind: Kind, hook: Row[Any], cursor: int, new: New) -> bool:
+        """Move the cursor and write the delivery down, if the webhook is still as it was."""
+        same = (Webhook.org_id == hook.org_id, Webhook.id == hook.id, Webhook.cursor == cursor)
+        moved = sa.update(Webhook).where(*same, Webhook.paused_at.is_(None)).values(cursor=new.cursor)
+        with self._engine.begin() as connection:
+            if connection.execute(moved).rowcount != 1:
+                self._seen.pop(hook.id, None)
+                return False
+            if new.items:
+                outbox.add(connection, hook.org_id, hook.id, kind, new.items)
+        return True
+
+
+class Senders:
+    """Sends what is due, so many deliveries at once."""
+
+    def __init__(self, engine: Engine, caller: Caller, log_of: LogOf, pool: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._caller = caller
+        self._log_of = log_of
+        self._pool = pool
+        self._under_way: set[Future[None]] = set()
+
+    def dispatch(self) -> None:
+        """Start sending what is due, as far as there is somebody to do it."""
+        self._under_way = {each for each in self._under_way if not each.done()}
+        while len(self._under_way) < SENDERS and (claimed := outbox.claim(self._engine)):
+            self._under_way.add(self._pool.submit(self._deliver, claimed))
+
+    def _deliver(self, claimed: outbox.Claimed) -> None:
+        try:
+            deliver(self._engine, self._caller, self._log_of, claimed)
+        except Exception:  # noqa: BLE001 - its claim is over in a minute, and it is tried again
+            _log.exception("delivering failed", delivery=claimed.id)
+
+
+def watch(
+    engine: Engine, caller: Caller, log_of: LogOf, stopping: threading.Event, more: Callable[[Engine], object]
+) -> None:
+    """
+    Tell webhooks what is new until *stopping* is set, and do *more* every minute.
+
+    Failures are logged, and it is tried again.
+    """
+    while not stopping.is_set():
+        try:
+            with only_one(engine, "webhooks") as leads, ThreadPoolExecutor(SENDERS, "webhook") as pool:
+                watcher, senders = Watcher(engine), Senders(engine, caller, log_of, pool)
+                tidied_at = -TIDY_EVERY
+                while leads() and not stopping.is_set():
+                    watcher.look()
+                    senders.dispatch()
+                    if monotonic() - tidied_at >= TIDY_EVERY:
+                        outbox.tidy(engine)
+                        more(engine)
+                        tidied_at = monotonic()
+                    stopping.wait(PAUSE)
+        except Exception:  # noqa: BLE001 - whatever it was, webhooks must be told once it is over
+            _log.exception("looking after webhooks failed")
+            stopping.wait(_PAUSE_AFTER_FAILURE)
+        stopping.wait(PAUSE)
+
+
+class WebhooksThread(threading.Thread):
+    """Looks after the webhooks of the database at *url* for as long as the process serves."""
+
+    def __init__(
+        self, url: str, make_caller: Callable[[], Caller], log_of: LogOf, *, more: Callable[[Engine], object]
+    ) -> None:
+        super().__init__(name="webhooks", daemon=True)
+        self._url = url
+        self._make_caller = make_caller
+        self._log_of = log_of
+        self._more = more
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        with database.patient_engine(self._url) as engine:
+            watch(engine, self._make_caller(), self._log_of, self._stopping, self._more)
+
+    def tell_to_stop(self) -> None:
+        """Let what is under way be the last, without waiting for it."""
+        self._stopping.set()
+
+    def stop(self, *, within: float) -> None:
+        """Let what is under way be the last; wait so many seconds for it at most."""
+        self.tell_to_stop()
+        self.join(within)
+
+
+def _behind(kind: Kind) -> sa.Select[Any]:
+    """Which webhooks have not been told of all there is."""
+    latest = SOURCES[kind].latest()
+    columns = (Webhook.id, Webhook.org_id, Webhook.query, Webhook.cursor, Organisation.slug, Organisation.zone)
+    return (
+        sa.select(*columns, latest.label("latest"))
+        .join(Organisation, Organisation.id == Webhook.org_id)
+        .where(Webhook.kind == kind, Webhook.paused_at.is_(None), Organisation.disabled_at.is_(None))
+        .where(Webhook.cursor < latest)
+        .order_by(Webhook.id)
+        .limit(_MOST_LOOKED_AT)
+    )

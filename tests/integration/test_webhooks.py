@@ -1,0 +1,534 @@
+"""Webhooks: what they tell, when it is tried again, and that nothing is lost or told out of turn."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from auditweb import clock
+from auditweb.accounts.key_rights import InvalidError
+from auditweb.accounts.permissions import Role
+from auditweb.accounts.team import RefusedError
+from auditweb.extensions import db
+from auditweb.ledger.sealer import Sealer
+from auditweb.models import Organisation, Webhook, WebhookDelivery
+from auditweb.webhooks import hooks, outbox
+from auditweb.webhooks.outbox import CLAIMED_FOR, KEPT, MOST_WAITING, PAUSES
+from auditweb.webhooks.sending import Answer
+from auditweb.webhooks.sources import MOST
+from auditweb.webhooks.watch import Watcher
+from tests.export_jobs import ORIGIN, signed_in
+from tests.integration.conftest import AnEvent, FillLog, SignedInAs
+from tests.ledgers import process_for, wait_for
+from tests.log_pages import NOW
+from tests.readers import Place, Someone
+from tests.receivers import Receiver, receiver
+from tests.webhook_processes import look_without_end, send_and_wait
+from tests.webhooks import SITE, deliveries, items, log_of, look, make, member, seal, send, stored
+
+pytestmark = pytest.mark.usefixtures("at_now")
+
+
+@pytest.fixture(scope="module")
+def _hooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    with receiver(tmp_path_factory.mktemp("receiver")) as running:
+        yield running
+
+
+@pytest.fixture
+def hooked(_hooks: Receiver) -> Receiver:
+    """What webhooks call, as new."""
+    _hooks.calls.clear()
+    _hooks.status, _hooks.behave = 204, None
+    return _hooks
+
+
+@pytest.fixture
+def maya(signed_in_as: SignedInAs) -> Someone:
+    return member(signed_in_as(Role.OWNER, name="Maya Okafor"))
+
+
+def act(app: Flask, place: Place, maya: Someone, do: str, hook_id: str, **more: Any) -> Any:
+    """Do something to a webhook as Maya."""
+    with app.app_context():
+        done = getattr(hooks, do)(place.id, signed_in(maya), hook_id, **more)
+        db.session.commit()
+        return done
+
+
+def fits(secret: str, headers: dict[str, str], body: bytes) -> bool:
+    """Tell whether one of the signatures of a delivery was made with *secret*."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return expected in headers["webhook-signature"].split(" ")
+
+
+# What is told
+
+
+def test_new_entries_of_a_view_are_told_as_the_api_gives_them(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    an_event("vehicle.updated", org_id=organisation.id)  # before there was a webhook
+    look(app)
+    view = {"view": "Team by Hana", "query": "?category=team&actor=member:hana-sato"}
+    hook_id, secret = make(app, organisation, maya, hooked.url, **view)
+    an_event("vehicle.updated", org_id=organisation.id, actor="Hana Sato")
+    an_event("member.invited", org_id=organisation.id, actor="Ada Okafor")
+    told = an_event("member.invited", org_id=organisation.id, actor="Hana Sato", facts={"email": "x@example.org"})
+
+    assert (look(app), send(app, hooked)) == (1, 1)
+
+    (call,) = hooked.calls
+    assert call.headers["content-type"] == "application/json"
+    assert fits(secret, call.headers, call.body)
+    assert call.headers["webhook-timestamp"] == str(int(NOW.timestamp()))
+    body = call.json
+    events = body.pop("events")
+    assert body == {
+        "type": "entries",
+        "timestamp": "2026-11-23T10:42:07.000000Z",
+        "organisation": "northgate",
+        "webhook": {"id": hook_id, "name": "Duty channel"},
+        "view": {"name": "Team by Hana", "url": log_of("northgate") + view["query"]},
+    }
+    (event,) = events
+    assert (event["action"], event["facts"]["email"]) == ("member.invited", "x@example.org")
+    assert event["url"].startswith(f"{SITE}/o/northgate/settings/audit-log/entries/")
+    with app.app_context():
+        Sealer(db.engine).run()
+    assert event["summary"] == told.summary
+    (delivery,) = deliveries(app, hook_id)
+    assert (delivery.id, delivery.state, delivery.status, delivery.tries) == (call.id, "delivered", 204, 1)
+    assert stored(app, hook_id).answered_at == NOW
+
+
+def test_all_entries_in_their_order_fifty_at_once(
+    app: Flask, organisation: Place, maya: Someone, fill: FillLog, hooked: Receiver
+) -> None:
+    hook_id, _ = make(app, organisation, maya, hooked.url)
+    look(app)
+    send(app, hooked)  # of its own making
+    hooked.calls.clear()
+    fill(2 * MOST + 7)
+
+    assert (look(app), look(app), send(app, hooked)) == (3, 0, 3)
+
+    told = [event["leaf_index"] for call in hooked.calls for event in call.json["events"]]
+    assert [len(call.json["events"]) for call in hooked.calls] == [MOST, MOST, 7]
+    assert told == sorted(told)
+    assert told == list(range(told[0], told[0] + 2 * MOST + 7))
+    assert items(app, hook_id)[1:] == told
+    assert "view" not in hooked.calls[0].json
+
+
+def test_what_was_searched_for_is_told_too(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    make(app, organisation, maya, hooked.url, view="Lot", query="?q=%22lot+7%22+-hana")
+    for lot, actor in (("7", "Ada Okafor"), ("8", "Ada Okafor"), ("7", "Hana Sato")):
+        an_event("member.invited", org_id=organisation.id, actor=actor, facts={"email": f"lot {lot}", "role": "x"})
+
+    assert look(app) == 1
+    send(app, hooked)
+    (event,) = hooked.calls[0].json["events"]
+    assert (event["facts"]["email"], event["actor"]["name"]) == ("lot 7", "Ada Okafor")
+
+
+def test_nothing_of_another_organisation(
+    app: Flask, organisation: Place, other_organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    make(app, organisation, maya, hooked.url, query="?category=team")
+    an_event("member.invited", org_id=other_organisation.id)
+    assert look(app) == 0
+    an_event("member.invited", org_id=organisation.id, facts={"email": "ours"})
+    look(app)
+    send(app, hooked)
+    assert [event["facts"]["email"] for event in hooked.calls[0].json["events"]] == ["ours"]
+
+
+def test_what_commits_late_is_told_once(app: Flask, organisation: Place, maya: Someone, an_event: AnEvent) -> None:
+    """An entry with an older id, which a reader by id would have passed already."""
+    hook_id, _ = make(app, organisation, maya, query="?category=team")
+    with app.app_context():
+        eye = Watcher(db.engine)
+        an_event("member.invited", org_id=organisation.id, occurred_at=NOW)
+        look(app, eye)
+        an_event("member.invited", org_id=organisation.id, occurred_at=NOW - timedelta(days=3))
+        look(app, eye)
+        look(app, eye)
+    told = items(app, hook_id)
+    assert len(told) == len(set(told)) == 2
+
+
+def test_a_cursor_is_not_written_for_nothing(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view into which little comes costs no write a second; restarted, it looks through the same again."""
+    hook_id, _ = make(app, organisation, maya, query="?category=shipments")
+    begun = stored(app, hook_id).cursor
+    with app.app_context():
+        watcher = Watcher(db.engine)
+        for _ in range(3):
+            an_event("member.invited", org_id=organisation.id)
+            look(app, watcher)
+            assert stored(app, hook_id).cursor == begun
+        monkeypatch.setattr("auditweb.webhooks.watch._TOLD_AFTER", 3)
+        look(app, Watcher(db.engine))
+    assert stored(app, hook_id).cursor == begun + 4  # its own making among them
+
+
+def test_entries_that_were_purged_meanwhile_are_left_out(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    make(app, organisation, maya, hooked.url, query="?category=team")
+    an_event("member.invited", org_id=organisation.id)
+    look(app)
+    with app.app_context():
+        missing = sa.update(WebhookDelivery).values(items="[0, 1, 987654]")
+        db.session.execute(missing)
+        db.session.commit()
+    assert send(app, hooked) == 1
+    assert [event["leaf_index"] for event in hooked.calls[0].json["events"]] == [0, 1]
+
+
+# When it is tried again
+
+
+def test_tries_grow_further_apart_and_end(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    hook_id, _ = make(app, organisation, maya, hooked.url, query="?category=team")
+    an_event("member.invited", org_id=organisation.id)
+    look(app)
+    hooked.status = 503
+    tried: list[datetime] = []
+    moment = NOW
+    while (delivery := deliveries(app, hook_id)[0]).state == "waiting":
+        assert delivery.next_at == moment
+        with clock.set_to(moment - timedelta(seconds=1)):
+            assert not tried or send(app, hooked) == 0
+        with clock.set_to(moment):
+            assert (send(app, hooked), send(app, hooked)) == (1, 0)
+        tried.append(moment)
+        moment = deliveries(app, hook_id)[0].next_at
+
+    assert [after - before for before, after in pairwise(tried)] == list(PAUSES)
+    assert (delivery.state, delivery.status, delivery.tries) == ("failed", 503, len(PAUSES) + 1)
+    assert len({call.id for call in hooked.calls}) == 1
+    assert len({call.body for call in hooked.calls}) == 1
+    assert len({call.headers["webhook-signature"] for call in hooked.calls}) == len(tried)
+    hook = stored(app, hook_id)
+    assert (hook.answered_at, hook.failing_since) == (None, NOW)
+    hooked.status = 200
+    with clock.set_to(moment + timedelta(days=1)):
+        assert act(app, organisation, maya, "send_again", hook_id, delivery_id=delivery.id)
+        assert send(app, hooked) == 1
+    assert hooked.calls[-1].id == hooked.calls[0].id
+    assert deliveries(app, hook_id)[0].state == "delivered"
+    assert stored(app, hook_id).failing_since is None
+
+
+def test_why_a_try_failed_is_told(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    hook_id, _ = make(app, organisation, maya, "https://10.0.0.1/", query="?category=team")
+    an_event("member.invited", org_id=organisation.id)
+    look(app)
+    send(app, hooked)
+    (delivery,) = deliveries(app, hook_id)
+    assert (delivery.state, delivery.status) == ("waiting", None)
+    assert delivery.reason == "10.0.0.1 is no address of the internet, and this server calls no others."
+
+
+def test_a_webhook_takes_only_so_many_and_the_rest_waits_in_the_log(
+    app: Flask, organisation: Place, maya: Someone, fill: FillLog, hooked: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "MOST_WAITING", 2)
+    make(app, organisation, maya, hooked.url)
+    fill(3 * MOST + 1)
+    assert (look(app), look(app)) == (2, 0)
+    assert send(app, hooked) == 2
+    assert (look(app), send(app, hooked)) == (2, 2)
+    told = [event["leaf_index"] for call in hooked.calls for event in call.json["events"]]
+    assert told == list(range(told[0], told[0] + 3 * MOST + 2))
+    assert MOST_WAITING * MOST == 10_000
+
+
+def test_a_month_later_the_list_is_shorter(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    hook_id, _ = make(app, organisation, maya, hooked.url)
+    look(app)
+    send(app, hooked)
+    an_event("member.invited", org_id=organisation.id)
+    look(app)
+    with app.app_context(), clock.set_to(NOW + KEPT):
+        assert outbox.tidy(db.engine) == 0
+    with app.app_context(), clock.set_to(NOW + KEPT + timedelta(seconds=1)):
+        assert outbox.tidy(db.engine) == 1
+    assert [each.state for each in deliveries(app, hook_id)] == ["waiting"]
+
+
+# At once, and when somebody is killed
+
+
+def test_two_workers_send_each_once(app: Flask, organisation: Place, maya: Someone, hooked: Receiver) -> None:
+    names = [f"Channel {number}" for number in range(4)]
+    made = [make(app, organisation, maya, hooked.url, name=name, query="?category=team")[0] for name in names]
+    with app.app_context():
+        for hook_id in made:
+            for _ in range(3):
+                outbox.add(db.session(), organisation.id, hook_id, "test", ())
+        db.session.commit()
+    at_once: dict[str, int] = {}
+    most: list[int] = []
+    lock = threading.Lock()
+
+    def answer(handler: Any) -> None:
+        hook_id = hooked.calls[-1].json["webhook"]["id"]
+        with lock:
+            at_once[hook_id] = at_once.get(hook_id, 0) + 1
+            most.append(at_once[hook_id])
+        handler.send_response(200)
+        handler.send_header("content-length", "0")
+        handler.end_headers()
+        with lock:
+            at_once[hook_id] -= 1
+
+    hooked.behave = answer
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(_at_now, send, app, hooked) for _ in range(4)]
+        total = sum(each.result() for each in futures)
+    total += send(app, hooked)
+    assert total == 12
+    assert len({call.id for call in hooked.calls}) == len(hooked.calls) == 12
+    assert all(each.tries == 1 for hook_id in made for each in deliveries(app, hook_id))
+
+
+def _at_now(do: Any, *arguments: Any) -> Any:
+    with clock.set_to(NOW):
+        return do(*arguments)
+
+
+def test_one_delivery_of_a_webhook_at_a_time(app: Flask, organisation: Place, maya: Someone) -> None:
+    first, _ = make(app, organisation, maya, name="First")
+    second, _ = make(app, organisation, maya, name="Second")
+    with app.app_context():
+        for hook_id in (first, first, second):
+            outbox.add(db.session(), organisation.id, hook_id, "test", ())
+        db.session.commit()
+        claimed = [outbox.claim(db.engine) for _ in range(3)]
+        assert sorted(each.hook_id for each in claimed if each) == sorted([first, second])
+        one = claimed[0]
+        assert one is not None
+        assert outbox.note(db.engine, one, Answer(200))
+        assert not outbox.note(db.engine, one, Answer(500))
+        again = outbox.claim(db.engine)
+        assert again is None or again.hook_id == one.hook_id
+
+
+def test_killed_between_sending_and_noting(
+    app: Flask, organisation: Place, maya: Someone, hooked: Receiver, database_url: str, tmp_path: Path
+) -> None:
+    """It is sent again under its old id, by which the receiver knows it; nothing is lost."""
+    hook_id, _ = make(app, organisation, maya, hooked.url)
+    with app.app_context():
+        outbox.add(db.session(), organisation.id, hook_id, "test", ())
+        db.session.commit()
+    arrived = tmp_path / "arrived"
+    trust = tmp_path / "authority.pem"
+    hooked.authority.cert_pem.write_to_path(str(trust))
+    process = process_for(send_and_wait, database_url, str(trust), str(arrived))
+    process.start()
+    hooked.wait_for(1)
+    wait_for(arrived.exists)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+    assert send(app, hooked) == 0  # it may still be at work
+    with clock.set_to(datetime.now(tz=NOW.tzinfo) + CLAIMED_FOR + timedelta(seconds=5)):
+        assert send(app, hooked) == 1
+    assert [call.id for call in hooked.calls] == [deliveries(app, hook_id)[0].id] * 2
+    assert (deliveries(app, hook_id)[0].state, deliveries(app, hook_id)[0].tries) == ("delivered", 2)
+
+
+def test_killed_at_any_moment_while_writing_down(
+    app: Flask, organisation: Place, maya: Someone, fill: FillLog, database_url: str, rounds: Callable[[int, int], int]
+) -> None:
+    """A cursor that moved has its deliveries, and one that did not has none: together they tell each entry once."""
+    hook_id, _ = make(app, organisation, maya)
+    fill(2 * MOST)
+    seal(app)
+    for _ in range(rounds(2, 50)):
+        process = process_for(look_without_end, database_url)
+        process.start()
+        wait_for(partial(_has_more, app, hook_id, len(items(app, hook_id))))
+        process.kill()
+        process.join()
+        assert items(app, hook_id) == list(range(_first(app, hook_id), stored(app, hook_id).cursor + 1))
+        fill(MOST)
+        seal(app)
+    look(app)
+    told = items(app, hook_id)
+    assert told == list(range(told[0], stored(app, hook_id).cursor + 1))
+
+
+def _has_more(app: Flask, hook_id: str, before: int) -> bool:
+    return len(items(app, hook_id)) > before
+
+
+def _first(app: Flask, hook_id: str) -> int:
+    return min(items(app, hook_id))
+
+
+def test_two_watchers_tell_each_entry_once(app: Flask, organisation: Place, maya: Someone, fill: FillLog) -> None:
+    """Should there be two leaders for a moment."""
+    hook_id, _ = make(app, organisation, maya)
+    fill(4 * MOST)
+    seal(app)
+
+    def watch() -> None:
+        with app.app_context():
+            watcher = Watcher(db.engine)
+            for _ in range(6):
+                watcher.look()
+
+    with ThreadPoolExecutor(3) as pool:
+        for each in [pool.submit(_at_now, watch) for _ in range(3)]:
+            each.result()
+    told = items(app, hook_id)
+    assert told == list(range(told[0], told[0] + 4 * MOST + 1))
+
+
+# What is done about one
+
+
+def test_while_paused_nothing_is_sent_and_nothing_lost(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    hook_id, _ = make(app, organisation, maya, hooked.url, query="?category=team")
+    an_event("member.invited", org_id=organisation.id, facts={"email": "before"})
+    look(app)
+    assert act(app, organisation, maya, "pause", hook_id, origin=ORIGIN)
+    assert not act(app, organisation, maya, "pause", hook_id, origin=ORIGIN)
+    an_event("member.invited", org_id=organisation.id, facts={"email": "meanwhile"})
+    assert (look(app), send(app, hooked)) == (0, 0)
+    for do, more in (("send_test", {}), ("send_again", {"delivery_id": deliveries(app, hook_id)[0].id})):
+        with pytest.raises(RefusedError, match="is paused"):
+            act(app, organisation, maya, do, hook_id, **more)
+    assert act(app, organisation, maya, "resume", hook_id, from_now=False, origin=ORIGIN)
+    assert not act(app, organisation, maya, "resume", hook_id, from_now=False, origin=ORIGIN)
+    look(app)
+    send(app, hooked)
+    told = [event["facts"]["email"] for call in hooked.calls for event in call.json["events"]]
+    assert told == ["before", "meanwhile"]
+
+
+def test_resumed_from_now_on(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    hook_id, _ = make(app, organisation, maya, hooked.url, query="?category=team")
+    an_event("member.invited", org_id=organisation.id, facts={"email": "before"})
+    look(app)
+    act(app, organisation, maya, "pause", hook_id, origin=ORIGIN)
+    an_event("member.invited", org_id=organisation.id, facts={"email": "meanwhile"})
+    look(app)
+    act(app, organisation, maya, "resume", hook_id, from_now=True, origin=ORIGIN)
+    an_event("member.invited", org_id=organisation.id, facts={"email": "after"})
+    look(app)
+    send(app, hooked)
+    told = [event["facts"]["email"] for call in hooked.calls for event in call.json["events"]]
+    assert told == ["after"]
+
+
+def test_two_secrets_sign_while_one_is_replaced(
+    app: Flask, organisation: Place, maya: Someone, hooked: Receiver
+) -> None:
+    hook_id, former = make(app, organisation, maya, hooked.url, query="?category=team")
+    with app.app_context():
+        version = hooks.find_hook(organisation.id, hook_id).version
+    given = {"overlap": "1 hour", "version": version, "origin": ORIGIN}
+    secret = act(app, organisation, maya, "rotate", hook_id, **given).secret
+    assert secret != former
+    with pytest.raises(RefusedError, match="replaced a moment ago"):
+        act(app, organisation, maya, "rotate", hook_id, **given)
+    for later, with_former in ((0, True), (59, True), (60, False)):
+        with clock.set_to(NOW + timedelta(minutes=later)):
+            act(app, organisation, maya, "send_test", hook_id)
+            assert send(app, hooked) == 1
+        call = hooked.calls[-1]
+        assert fits(secret, call.headers, call.body)
+        assert fits(former, call.headers, call.body) is with_former
+        assert call.json["type"] == "test"
+
+
+def test_an_organisation_that_is_switched_off_tells_nothing(
+    app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, hooked: Receiver
+) -> None:
+    make(app, organisation, maya, hooked.url, query="?category=team")
+    an_event("member.invited", org_id=organisation.id)
+    look(app)
+    an_event("member.invited", org_id=organisation.id)
+    with app.app_context():
+        db.session.execute(sa.update(Organisation).values(disabled_at=NOW))
+        db.session.commit()
+    assert (look(app), send(app, hooked)) == (0, 0)
+
+
+def test_what_is_refused(app: Flask, organisation: Place, maya: Someone, monkeypatch: pytest.MonkeyPatch) -> None:
+    for field, draft in (
+        ("url", {"url": "http://hooks.example.org/"}),
+        ("url", {"url": "https://127.1/"}),
+        ("name", {"name": " "}),
+        ("name", {"name": "x" * 81}),
+        ("view", {"query": "?upto=32ST6QNF15NM7"}),
+        ("view", {"query": "?category=gossip"}),
+    ):
+        with pytest.raises(InvalidError) as refused:
+            make(app, organisation, maya, **draft)
+        assert refused.value.field == field
+    make(app, organisation, maya)
+    with pytest.raises(InvalidError, match="There is a webhook of this name"):
+        make(app, organisation, maya, name="duty CHANNEL")
+    monkeypatch.setattr(hooks, "MOST", 1)
+    with pytest.raises(RefusedError, match="There are 1 webhooks already"):
+        make(app, organisation, maya, name="Another")
+    with app.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Webhook)) == 1
+
+
+def test_no_secret_reaches_the_log_of_the_server(
+    app: Flask, organisation: Place, maya: Someone, hooked: Receiver, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = hooked.url.replace("from=auditweb", "token=canary")
+    _, secret = make(app, organisation, maya, url)
+    look(app)
+    hooked.status = 500
+    send(app, hooked)
+    hooked.status = 200
+    with clock.set_to(NOW + timedelta(hours=1)):
+        send(app, hooked)
+    said = "".join(capfd.readouterr())
+    assert "canary" not in said
+    assert secret not in said
+    assert hooked.calls[0].headers["webhook-signature"] not in said
+    told = json.dumps(hooked.calls[0].json)
+    assert "canary" not in told
+    assert secret not in told
