@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from auditweb.config import Settings
+from auditweb.web import mailing
 from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.targets import Policy
 from auditweb.webhooks.watch import WebhooksThread
+from auditweb.webhooks.weekly import WeeklyMails
 
 
 def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
@@ -20,7 +22,14 @@ def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
         return addresses.build("audit_log.index", {"org": org_slug}, force_external=True)
 
     caller = partial(Caller, Policy.of(settings))
-    return WebhooksThread(settings.database_url, caller, log_of, more=lambda _engine: None)
+    mails = WeeklyMails(log_of, addresses.build("profile.index", force_external=True) + "#weekly-mail")
+
+    def send_mails() -> None:
+        with app.app_context():
+            if mailer := mailing.mailer():
+                mails.send(mailer)
+
+    return WebhooksThread(settings.database_url, caller, log_of, more=send_mails)
 
 
 def _host(settings: Settings) -> str:

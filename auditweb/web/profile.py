@@ -23,9 +23,12 @@ from wtforms.validators import DataRequired, Length
 from auditweb.accounts.people import save_profile, save_theme
 from auditweb.accounts.sessions import SignedIn
 from auditweb.extensions import db
+from auditweb.reading import days
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.gate import came_from, require_person, safe_path, signed_in
+from auditweb.web.mailing import mailer
 from auditweb.web.shell import THEMES, Shell, theme_cookie
+from auditweb.webhooks import weekly
 
 LONGEST_NAME = 100
 ONE_YEAR = 365 * 24 * 3600
@@ -96,6 +99,25 @@ def index() -> ResponseReturnValue:
     return _with_theme(redirect(url_for("profile.index"), 303), form.theme.data)
 
 
+@bp.post("/profile/weekly-mail/<org>")
+def weekly_mail(org: str) -> ResponseReturnValue:
+    """Send the person a mail about an organisation each week from now on, or no more."""
+    place = require_person().place(org)
+    if place is None or not place.may_read_log:
+        abort(404)
+    choice = request.form.get("weekly_mail")
+    if choice not in ("on", "off"):
+        abort(400, "Say whether you want the mail: on or off.")
+    weekly.choose(place.org_id, place.zone, require_person().person_id, wanted=choice == "on")
+    db.session.commit()
+    flash(
+        f"You get a mail about {visible_text(place.name)} each Monday at 08:00 ({days.place(place.zone)} time)."
+        if choice == "on"
+        else f"You get no more mails about the week of {visible_text(place.name)}."
+    )
+    return redirect(url_for(".index") + "#weekly-mail", 303)
+
+
 @bp.post("/theme")
 def theme() -> ResponseReturnValue:
     """Show pages light, dark or as the system has it from now on, signed in or not, and return to the page."""
@@ -111,7 +133,8 @@ def theme() -> ResponseReturnValue:
 
 
 def _page(form: ProfileForm, person: SignedIn, status: int = 200) -> ResponseReturnValue:
-    page = render_template("profile/index.html", form=form, organisations=person.places)
+    mailed = weekly.wanted_by(person.person_id) if mailer() else None
+    page = render_template("profile/index.html", form=form, organisations=person.places, mailed=mailed)
     return make_response(page, status)
 
 

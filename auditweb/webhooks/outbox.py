@@ -2,7 +2,7 @@
 Deliveries: each is written down before it is sent, tried until it arrives or three days are over, and kept for a month.
 
 Whoever sends one has claimed it first, so that of many workers one does at a time; the claim of one that was killed is
-over after a minute, and the delivery is sent again, under the same id.
+over after twenty seconds, and the delivery is sent again, under the same id.
 """
 
 import json
@@ -35,7 +35,7 @@ PAUSES: Final = (
 )
 """How long after each try that failed the next one comes; after the one that follows the last, it is given up."""
 KEPT: Final = timedelta(days=30)
-CLAIMED_FOR: Final = timedelta(minutes=1)
+CLAIMED_FOR: Final = timedelta(seconds=20)  # a call takes five, and SQLite may let one wait ten to note it
 MOST_WAITING: Final = 200  # deliveries of a webhook; the rest waits in the log
 
 _AT_ONCE: Final = 500

@@ -29,7 +29,6 @@ PAUSE: Final = 0.5  # seconds between looks
 TIDY_EVERY: Final = 60.0
 SENDERS: Final = 8  # deliveries under way at once
 
-_MOST_LOOKED_AT: Final = 1000  # webhooks in one look
 _TOLD_AFTER: Final = 1000  # places without anything, after which a cursor is moved all the same
 _TOLD_EVERY: Final = 30.0  # seconds
 _PAUSE_AFTER_FAILURE: Final = 5.0
@@ -116,13 +115,11 @@ class Senders:
     def _deliver(self, claimed: outbox.Claimed) -> None:
         try:
             deliver(self._engine, self._caller, self._log_of, claimed)
-        except Exception:  # noqa: BLE001 - its claim is over in a minute, and it is tried again
+        except Exception:  # noqa: BLE001 - its claim is over soon, and it is tried again
             _log.exception("delivering failed", delivery=claimed.id)
 
 
-def watch(
-    engine: Engine, caller: Caller, log_of: LogOf, stopping: threading.Event, more: Callable[[Engine], object]
-) -> None:
+def watch(engine: Engine, caller: Caller, log_of: LogOf, stopping: threading.Event, more: Callable[[], object]) -> None:
     """
     Tell webhooks what is new until *stopping* is set, and do *more* every minute.
 
@@ -130,16 +127,14 @@ def watch(
     """
     while not stopping.is_set():
         try:
-            with only_one(engine, "webhooks") as leads, ThreadPoolExecutor(SENDERS, "webhook") as pool:
+            with only_one(engine, "webhooks") as leads, ThreadPoolExecutor(SENDERS + 1, "webhook") as pool:
                 watcher, senders = Watcher(engine), Senders(engine, caller, log_of, pool)
-                tidied_at = -TIDY_EVERY
+                chores, done_at = None, -TIDY_EVERY
                 while leads() and not stopping.is_set():
                     watcher.look()
                     senders.dispatch()
-                    if monotonic() - tidied_at >= TIDY_EVERY:
-                        outbox.tidy(engine)
-                        more(engine)
-                        tidied_at = monotonic()
+                    if monotonic() - done_at >= TIDY_EVERY and (chores is None or chores.done()):
+                        chores, done_at = pool.submit(_do_chores, engine, more), monotonic()
                     stopping.wait(PAUSE)
         except Exception:  # noqa: BLE001 - whatever it was, webhooks must be told once it is over
             _log.exception("looking after webhooks failed")
@@ -147,11 +142,20 @@ def watch(
         stopping.wait(PAUSE)
 
 
+def _do_chores(engine: Engine, more: Callable[[], object]) -> None:
+    """Do what nobody waits for, beside the rest: a mail server that is slow holds up no delivery."""
+    try:
+        outbox.tidy(engine)
+        more()
+    except Exception:  # noqa: BLE001 - it is tried again in a minute
+        _log.exception("chores failed")
+
+
 class WebhooksThread(threading.Thread):
     """Looks after the webhooks of the database at *url* for as long as the process serves."""
 
     def __init__(
-        self, url: str, make_caller: Callable[[], Caller], log_of: LogOf, *, more: Callable[[Engine], object]
+        self, url: str, make_caller: Callable[[], Caller], log_of: LogOf, *, more: Callable[[], object]
     ) -> None:
         super().__init__(name="webhooks", daemon=True)
         self._url = url
@@ -183,6 +187,4 @@ def _behind(kind: Kind) -> sa.Select[Any]:
         .join(Organisation, Organisation.id == Webhook.org_id)
         .where(Webhook.kind == kind, Webhook.paused_at.is_(None), Organisation.disabled_at.is_(None))
         .where(Webhook.cursor < latest)
-        .order_by(Webhook.id)
-        .limit(_MOST_LOOKED_AT)
     )

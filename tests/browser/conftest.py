@@ -41,7 +41,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 def site(world: Database, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The served world, and the way in for each of its people."""
     folder: Path = tmp_path_factory.mktemp("served")
-    with serve(world.url, folder, settings={"AUDITWEB_WORKERS": "1"}) as server:
+    with serve(
+        world.url, folder, settings={"AUDITWEB_WORKERS": "1", "AUDITWEB_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    ) as server:
         yield Site(server.url, browser, world.url)
 
 

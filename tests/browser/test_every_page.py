@@ -17,6 +17,8 @@ NARROW = {"width": 390, "height": 844}
 SETTINGS = "/o/northgate/settings"
 SIGN_IN = f"{SETTINGS}/sign-in"
 KEYS = f"{SETTINGS}/api-keys"
+HOOKS = f"{SETTINGS}/webhooks"
+HOSTILE_HOOKS = "/o/hostile/settings/webhooks"
 HOSTILE_KEYS = "/o/hostile/settings/api-keys"
 SHORT = f"{LOG}?category=organisation"
 DEPOT = "/o/depot/settings/audit-log"
@@ -91,6 +93,14 @@ def _ask_for_key(page: Page, name: str, networks: str = "", password: str = PASS
     page.get_by_label("Only from these addresses").fill(networks)
     page.get_by_label("Your password").fill(password)
     page.get_by_role("button", name="Create the key").click()
+    expect(page.locator(".fielderror, .handout").first).to_be_visible()
+
+
+def _ask_for_webhook(page: Page, name: str, url: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Address").fill(url)
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Create the webhook").click()
     expect(page.locator(".fielderror, .handout").first).to_be_visible()
 
 
@@ -275,6 +285,23 @@ SIGHTS = {
     "revoking a key": Sight(f"{KEYS}/key_monitor/revoke"),
     "hostile keys": Sight(HOSTILE_KEYS),
     "a hostile key": Sight(f"{HOSTILE_KEYS}/key_hostile_3"),
+    "webhooks": Sight(HOOKS),
+    "webhooks, none": Sight("/o/newcomers/settings/webhooks"),
+    "a webhook": Sight(f"{HOOKS}/wh_northgate0"),
+    "a webhook, paused": Sight(f"{HOOKS}/wh_northgate1"),
+    "new webhook, refused": Sight(
+        f"{HOOKS}/new", do=lambda page: _ask_for_webhook(page, "Duty channel", "https://127.1")
+    ),
+    "a webhook's secret": Sight(
+        "/o/workshop/settings/webhooks/new",
+        who="vera",
+        do=lambda page: _ask_for_webhook(page, f"{time_ns()}", "https://127.0.0.1/in"),
+    ),
+    "changing a webhook": Sight(f"{HOOKS}/wh_northgate1/change"),
+    "replacing a webhook's secret": Sight(f"{HOOKS}/wh_northgate0/secret"),
+    "deleting a webhook": Sight(f"{HOOKS}/wh_northgate1/delete"),
+    "hostile webhooks": Sight(HOSTILE_HOOKS),
+    "a hostile webhook": Sight(f"{HOSTILE_HOOKS}/wh_hostile3"),
     "what is recorded": Sight(f"{LOG}/coverage"),
     "views": Sight(f"{LOG}/views"),
     "views to choose from": Sight(LOG, do=lambda page: page.click("#views-btn")),

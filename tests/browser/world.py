@@ -28,6 +28,8 @@ from auditweb.models import (
     Person,
     ShareOpening,
     TwoFactor,
+    Webhook,
+    WebhookDelivery,
 )
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.reading.filters import LogFilter
@@ -122,6 +124,9 @@ def make_world() -> None:
     db.session.flush()
     db.session.add_all(_findings(northgate, "Hana Sato", maya, now))
     db.session.add_all(_findings(hostile, HOSTILE_NAMES[0], maya, now))
+    for organisation, names in ((northgate, ["Duty channel", "Security monitor"]), (hostile, HOSTILE_NAMES)):
+        for number, name in enumerate(names):
+            _call(organisation, maya, f"wh_{organisation.slug}{number}", name, now, works=number == 0)
     db.session.commit()
 
 
@@ -201,6 +206,49 @@ def _findings(organisation: Organisation, name: str, maya: Person, now: datetime
         for event_id in events[: 12 if number == 0 else 2]:
             shown = int(state != "set_aside")
             yield FindingEvent(org_id=organisation.id, finding_id=id_, event_id=event_id, kind=kind.value, shown=shown)
+
+
+def _call(organisation: Organisation, maker: Person, hook_id: str, name: str, now: datetime, *, works: bool) -> None:
+    """Make a webhook that was told of everything there will ever be, with a delivery in each state."""
+    hook = Webhook(
+        id=hook_id,
+        org_id=organisation.id,
+        maker_id=maker.id,
+        name=name,
+        url="https://hooks.example.org:8443/services/" + ("T0/B0/x" if works else "0123456789abcdef" * 12),
+        kind="entries",
+        view="" if works else name,
+        query="" if works else "?category=team",
+        secret="whsec_c2VjcmV0",
+        cursor=2**60,
+        created_at=now - timedelta(days=40),
+        paused_at=None if works else now - timedelta(hours=2),
+        answered_at=now - timedelta(minutes=4),
+        failing_since=None if works else now - timedelta(hours=3),
+    )
+    db.session.add(hook)
+    db.session.flush()
+    states = [
+        ("delivered", 1, 204, None),
+        ("failed", 10, 503, None),
+        ("waiting", 3, None, "The connection broke down."),
+    ]
+    for number, (state, tries, status, reason) in enumerate(states[: 1 if works else 3]):
+        delivery = WebhookDelivery(
+            id=f"msg_{hook_id}{number}",
+            org_id=organisation.id,
+            hook_id=hook_id,
+            kind="entries" if number else "test",
+            items="[1,2,3]" if number else "[]",
+            state=state,
+            tries=tries,
+            created_at=now - timedelta(hours=3 - number),
+            next_at=now + timedelta(days=1),
+            tried_at=now - timedelta(minutes=20),
+            status=status,
+            reason=reason,
+        )
+        db.session.add(delivery)
 
 
 def _exports(organisation: Organisation, maker: Person, now: datetime) -> Iterator[ExportJob]:

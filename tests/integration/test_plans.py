@@ -627,12 +627,16 @@ def _look_after_webhooks(app: Flask, reader: Reader) -> tuple[str, str]:
     place = Place(1, "northgate", "Northgate", "Europe/London")
     views = ("", "?category=team", "?actor=member:m7&q=joined", "?last=7d")
     made = [make_hook(app, place, reader.someone, name=f"Hook {view}", query=view)[0] for view in views]
-    with app.app_context():
+    with app.app_context(), server_engine(app.config["SQLALCHEMY_DATABASE_URI"]) as elsewhere:
+        watcher = Watcher(db.engine)
         for _ in range(3):
-            record_many((_event(RARE * 11) | {"idempotency_key": None} for _ in range(60)), org_id=place.id)
-            db.session.commit()
-            Sealer(db.engine).run()
-            Watcher(db.engine).look()
+            with Session(elsewhere) as session:
+                record_many(
+                    (_event(RARE * 11) | {"idempotency_key": None} for _ in range(60)), org_id=1, session=session
+                )
+                session.commit()
+            Sealer(elsewhere).run()
+            watcher.look()
         caller = Caller(Policy())
         while deliver_one(db.engine, caller, log_of):
             pass

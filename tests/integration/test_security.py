@@ -200,6 +200,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         "/two-factor/set-up",
         "/two-factor/set-up/begin",
         "/profile",
+        "/profile/weekly-mail/<org>",
         "/theme",
         f"{settings}/audit-log/export",
         f"{settings}/audit-log/reviews",

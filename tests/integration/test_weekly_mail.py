@@ -1,0 +1,317 @@
+"""The mail about the week that is over: who gets it, when, once, and what it says."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from auditweb import clock
+from auditweb.accounts.permissions import Role
+from auditweb.config import Settings
+from auditweb.extensions import db
+from auditweb.models import Organisation, Person, WeeklyMail
+from auditweb.parties import Outcome
+from auditweb.web import mailing
+from auditweb.webhooks.weekly import PAUSE, WeeklyMails, last_monday
+from tests.integration.conftest import AnEvent, SignedInAs
+from tests.log_pages import LOG
+from tests.mail_servers import MailServer, mail_server
+from tests.readers import Place, Reader, Someone, leave, set_role
+from tests.teams import notice
+from tests.webhooks import SITE, log_of, member, seal
+
+CHOSEN = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)  # a Thursday
+DUE = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # the Monday after, in London
+SETTING = f"{SITE}/profile#weekly-mail"
+
+
+@pytest.fixture(scope="module")
+def _post() -> Iterator[MailServer]:
+    with mail_server() as running:
+        yield running
+
+
+@pytest.fixture
+def post(_post: MailServer) -> MailServer:
+    _post.messages.clear()
+    _post.refused.clear()
+    return _post
+
+
+@pytest.fixture
+def settings(settings: Settings, post: MailServer) -> Settings:
+    return Settings(**{**settings.model_dump(), **post.settings})
+
+
+@pytest.fixture
+def ines(signed_in_as: SignedInAs) -> Iterator[Reader]:
+    with clock.set_to(CHOSEN):
+        yield signed_in_as(Role.ADMIN, name="Ines Ferreira")
+
+
+@pytest.fixture
+def mails() -> WeeklyMails:
+    return WeeklyMails(log_of, SETTING)
+
+
+def choose(reader: Reader, place: Place, choice: str = "on") -> int:
+    return reader.post(f"/profile/weekly-mail/{place.slug}", {"weekly_mail": choice}).status
+
+
+def send(app: Flask, mails: WeeklyMails, at: datetime) -> int:
+    """Send what is due at a moment."""
+    with clock.set_to(at), app.app_context():
+        mailer = mailing.mailer()
+        assert mailer is not None
+        return mails.send(mailer)
+
+
+def to(post: MailServer) -> list[str]:
+    return sorted(str(message["To"]) for message in post.messages)
+
+
+def test_chosen_by_oneself_and_ended_by_oneself(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails
+) -> None:
+    assert "Mail me each week" in ines.get("/profile").words
+    assert send(app, mails, DUE) == 0
+    page = ines.post(f"/profile/weekly-mail/{organisation.slug}", {"weekly_mail": "on"})
+    assert (page.status, page.location) == (303, "/profile#weekly-mail")
+    shown = ines.get("/profile")
+    assert notice(shown) == "You get a mail about Northgate Imports each Monday at 08:00 (London time)."
+    assert "Stop the mail" in shown.words
+    assert choose(ines, organisation) == 303  # pressed twice
+    assert send(app, mails, DUE) == 1
+    choose(ines, organisation, "off")
+    assert send(app, mails, DUE + timedelta(days=7)) == 0
+    assert to(post) == ["ines.ferreira@northgate.example"]
+
+
+def test_what_it_says(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails, an_event: AnEvent
+) -> None:
+    """Numbers of the whole week by the organisation's clocks, each the number behind its link."""
+    monday = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
+    given = {"org_id": organisation.id}
+    with clock.set_to(DUE):
+        for at in (monday - timedelta(seconds=1), monday + timedelta(days=7)):
+            an_event("member.invited", **given, occurred_at=at)
+        for at in (monday, monday + timedelta(days=7) - timedelta(seconds=1), CHOSEN):
+            an_event("vehicle.updated", **given, occurred_at=at)
+        for number in range(3):
+            refused = {"occurred_at": CHOSEN + timedelta(minutes=number), "outcome": Outcome.DENIED}
+            an_event("sign_in.refused", **given, **refused)
+        an_event("audit_log.shared", **given, occurred_at=CHOSEN)
+    choose(ines, organisation)
+    with clock.set_to(DUE):
+        seal(app)
+    send(app, mails, DUE)
+
+    (message,) = post.messages
+    assert message["Subject"] == "Northgate Imports: the week from 16 to 22 November 2026"
+    lines = message.get_content().splitlines()
+    week = "from=2026-11-16&to=2026-11-22&tz=Europe/London"
+    log = log_of("northgate")
+    assert lines[:4] == [
+        "Northgate Imports, 16 to 22 November 2026 (London time)",
+        "",
+        "7 entries in the audit log:",
+        f"{log}?{week}",
+    ]
+    numbers = {line: below for line, below in pairwise(lines) if ": " in line}
+    assert numbers["Authentication: 3"] == f"{log}?category=authentication&{week}"
+    assert numbers["Vehicles: 3"] == f"{log}?category=vehicles&{week}"
+    assert numbers["Data export: 1"] == f"{log}?category=data_export&{week}"
+    assert numbers["Refused sign-ins: 3"] == f"{log}?action=sign_in.refused&{week}"
+    assert numbers["Parts of the log shared: 1"] == f"{log}?action=audit_log.shared&{week}"
+    assert "Exports of the log: none" in lines
+    assert not [line for line in lines if line.startswith("Team")]
+    assert lines[-1] == SETTING
+    with clock.set_to(CHOSEN):
+        for told, link in numbers.items():
+            number = told.rpartition(" ")[2]
+            if number.isdigit():
+                parts = urlsplit(link)
+                assert f"of {number}" in ines.get(f"{LOG}?{parts.query}").words.replace(",", ""), told
+
+
+def test_a_week_without_an_entry_says_so(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails
+) -> None:
+    choose(ines, organisation)
+    send(app, mails, DUE)
+    assert "Nothing was recorded in the audit log." in post.messages[0].get_content()
+
+
+def test_on_monday_at_eight_by_the_clocks_of_the_organisation() -> None:
+    for zone, moment in (
+        ("Europe/London", datetime(2026, 11, 23, 8, 0, tzinfo=UTC)),
+        ("Europe/London", datetime(2026, 7, 20, 7, 0, tzinfo=UTC)),
+        ("Asia/Tokyo", datetime(2026, 11, 22, 23, 0, tzinfo=UTC)),
+        ("America/Los_Angeles", datetime(2026, 11, 23, 16, 0, tzinfo=UTC)),
+        ("Europe/London", datetime(2026, 10, 26, 8, 0, tzinfo=UTC)),  # the day after the clocks went back
+        ("Pacific/Kiritimati", datetime(2026, 11, 22, 18, 0, tzinfo=UTC)),
+    ):
+        monday = last_monday(moment, zone)
+        assert monday.weekday() == 0
+        assert last_monday(moment - timedelta(microseconds=1), zone) == monday - timedelta(days=7)
+        assert last_monday(moment + timedelta(days=7) - timedelta(hours=1, seconds=1), zone) == monday
+    assert last_monday(DUE, "Europe/London") == date(2026, 11, 23)
+
+
+def test_each_in_the_zone_of_their_organisation(
+    app: Flask,
+    ines: Reader,
+    organisation: Place,
+    other_organisation: Place,
+    signed_in_as: SignedInAs,
+    post: MailServer,
+    mails: WeeklyMails,
+) -> None:
+    kenji = signed_in_as(Role.OWNER, other_organisation, name="Kenji Mori")
+    choose(ines, organisation)
+    choose(kenji, other_organisation)
+    assert send(app, mails, datetime(2026, 11, 22, 22, 59, tzinfo=UTC)) == 0
+    assert send(app, mails, datetime(2026, 11, 22, 23, 0, tzinfo=UTC)) == 1
+    assert to(post) == ["kenji.mori@osaka-bay.example"]
+    assert send(app, mails, DUE - timedelta(seconds=1)) == 0
+    assert send(app, mails, DUE) == 1
+    assert send(app, mails, DUE + timedelta(minutes=1)) == 0
+    assert "Osaka" not in post.messages[1].get_content()
+
+
+def test_week_after_week(app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails) -> None:
+    choose(ines, organisation)
+    for week in range(3):
+        for hours in (0, 1, 20, 90):
+            send(app, mails, DUE + timedelta(days=7 * week, hours=hours))
+    assert [str(message["Subject"]).partition("from ")[2] for message in post.messages] == [
+        "16 to 22 November 2026",
+        "23 to 29 November 2026",
+        "30 November to 6 December 2026",
+    ]
+
+
+def test_a_server_that_was_down_for_long_sends_nothing_old(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails
+) -> None:
+    choose(ines, organisation)
+    assert send(app, mails, DUE + timedelta(hours=37)) == 0
+    assert send(app, mails, DUE + timedelta(days=14, hours=35)) == 1
+    assert "30 November to 6 December" in str(post.messages[0]["Subject"])
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda app, place, who: leave(app, place, who),
+        lambda app, place, who: set_role(app, place, who, Role.MEMBER),
+        lambda app, _place, _who: _set(app, sa.update(Person).values(active=False)),
+        lambda app, _place, _who: _set(app, sa.update(Organisation).values(disabled_at=CHOSEN)),
+    ],
+)
+def test_whoever_may_not_read_the_log_any_more_gets_none(
+    app: Flask,
+    ines: Reader,
+    organisation: Place,
+    post: MailServer,
+    mails: WeeklyMails,
+    end: Callable[[Flask, Place, Someone], None],
+) -> None:
+    choose(ines, organisation)
+    end(app, organisation, member(ines))
+    assert send(app, mails, DUE) == 0
+    assert not post.messages
+
+
+def _set(app: Flask, statement: sa.Update) -> None:
+    with app.app_context():
+        db.session.execute(statement)
+        db.session.commit()
+
+
+def test_who_can_choose_it(
+    app: Flask, ines: Reader, organisation: Place, other_organisation: Place, signed_in_as: SignedInAs
+) -> None:
+    tom = signed_in_as(Role.MEMBER, name="Tom Price")
+    auditor = signed_in_as(Role.AUDITOR, name="Ola Nordmann")
+    assert "A mail each week" not in tom.get("/profile").words
+    assert [choose(tom, organisation), choose(ines, other_organisation), choose(auditor, organisation)] == [
+        404,
+        404,
+        303,
+    ]
+    assert choose(ines, organisation, "perhaps") == 400
+
+
+def test_several_workers_send_each_once(
+    app: Flask, ines: Reader, organisation: Place, signed_in_as: SignedInAs, post: MailServer
+) -> None:
+    readers = [signed_in_as(Role.ADMIN, name=f"Admin {letter}") for letter in "abcdefg"]
+    for reader in readers:
+        choose(reader, organisation)
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(send, app, WeeklyMails(log_of, SETTING), DUE) for _ in range(4)]
+        assert sum(each.result() for each in done) == 7
+    assert len(set(to(post))) == len(post.messages) == 7
+
+
+def test_killed_while_sending_nobody_gets_two(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was handed in is not known then, so that one is not sent again."""
+    choose(ines, organisation)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("auditweb.mail.Mailer.send", die)
+        with pytest.raises(Killed):
+            send(app, mails, DUE)
+    assert send(app, WeeklyMails(log_of, SETTING), DUE + timedelta(hours=1)) == 0
+    assert send(app, WeeklyMails(log_of, SETTING), DUE + timedelta(days=7)) == 1
+
+
+def test_what_was_not_taken_is_tried_again(
+    app: Flask, ines: Reader, organisation: Place, signed_in_as: SignedInAs, post: MailServer, mails: WeeklyMails
+) -> None:
+    maya = signed_in_as(Role.OWNER, name="Maya Okafor")
+    for reader in (ines, maya):
+        choose(reader, organisation)
+    post.refused = {"ines.ferreira@northgate.example"}
+    assert send(app, mails, DUE) == 1
+    assert send(app, mails, DUE + PAUSE - timedelta(seconds=1)) == 0
+    post.refused = set()
+    assert send(app, mails, DUE + PAUSE) == 1
+    assert to(post) == ["ines.ferreira@northgate.example", "maya.okafor@northgate.example"]
+    with app.app_context():
+        assert set(db.session.scalars(sa.select(WeeklyMail.monday))) == {"2026-11-23"}
+
+
+def test_a_hostile_name_breaks_no_line(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails
+) -> None:
+    _set(app, sa.update(Organisation).values(name="North\r\nBcc: x@example.org\u202e"))
+    choose(ines, organisation)
+    assert send(app, mails, DUE) == 1
+    (message,) = post.messages
+    assert message["Bcc"] is None
+    assert str(message["Subject"]).startswith(r"North\u{d}\u{a}Bcc: x@example.org\u{202e}: the week")
+
+
+def test_without_a_mail_server_there_is_nothing_to_choose(
+    settings: Settings, make_app: Callable[[Settings], Flask], ines: Reader, organisation: Place
+) -> None:
+    mute = Settings(**{**settings.model_dump(), "smtp_url": None, "mail_from": None})
+    other = Reader(make_app(mute).test_client(), ines.someone)
+    other.keep(ines.cookie())
+    assert "A mail each week" not in other.get("/profile").words
