@@ -56,7 +56,8 @@ class Entry(NamedTuple):
         return self.target_id or "" if self.target_type == "member" else ""
 
     def fact(self, name: str) -> str:
-        value = self.facts.get(name, "")
+        facts: object = self.facts  # by raw SQL, anything may have come there
+        value = facts.get(name, "") if isinstance(facts, Mapping) else ""
         return value if isinstance(value, str) else str(value)
 
 
