@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from auditweb import catalogue, clock
 from auditweb.insights import runs, storage
 from auditweb.insights.runs import Review
+from auditweb.insights.watch import ReviewThread
 from auditweb.ledger import purger
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern, Organisation, Person, ReviewCursor
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
 from auditweb.recorder import record
 from tests.databases import Database
-from tests.ledgers import NOON, operator_engine
+from tests.ledgers import NOON, operator_engine, wait_for
 
 DECLAN = Actor(ActorType.MEMBER, "7", "Declan Whyte")
 HIM = Target("member", "7", "Declan Whyte")
@@ -205,3 +206,16 @@ def test_nobody_sets_a_second_factor_up_again(engine: Engine, session: Session) 
         review.run()
 
     assert set(found(session)) == {"two_factor_reset"}
+
+
+def test_a_thread_of_the_server_reviews_what_is_sealed(fresh: Database, engine: Engine, session: Session) -> None:
+    thread = ReviewThread(fresh.url)
+    thread.start()
+    try:
+        a_break_in(session)
+        Sealer(engine).run()
+        wait_for(lambda: len(found(session)) == 3)
+    finally:
+        thread.stop(within=10)
+
+    assert not thread.is_alive()
