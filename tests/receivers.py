@@ -54,7 +54,7 @@ class Receiver:
     authority: trustme.CA
     calls: list[Call] = field(default_factory=list)
     status: int = 204
-    behave: Callable[[BaseHTTPRequestHandler], None] | None = None
+    behave: Callable[[BaseHTTPRequestHandler], object] | None = None
     names: list[str | None] = field(default_factory=list)
 
     @property

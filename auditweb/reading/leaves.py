@@ -39,9 +39,9 @@ class Stretch(NamedTuple):
     last: int
 
 
-def find_last(org_id: int) -> int:
+def find_last(org_id: int, connection: Connection | None = None) -> int:
     """Return the last place in an organisation's order, -1 while there is none."""
-    return _last(db.session.connection(), org_id)
+    return int((connection or db.session.connection()).scalar(_SIZE, {"org_id": org_id}) or 0) - 1
 
 
 def find_stretch(
@@ -54,7 +54,7 @@ def find_stretch(
     by *connection*, or by the app's own if none is given.
     """
     connection = connection or db.session.connection()
-    last = _last(connection, wanted.org_id)
+    last = find_last(wanted.org_id, connection)
     number = LOOKED_THROUGH if wanted.narrows else limit
     span = {"org_id": wanted.org_id, "after": after, "to": min(after + number, last)}
     places = {event_id: place for place, event_id in connection.execute(_PLACES, span)}
@@ -97,10 +97,6 @@ def find_placed(connection: Connection, org_id: int, places: Sequence[int]) -> l
     given = {"org_id": org_id, "events": list(at)}
     events = [WholeRow._make(row) for row in execute(connection, _events(("org_id",)), given)] if at else []
     return sorted((at[event.id], event) for event in events)
-
-
-def _last(connection: Connection, org_id: int) -> int:
-    return int(connection.scalar(_SIZE, {"org_id": org_id}) or 0) - 1
 
 
 _AT = for_each_engine("SELECT leaf_index, event_id FROM leaf WHERE org_id = :org_id AND leaf_index {leaves}")

@@ -184,12 +184,11 @@ def create(org_id: int, by: SignedIn, draft: Draft, *, origin: Origin) -> Made:
         view=draft.view,
         query=draft.query,
         secret=signing.new_secret(),
-        cursor=-1,
+        cursor=_end(org_id, draft.kind),
         created_at=clock.now(),
     )
     db.session.add(hook)
     db.session.flush()
-    _go_to_the_end(org_id, hook.id, draft.kind)
     facts = {"destination": host_of(draft.url), "tells": draft.view or draft.kind}
     _record(WEBHOOK_CREATED, organisation, by, hook, origin, facts)
     return Made(hook.id, hook.name, hook.secret)
@@ -246,9 +245,10 @@ def resume(org_id: int, by: SignedIn, hook_id: str, *, from_now: bool, origin: O
     if hook.paused_at is None:
         return False
     hook.paused_at = None
+    if from_now:
+        hook.cursor = _end(org_id, hook.kind)
     db.session.flush()
     if from_now:
-        _go_to_the_end(org_id, hook_id, hook.kind)
         waiting = (*_of(org_id, hook_id), WebhookDelivery.state == "waiting")
         db.session.execute(delete(WebhookDelivery).where(*waiting))
     facts = {"begins": "with what comes from now on" if from_now else "with what came meanwhile"}
@@ -343,12 +343,9 @@ def _in_charge_of(org_id: int, by: SignedIn, hook_id: str) -> tuple[Organisation
     return organisation, hook
 
 
-def _go_to_the_end(org_id: int, hook_id: str, kind: str) -> None:
-    """Let a webhook begin after all there is."""
-    latest = func.coalesce(SOURCES[kind].latest(), -1)  # type: ignore[index]  # as the table's own check has it
-    db.session.execute(
-        update(Webhook).where(*_is(org_id, hook_id)).values(cursor=latest).execution_options(synchronize_session=False)
-    )
+def _end(org_id: int, kind: str) -> int:
+    """Return where a webhook begins that is told of what comes from now on."""
+    return SOURCES[kind].end(db.session.connection(), org_id)  # type: ignore[index]  # as the table's own check has it
 
 
 def _record(

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection
 
-from auditweb.models import LogHead, Webhook
 from auditweb.reading.as_json import entry_object
 from auditweb.reading.filters import LogFilter, read_query
-from auditweb.reading.leaves import find_placed, find_stretch
+from auditweb.reading.leaves import find_last, find_placed, find_stretch
 from auditweb.reading.pages import WholeRow
 
 Kind = Literal["entries", "findings"]
@@ -55,8 +54,8 @@ class Source(Protocol):
     label: str
     """What a body calls its list of items."""
 
-    def latest(self) -> ColumnElement[Any]:
-        """Return the cursor after all there is in the organisation of the `Webhook` that is asked about, as SQL."""
+    def end(self, connection: Connection, org_id: int) -> int:
+        """Return the cursor after all there is in an organisation, -1 where there is nothing."""
         ...
 
     def after(self, connection: Connection, watched: Watched, cursor: int) -> New:
@@ -73,8 +72,8 @@ class Entries:
 
     label = "events"
 
-    def latest(self) -> ColumnElement[Any]:
-        return select(LogHead.size - 1).where(LogHead.org_id == Webhook.org_id).scalar_subquery()
+    def end(self, connection: Connection, org_id: int) -> int:
+        return find_last(org_id, connection)
 
     def after(self, connection: Connection, watched: Watched, cursor: int) -> New:
         found = find_stretch(watched.filter(), cursor, MOST, connection=connection)

@@ -98,7 +98,7 @@ def _ask_for_key(page: Page, name: str, networks: str = "", password: str = PASS
 
 def _ask_for_webhook(page: Page, name: str, url: str) -> None:
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Address").fill(url)
+    page.locator("#url").fill(url)
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Create the webhook").click()
     expect(page.locator(".fielderror, .handout").first).to_be_visible()

@@ -15,6 +15,7 @@ from auditweb.accounts.permissions import Role
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Membership, Webhook, WebhookDelivery
+from auditweb.web import gate
 from auditweb.web.settings import webhooks as pages
 from auditweb.webhooks import targets
 from tests.integration.conftest import AnEvent, SignedInAs
@@ -296,7 +297,7 @@ def test_somebody_demoted_meanwhile_changes_nothing(
     app: Flask, ines: Reader, organisation: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook_id, _ = make(app, organisation, member(ines))
-    allowed = pages.member_of
+    allowed = gate.member_of
 
     def then_demoted(*asked: object) -> object:
         viewer = allowed(*asked)  # type: ignore[arg-type]

@@ -109,7 +109,7 @@ def test_five_seconds_in_all(hooks: Receiver, monkeypatch: pytest.MonkeyPatch) -
     """However little of an answer comes at a time, and wherever it stops."""
     monkeypatch.setattr(sending, "TIMEOUT", 0.3)
     for begun in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"):
-        hooks.behave = lambda handler, begun=begun: _drip(handler, begun)  # type: ignore[misc]
+        hooks.behave = lambda handler, begun=begun: _drip(handler, begun)
         began = time.monotonic()
         answer = post(hooks)
         assert time.monotonic() - began < 1.5
@@ -148,11 +148,11 @@ def _send_without_end(handler: BaseHTTPRequestHandler, sent: list[int]) -> None:
 
 
 def test_what_is_no_http_and_what_is_not_there(hooks: Receiver) -> None:
-    hooks.behave = lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n") and None
+    hooks.behave = lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
     assert post(hooks).reason == "What was answered is no HTTP."
     hooks.behave = lambda _handler: None
     assert post(hooks).reason == "What was answered is no HTTP."
-    hooks.behave = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000) and None
+    hooks.behave = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000)
     assert post(hooks).reason == "What was answered is no HTTP."
     assert post(hooks, "https://127.0.0.1:8443/").reason == "Nothing listens there: the connection was refused."
 
