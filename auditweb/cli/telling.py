@@ -1,6 +1,6 @@
 """What the server tells others by itself: webhooks of what is new, and people of the week that is over."""
 
-from functools import partial
+from functools import cache, partial
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -22,12 +22,15 @@ def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
         return addresses.build("audit_log.index", {"org": org_slug}, force_external=True)
 
     caller = partial(Caller, Policy.of(settings))
-    mails = WeeklyMails(log_of, addresses.build("profile.index", force_external=True) + "#weekly-mail")
+
+    @cache
+    def mails() -> WeeklyMails:
+        return WeeklyMails(log_of, addresses.build("profile.index", force_external=True) + "#weekly-mail")
 
     def send_mails() -> None:
         with app.app_context():
             if mailer := mailing.mailer():
-                mails.send(mailer)
+                mails().send(mailer)
 
     return WebhooksThread(settings.database_url, caller, log_of, more=send_mails)
 

@@ -77,6 +77,8 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "hook_id": "nothing",
         "delivery_id": "nothing",
         "slice_id": "nothing",
+        "review_id": "nothing",
+        "type_": "thing",
         "job_id": job_id,
         "finding_id": "found",
     }
