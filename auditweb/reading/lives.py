@@ -4,7 +4,7 @@ What somebody did and what was done to them, in reading order; and what little e
 Each question has an index. What could be asked of millions of entries is asked of the newest thousand, and says so.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -98,17 +98,7 @@ def count_stretch(org_id: int, own: ActorRef, since: int, until: int) -> Count:
 
 def find_sample(wanted: LogFilter, now: datetime | None = None) -> list[Seen]:
     """Return when and from where the newest of the events *wanted* came, so many at most as a sample has."""
-    now = now or clock.now()
-    connection = db.session.connection()
-    if not wanted.q:
-        values = wanted.values(now)
-        return [Seen(*row) for row in connection.execute(_sample(tuple(values), SAMPLE), values)]
-    ids = find_matches(wanted, now=now).ids[:SAMPLE]
-    found: list[Seen] = []
-    for start in range(0, len(ids), _READ_AT_ONCE):
-        given = {"org_id": wanted.org_id, "events": ids[start : start + _READ_AT_ONCE]}
-        found += [Seen(*row) for row in execute(connection, _SEEN, given)]
-    return sorted(found, reverse=True)
+    return [Seen(*row) for row in _look_up(_SEEN, wanted, SAMPLE, now)]
 
 
 def find_touchers(wanted: LogFilter, now: datetime | None = None) -> tuple[list[Toucher], bool]:
@@ -117,17 +107,7 @@ def find_touchers(wanted: LogFilter, now: datetime | None = None) -> tuple[list[
 
     *wanted* is about one thing; so many at most are looked at as a sample has.
     """
-    now = now or clock.now()
-    values = wanted.values(now)
-    connection = db.session.connection()
-    if wanted.q:
-        ids = find_matches(wanted, now=now).ids[: SAMPLE + 1]
-        rows: list[Any] = []
-        for start in range(0, len(ids), _READ_AT_ONCE):
-            rows += execute(connection, _ACTED, {"org_id": wanted.org_id, "events": ids[start : start + _READ_AT_ONCE]})
-        rows.sort(reverse=True)
-    else:
-        rows = list(connection.execute(_acted(tuple(values), SAMPLE + 1), values))
+    rows = _look_up(_ACTED, wanted, SAMPLE + 1, now)
     touchers: dict[ActorRef, Toucher] = {}
     for id_, type_, actor_id, name in rows[:SAMPLE]:
         ref = ActorRef(type_, actor_id)
@@ -168,6 +148,25 @@ def is_actor(org_id: int, ref: ActorRef) -> bool:
     return db.session.connection().execute(query, values).first() is not None
 
 
+def _look_up(statement: Mapping[str, Any], wanted: LogFilter, most: int, now: datetime | None) -> list[Any]:
+    """
+    Return what *statement* reads of the newest events *wanted*, newest first.
+
+    The index tells which those are. Asked for all in one, PostgreSQL may rather read somebody's every entry and sort.
+    """
+    now = now or clock.now()
+    connection = db.session.connection()
+    if wanted.q:
+        ids = find_matches(wanted, now=now).ids[:most]
+    else:
+        values = wanted.values(now)
+        ids = [id_ for (id_,) in connection.execute(_newest_ids(tuple(values), most), values)]
+    rows: list[Any] = []
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        rows += execute(connection, statement, {"org_id": wanted.org_id, "events": ids[start : start + _READ_AT_ONCE]})
+    return sorted(rows, key=attrgetter("id"), reverse=True)
+
+
 def _newest_first(found: Iterable[Any]) -> list[Row]:
     return sorted(map(Row._make, found), key=attrgetter("id"), reverse=True)
 
@@ -205,13 +204,8 @@ _COUNTED = union_all(*_counted())
 
 
 @cache
-def _sample(names: tuple[str, ...], limit: int) -> Select[Any]:
-    return _newest(limit, clauses(_event, names), _event.id, _event.ip)
-
-
-@cache
-def _acted(names: tuple[str, ...], limit: int) -> Select[Any]:
-    return _newest(limit, clauses(_event, names), _event.id, _event.actor_type, _event.actor_id, _event.actor_name)
+def _newest_ids(names: tuple[str, ...], limit: int) -> Select[Any]:
+    return _newest(limit, clauses(_event, names), _event.id)
 
 
 def _newest(limit: int, where: Sequence[ColumnElement[bool]], *columns: ColumnElement[Any]) -> Select[Any]:
