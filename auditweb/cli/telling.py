@@ -1,6 +1,6 @@
 """What the server tells others by itself: webhooks of what is new, and people of the week that is over."""
 
-from functools import cache, partial
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -23,14 +23,15 @@ def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
 
     caller = partial(Caller, Policy.of(settings))
 
-    @cache
-    def mails() -> WeeklyMails:
-        return WeeklyMails(log_of, addresses.build("profile.index", force_external=True) + "#weekly-mail")
+    def setting() -> str:
+        return addresses.build("profile.index", force_external=True) + "#weekly-mail"
+
+    mails = WeeklyMails(log_of, setting)
 
     def send_mails() -> None:
         with app.app_context():
             if mailer := mailing.mailer():
-                mails().send(mailer)
+                mails.send(mailer)
 
     return WebhooksThread(settings.database_url, caller, log_of, more=send_mails)
 

@@ -71,6 +71,7 @@ LEFT_OUT_COLUMNS: Final[Mapping[str, str]] = {
     "share.token_hash": "secret: the link of the share",
     "share_opening.reader": "a hash, to tell one reader from another",
     "share_opening.hour": "to count a reader once an hour; opened_at tells more",
+    "finding.number": "a number of ours",
     "finding.run": "the last reading of the log that found it",
     "finding.place": "a part of its sentence, to tell one pattern from another",
     "webhook.secret": "secret: what deliveries are signed with",

@@ -125,6 +125,7 @@ def _put(connection: Connection, log: Log, found: Found, now: datetime) -> None:
         {
             "org_id": log.org_id,
             "id": found.key,
+            "number": connection.scalar(_NEXT_NUMBER, {"org_id": log.org_id}),
             "kind": found.kind.value,
             "subject_type": found.subject.type,
             "subject_id": found.subject.id,
@@ -171,15 +172,16 @@ _LOAD = sa.select(_memory.c.known).where(
 )
 _NEW_CURSOR = text("INSERT INTO review_cursor (org_id, position, run) VALUES (:org_id, 0, 1) ON CONFLICT DO NOTHING")
 _PUT = text("""
-    INSERT INTO finding (org_id, id, kind, subject_type, subject_id, subject_name, place, at, sentence, unusual, run,
-        found_at, state, decided_by, decided_at, note)
-    VALUES (:org_id, :id, :kind, :subject_type, :subject_id, :subject_name, :place, :at, :sentence, :unusual, :run,
-        :now, :state, :decided_by, :decided_at, :note)
+    INSERT INTO finding (org_id, id, number, kind, subject_type, subject_id, subject_name, place, at, sentence, unusual,
+        run, found_at, state, decided_by, decided_at, note)
+    VALUES (:org_id, :id, :number, :kind, :subject_type, :subject_id, :subject_name, :place, :at, :sentence, :unusual,
+        :run, :now, :state, :decided_by, :decided_at, :note)
     ON CONFLICT (org_id, id) DO UPDATE SET
         subject_name = excluded.subject_name, sentence = excluded.sentence, unusual = excluded.unusual,
         run = excluded.run
     RETURNING state
 """).bindparams(*(bindparam(name, type_=Moment()) for name in ("at", "now", "decided_at")))
+_NEXT_NUMBER = text("UPDATE review_cursor SET found = found + 1 WHERE org_id = :org_id RETURNING found")
 _OLD = "SELECT id FROM finding WHERE org_id = :org_id AND at <= :at"
 _FORGET_EVIDENCE = text(
     f"DELETE FROM finding_event WHERE org_id = :org_id AND (event_id <= :up_to OR finding_id IN ({_OLD}))"

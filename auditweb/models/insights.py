@@ -17,7 +17,8 @@ class Finding(Base):
     *id* follows from what was found (`insights/found.py`), so that it is there once, however often it is found. It is
     about a subject, which is called *subject_name*; *place* narrows what is the same pattern. *run* is the last reading
     of the log that found it. It is open until *decided_at*: then *decided_by* has confirmed it or set it aside, and
-    *note* says why. One that is set aside by a pattern has that pattern's note.
+    *note* says why. One that is set aside by a pattern has that pattern's note. *number* rises with each that is new in
+    the organisation, in the order of commits.
     """
 
     __tablename__ = "finding"
@@ -27,10 +28,12 @@ class Finding(Base):
         Index("ix_finding_org_id_state_at_id", "org_id", "state", "at", "id"),
         Index("ix_finding_org_id_kind_at_id", "org_id", "kind", "at", "id"),
         Index("ix_finding_org_id_kind_state_at_id", "org_id", "kind", "state", "at", "id"),
+        Index("ix_finding_org_id_number", "org_id", "number"),
     )
 
     org_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("organisation.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     kind: Mapped[str]
     subject_type: Mapped[str]
     subject_id: Mapped[str]
@@ -90,7 +93,7 @@ class ReviewCursor(Base):
     How far the review has read an organisation's log: *position* leaves, in its *run*-th reading.
 
     While a log is read again, *until* is how long it was when that began: what open findings an earlier reading found
-    and this one does not are gone once it is reached.
+    and this one does not are gone once it is reached. *found* is the last number that a finding was given.
     """
 
     __tablename__ = "review_cursor"
@@ -99,6 +102,7 @@ class ReviewCursor(Base):
     position: Mapped[int] = mapped_column(BigInteger)
     run: Mapped[int] = mapped_column(BigInteger)
     until: Mapped[int | None] = mapped_column(BigInteger)
+    found: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class ReviewMemory(Base):

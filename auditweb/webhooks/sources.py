@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, select
 
+from auditweb.models import Finding, ReviewCursor
 from auditweb.reading.as_json import entry_object
 from auditweb.reading.filters import LogFilter, read_query
+from auditweb.reading.flags import Flag
 from auditweb.reading.leaves import find_last, find_placed, find_stretch
 from auditweb.reading.pages import WholeRow
 
@@ -90,9 +92,44 @@ class Entries:
         return [{**entry_object(row, **told), "leaf_index": place} for place, row in rows]
 
 
+class Findings:
+    """What the security review found and nobody has decided about yet: a cursor is the number of the last one."""
+
+    label = "findings"
+
+    def end(self, connection: Connection, org_id: int) -> int:
+        return connection.scalar(select(ReviewCursor.found).where(ReviewCursor.org_id == org_id)) or 0
+
+    def after(self, connection: Connection, watched: Watched, cursor: int) -> New:
+        found = select(Finding.number, Finding.state).where(Finding.org_id == watched.org_id, Finding.number > cursor)
+        rows = connection.execute(found.order_by(Finding.number).limit(MOST)).all()
+        return New([number for number, state in rows if state == "open"], rows[-1][0] if rows else cursor)
+
+    def tell(self, connection: Connection, watched: Watched, items: Sequence[int]) -> list[dict[str, Any]]:
+        columns = [getattr(Finding, name) for name in _TOLD]
+        found = select(*columns).where(Finding.org_id == watched.org_id, Finding.number.in_(items))
+        return [_finding(row, watched.log) for row in connection.execute(found.order_by(Finding.number))]
+
+
+def _finding(row: Row[Any], log: str) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "url": f"{log}/review/{row.id}",
+        "kind": row.kind,
+        "title": Flag(row.kind).label,
+        "at": f"{row.at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "about": {"type": row.subject_type, "id": row.subject_id, "name": row.subject_name},
+        "sentence": row.sentence,
+        "unusual": row.unusual,
+    }
+
+
+_TOLD = ("id", "kind", "at", "subject_type", "subject_id", "subject_name", "sentence", "unusual")
+
+
 def _size(row: WholeRow) -> int:
     return len(json.dumps([row.summary, row.facts, row.target_name, row.target_url, row.user_agent])) + 600
 
 
-SOURCES: Final[Mapping[Kind, Source]] = {"entries": Entries()}
+SOURCES: Final[Mapping[Kind, Source]] = {"entries": Entries(), "findings": Findings()}
 """What a webhook can tell of, by its kind."""

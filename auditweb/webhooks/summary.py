@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from sqlalchemy import func, select
+
 from auditweb import catalogue
 from auditweb.catalogue import Action, Category
+from auditweb.extensions import db
 from auditweb.hidden_characters import visible_text
+from auditweb.models import Finding
 from auditweb.reading import days
 from auditweb.reading.counts import Count, count
 from auditweb.reading.filters import LogFilter
 
+MOST_FINDINGS: Final = 99  # that are counted
 WORTH_A_LOOK: Final[tuple[tuple[str, Action], ...]] = (
     ("Refused sign-ins", catalogue.SIGN_IN_REFUSED),
     ("Two-factor resets", catalogue.TWO_FACTOR_RESET),
@@ -81,6 +86,16 @@ def _worth_a_look(week: Week, wanted: LogFilter) -> Iterator[str]:
         else:
             yield f"{label}: {_spelled(number)}"
             yield week.log + asked.query()
+    if findings := _open_findings(week.org_id):
+        yield f"Findings of the security review that nobody has decided about: {_spelled(findings)}"
+        yield week.log + "/review"
+
+
+def _open_findings(org_id: int) -> Count | None:
+    """Return how many findings are open, or None where there are none."""
+    some = select(Finding.id).where(Finding.org_id == org_id, Finding.state == "open").limit(MOST_FINDINGS + 1)
+    number = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return Count(min(number, MOST_FINDINGS), exact=number <= MOST_FINDINGS) if number else None
 
 
 def _spelled(number: Count) -> str:

@@ -5,7 +5,7 @@ Before it is handed in, that it was sent is written down: of many that send, one
 that the mail server certainly did not take is tried again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -67,9 +67,9 @@ def choose(org_id: int, zone: str, person_id: int, *, wanted: bool) -> None:
 
 
 class WeeklyMails:
-    """Sends what is due: *log_of* tells the address of a log, *setting* is where people choose."""
+    """Sends what is due: *log_of* tells the address of a log, *setting* that of where people choose."""
 
-    def __init__(self, log_of: LogOf, setting: str) -> None:
+    def __init__(self, log_of: LogOf, setting: Callable[[], str]) -> None:
         self._log_of = log_of
         self._setting = setting
         self._not_before = datetime.min.replace(tzinfo=UTC)
@@ -104,7 +104,7 @@ class WeeklyMails:
     def _written(self, due: _Due, monday: date) -> Message:
         week = Week(due.org_id, due.name, due.zone, self._log_of(due.slug), monday - timedelta(days=7))
         with transactions.reading():
-            text = summary.tell(week, setting=self._setting)
+            text = summary.tell(week, setting=self._setting())
             db.session.rollback()
         return Message("", week.subject, text)
 

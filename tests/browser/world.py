@@ -188,6 +188,7 @@ def _findings(organisation: Organisation, name: str, maya: Person, now: datetime
         yield Finding(
             org_id=organisation.id,
             id=id_,
+            number=number + 1,
             kind=kind.value,
             subject_type="member",
             subject_id="1",

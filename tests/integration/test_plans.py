@@ -448,7 +448,14 @@ def _find(fresh: Database) -> None:
                 given |= {"sentence": "Member did something.", "unusual": "Never before.", "note": "", "run": 1}
                 at = NOW - timedelta(hours=number)
                 finding = Finding(
-                    id=f"f{number:05}", org_id=org_id, kind=kind, at=at, found_at=at, state=state, **given
+                    number=number + 1,
+                    id=f"f{number:05}",
+                    org_id=org_id,
+                    kind=kind,
+                    at=at,
+                    found_at=at,
+                    state=state,
+                    **given,
                 )
                 session.add(finding)
                 session.add_all(

@@ -46,7 +46,11 @@ def menu(reader: Reader) -> dict[str, str]:
 
 def first(reader: Reader, name: str) -> str:
     """Return where a view is changed."""
-    (link,) = [str(each["href"]) for each in reader.get(VIEWS).select(".does a") if name in str(each["aria-label"])]
+    (link,) = [
+        str(each["href"])
+        for each in reader.get(VIEWS).select(".does a[aria-label^=Change]")
+        if name in str(each["aria-label"])
+    ]
     return link
 
 

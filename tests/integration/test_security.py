@@ -60,7 +60,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
             "unusual": "",
         }
         made = {"at": clock.now(), "found_at": clock.now(), "run": 1, "state": "open", "note": ""}
-        db.session.add(Finding(org_id=organisation.id, id="found", kind="burst", **told, **made))
+        db.session.add(Finding(org_id=organisation.id, id="found", number=1, kind="burst", **told, **made))
         db.session.commit()
     filled = {
         "org": organisation.slug,

@@ -115,7 +115,6 @@ def test_watch_this_from_a_view(app: Flask, ines: Reader, organisation: Place, a
         ({"url": "https://10.0.0.1/"}, "url", "no address of the internet"),
         ({"url": "https://u:p@hooks.example.org/"}, "url", "signed instead"),
         ({"view": "nothing"}, "view", "Choose one of these"),
-        ({"view": "findings"}, "view", "Choose one of these"),
         ({"password": "wrong"}, "password", "not your password"),
     ],
 )

@@ -25,7 +25,7 @@ from auditweb.accounts.permissions import Role
 from auditweb.accounts.team import RefusedError
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
-from auditweb.models import Organisation, Webhook, WebhookDelivery
+from auditweb.models import Finding, Organisation, ReviewCursor, Webhook, WebhookDelivery
 from auditweb.webhooks import hooks, outbox
 from auditweb.webhooks.outbox import CLAIMED_FOR, KEPT, MOST_WAITING, PAUSES
 from auditweb.webhooks.sending import Answer
@@ -116,6 +116,41 @@ def test_new_entries_of_a_view_are_told_as_the_api_gives_them(
     (delivery,) = deliveries(app, hook_id)
     assert (delivery.id, delivery.state, delivery.status, delivery.tries) == (call.id, "delivered", 204, 1)
     assert stored(app, hook_id).answered_at == NOW
+
+
+def test_open_findings_are_told_once(
+    app: Flask, organisation: Place, other_organisation: Place, maya: Someone, hooked: Receiver
+) -> None:
+    make(app, organisation, maya, hooked.url, kind="findings")
+    with app.app_context():
+        for place, number, state in (
+            (organisation, 1, "set_aside"),
+            (organisation, 2, "open"),
+            (other_organisation, 3, "open"),
+        ):
+            told = {"subject_type": "member", "subject_id": "7", "subject_name": "Hana Sato", "place": "", "note": ""}
+            told |= {"sentence": "Hana Sato deleted 60 vehicles in an hour.", "unusual": "12 at most before."}
+            made = {"at": NOW, "found_at": NOW, "run": 1, "state": state, "number": number}
+            db.session.add(Finding(org_id=place.id, id=f"f{number}", kind="burst", **told, **made))
+        db.session.add(ReviewCursor(org_id=organisation.id, position=9, run=1, found=2))
+        db.session.commit()
+
+    assert (look(app), send(app, hooked), look(app), send(app, hooked)) == (1, 1, 0, 0)
+
+    (call,) = hooked.calls
+    assert call.json["type"] == "findings"
+    assert call.json["findings"] == [
+        {
+            "id": "f2",
+            "url": f"{log_of('northgate')}/review/f2",
+            "kind": "burst",
+            "title": "Burst of activity",
+            "at": "2026-11-23T10:42:07.000000Z",
+            "about": {"type": "member", "id": "7", "name": "Hana Sato"},
+            "sentence": "Hana Sato deleted 60 vehicles in an hour.",
+            "unusual": "12 at most before.",
+        }
+    ]
 
 
 def test_all_entries_in_their_order_fifty_at_once(

@@ -56,7 +56,7 @@ def ines(signed_in_as: SignedInAs) -> Iterator[Reader]:
 
 @pytest.fixture
 def mails() -> WeeklyMails:
-    return WeeklyMails(log_of, SETTING)
+    return WeeklyMails(log_of, lambda: SETTING)
 
 
 def choose(reader: Reader, place: Place, choice: str = "on") -> int:
@@ -256,7 +256,7 @@ def test_several_workers_send_each_once(
     for reader in readers:
         choose(reader, organisation)
     with ThreadPoolExecutor(4) as pool:
-        done = [pool.submit(send, app, WeeklyMails(log_of, SETTING), DUE) for _ in range(4)]
+        done = [pool.submit(send, app, WeeklyMails(log_of, lambda: SETTING), DUE) for _ in range(4)]
         assert sum(each.result() for each in done) == 7
     assert len(set(to(post))) == len(post.messages) == 7
 
@@ -277,8 +277,8 @@ def test_killed_while_sending_nobody_gets_two(
         patched.setattr("auditweb.mail.Mailer.send", die)
         with pytest.raises(Killed):
             send(app, mails, DUE)
-    assert send(app, WeeklyMails(log_of, SETTING), DUE + timedelta(hours=1)) == 0
-    assert send(app, WeeklyMails(log_of, SETTING), DUE + timedelta(days=7)) == 1
+    assert send(app, WeeklyMails(log_of, lambda: SETTING), DUE + timedelta(hours=1)) == 0
+    assert send(app, WeeklyMails(log_of, lambda: SETTING), DUE + timedelta(days=7)) == 1
 
 
 def test_what_was_not_taken_is_tried_again(

@@ -14,6 +14,7 @@ def upgrade() -> None:
         "finding",
         _org("finding"),
         sa.Column("id", sa.String, nullable=False),
+        sa.Column("number", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("kind", sa.String, nullable=False),
         sa.Column("subject_type", sa.String, nullable=False),
         sa.Column("subject_id", sa.String, nullable=False),
@@ -34,6 +35,7 @@ def upgrade() -> None:
     )
     for columns in (("at",), ("state", "at"), ("kind", "at"), ("kind", "state", "at")):
         op.create_index(f"ix_finding_org_id_{'_'.join(columns)}_id", "finding", ["org_id", *columns, "id"])
+    op.create_index("ix_finding_org_id_number", "finding", ["org_id", "number"])
     op.create_table(
         "finding_event",
         _org("finding_event"),
@@ -66,6 +68,7 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("run", sa.BigInteger, nullable=False),
         sa.Column("until", sa.BigInteger, nullable=True),
+        sa.Column("found", sa.BigInteger, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("org_id", name="pk_review_cursor"),
     )
     op.create_table(
