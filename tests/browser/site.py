@@ -59,4 +59,12 @@ def wait_until_ready(page: Page) -> None:
 
 
 def summaries(page: Page) -> list[str]:
-    return page.locator(".log tbody .c-sum").all_inner_texts()
+    """Return the sentences shown, without what the review has found meanwhile, in its own time."""
+    found = page.locator(".log tbody .c-sum").evaluate_all(_WITHOUT_FINDINGS)
+    return [str(text).strip() for text in found]
+
+
+_WITHOUT_FINDINGS = """cells => cells.map(cell => {
+    const links = [...cell.querySelectorAll("a[href*='/review/']")].map(link => link.innerText);
+    return links.reduce((text, link) => text.replace(link, ""), cell.innerText);
+})"""

@@ -47,6 +47,8 @@ def test_a_member_from_the_invitation_to_the_last_day(new_context: Callable[...,
 
     vera.get_by_role("link", name="Former members").click()
     vera.get_by_role("link", name="Nadia Rahman", exact=True).click()
+    expect(vera.get_by_role("heading", level=1)).to_contain_text("Nadia Rahman")
+    vera.goto(f"{LOG}?actor={vera.url.rpartition('/')[2].partition('?')[0]}")
     expect(vera.locator(".chip")).to_have_text(["Actor: Nadia Rahman"])
     assert summaries(vera) == ["Accepted the invitation and joined as auditor"]
     expect(vera.locator(".row .badge")).to_have_text(["Former member"])

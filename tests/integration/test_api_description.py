@@ -165,7 +165,7 @@ def test_every_address_is_in_it(app: Flask, client: FlaskClient) -> None:
 
 def test_every_parameter_of_the_filter_is_in_it(client: FlaskClient) -> None:
     told = document(client)
-    names = {"category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "q", "upto"}
+    names = {"category", "actor", "target", "action", "outcome", "from", "to", "tz", "last", "q", "upto", "flag"}
     places = {"before", "after", "oldest"}
 
     def query(path: str) -> set[str]:

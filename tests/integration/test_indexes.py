@@ -52,6 +52,10 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             yield connection
 
 
+ONCE_A_PAGE = {"pk_log_head", "pk_seal_queue"}  # which tell whether counts are good
+FLAGS = {"ix_finding_event_org_id_event_id", "ix_finding_event_org_id_kind_event_id"}  # there are none here, so either
+
+
 @pytest.mark.parametrize("dated", [False, True], ids=["whole log", "some days"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("shape", SHAPES)
@@ -67,7 +71,7 @@ def test_filter_is_answered_by_its_index(log: Connection, shape: str, place: Any
     used, sorts = _plan(log, statement, given)
 
     assert not sorts
-    assert used - {"pk_log_head", "pk_seal_queue"} == {index}  # these tell whether counts are good, once a page
+    assert used - ONCE_A_PAGE - FLAGS == {index}
     assert f"LIMIT {pages.SIZE + 1}" in str(statement.compile(dialect=log.dialect))  # as a parameter it costs the plan
 
 
