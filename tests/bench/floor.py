@@ -161,7 +161,8 @@ def _listen(app: Flask, visit: Callable[[], object]) -> _Heard:
                 numbers=context["numbers"],
                 profiles={profile.ref: profile for profile in viewer.find_actors("", limit=1_000)},
                 base=context["base"],
-                frame={"shell": _worked_out(context["shell"]), "csrf_token": lambda: token},
+                frame={"shell": _worked_out(context["shell"]), "csrf_token": lambda: token}
+                | {name: context[name] for name in ("views", "ready") if name in context},
             )
         )
 
