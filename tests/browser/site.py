@@ -1,6 +1,8 @@
 """The served world, and what tests do on it again and again."""
 
-from playwright.sync_api import Browser, Page, StorageState, expect
+import time
+
+from playwright.sync_api import Browser, Error, Page, StorageState, expect
 
 from tests.browser.world import PASSWORD
 
@@ -55,7 +57,18 @@ def fill_in_and_send(page: Page, who: str, password: str = PASSWORD) -> None:
 
 def wait_until_ready(page: Page) -> None:
     """Wait until htmx has taken hold of the page."""
-    page.wait_for_function("window.htmx && document.readyState === 'complete'")
+    # Not by wait_for_function, which lets the page evaluate a text: now and then its policy is quicker, and refuses.
+    give_up_at = time.monotonic() + 8
+    while not _is_ready(page):
+        assert time.monotonic() < give_up_at, "htmx did not come"
+        page.wait_for_timeout(20)
+
+
+def _is_ready(page: Page) -> bool:
+    try:
+        return bool(page.evaluate("Boolean(window.htmx) && document.readyState === 'complete'"))
+    except Error:  # the page is just giving way to the next
+        return False
 
 
 def summaries(page: Page) -> list[str]:
