@@ -10,19 +10,20 @@ from functools import partial
 from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.exports import keeping
-from auditweb.exports.watch import ExportsThread
+from auditweb.exports.watch import exports_thread
 from auditweb.exports.work import work
 from auditweb.exports.workers import Crew, be_patient, most_at_once, watch_input, working
 from auditweb.extensions import db
+from auditweb.ledger.leading import ServerThread
 from auditweb.sharing import expiring
 
 NAME = "prepare-exports"
 
 
-def thread_of(settings: Settings) -> ExportsThread:
+def thread_of(settings: Settings) -> ServerThread:
     """Return what looks after exports, and ends shares, for as long as this process runs."""
     crew = partial(Crew, _command(), _environ(settings), most_at_once())
-    return ExportsThread(settings.database_url, settings.data_dir, crew, tidy_more=expiring.close_all)
+    return exports_thread(settings.database_url, settings.data_dir, crew, tidy_more=expiring.close_all)
 
 
 def prepare(settings: Settings) -> None:

@@ -10,13 +10,14 @@ from auditweb.config import Settings
 from auditweb.insights import runs
 from auditweb.insights.detectors.desk import SpotOf
 from auditweb.insights.runs import Review
-from auditweb.insights.watch import ReviewThread
+from auditweb.insights.watch import review_thread
+from auditweb.ledger.leading import ServerThread
 from auditweb.places import Places
 
 
-def thread_of(settings: Settings) -> ReviewThread:
+def thread_of(settings: Settings) -> ServerThread:
     """Return what reviews the logs for as long as this process runs."""
-    return ReviewThread(settings.database_url, _spot_of(settings))
+    return review_thread(settings.database_url, _spot_of(settings))
 
 
 def review(settings: Settings, *, again: bool) -> None:

@@ -22,7 +22,7 @@ from auditweb.cli.exporting import thread_of
 from auditweb.cli.patience import Worker
 from auditweb.config import THREADS, Settings
 from auditweb.extensions import db
-from auditweb.ledger.watch import SealingThread
+from auditweb.ledger.watch import sealing_thread
 
 _LAST_BATCH = 5  # seconds that a worker on its way out waits for its sealer
 
@@ -57,7 +57,7 @@ def run(app: Flask, settings: Settings, *, when_ready: Callable[[], object] = la
         _log.info("serving", host=settings.host, port=settings.port, workers=settings.workers)
         when_ready()
 
-    sealing = SealingThread(settings.database_url)
+    sealing = sealing_thread(settings.database_url)
     exporting = thread_of(settings)
     review = reviewing.thread_of(settings)
     webhooks = telling.thread_of(app, settings)

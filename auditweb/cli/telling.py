@@ -6,14 +6,15 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from auditweb.config import Settings
+from auditweb.ledger.leading import ServerThread
 from auditweb.web import mailing
 from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.targets import Policy
-from auditweb.webhooks.watch import WebhooksThread
+from auditweb.webhooks.watch import webhooks_thread
 from auditweb.webhooks.weekly import WeeklyMails
 
 
-def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
+def thread_of(app: Flask, settings: Settings) -> ServerThread:
     """Return what calls webhooks, and writes mails, for as long as this process runs."""
     site = urlsplit(settings.public_url or f"http://{_host(settings)}:{settings.port}")
     addresses = app.url_map.bind(site.netloc, url_scheme=site.scheme)
@@ -33,7 +34,7 @@ def thread_of(app: Flask, settings: Settings) -> WebhooksThread:
             if mailer := mailing.mailer():
                 mails.send(mailer)
 
-    return WebhooksThread(settings.database_url, caller, log_of, more=send_mails)
+    return webhooks_thread(settings.database_url, caller, log_of, more=send_mails)
 
 
 def _host(settings: Settings) -> str:

@@ -3,13 +3,14 @@ Looking for what webhooks are to be told, without end: a thread of the server, o
 machines is at work.
 
 What is found is written down as a delivery, and the cursor moved, in one transaction: killed at any moment, nothing
-is lost. While nothing is new, it asks one short question twice a second for each
-organisation that has webhooks.
+is lost. While nothing is new, it asks one short question twice a second for each organisation that has webhooks.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Engine, Row
 
-from auditweb import database, transactions
-from auditweb.ledger.locks import only_one
+from auditweb import transactions
+from auditweb.ledger.leading import ServerThread, keep_at
 from auditweb.models import Organisation, Webhook
 from auditweb.reading.filters import BadFilter
 from auditweb.webhooks import outbox
@@ -32,7 +33,6 @@ SENDERS: Final = 8  # deliveries under way at once
 
 _TOLD_AFTER: Final = 1000  # places without anything, after which a cursor is moved all the same
 _TOLD_EVERY: Final = 30.0  # seconds
-_PAUSE_AFTER_FAILURE: Final = 5.0
 
 _log = structlog.stdlib.get_logger("auditweb.webhooks")
 
@@ -121,27 +121,46 @@ class Senders:
             _log.exception("delivering failed", delivery=claimed.id)
 
 
-def watch(engine: Engine, caller: Caller, log_of: LogOf, stopping: threading.Event, more: Callable[[], object]) -> None:
-    """
-    Tell webhooks what is new until *stopping* is set, and do *more* every minute.
+def watch(
+    engine: Engine,
+    stopping: threading.Event,
+    *,
+    make_caller: Callable[[], Caller],
+    log_of: LogOf,
+    more: Callable[[], object],
+) -> None:
+    """Tell webhooks what is new until *stopping* is set, and do *more* every minute."""
+    caller = make_caller()
 
-    Failures are logged, and it is tried again.
-    """
-    while not stopping.is_set():
-        try:
-            with only_one(engine, "webhooks") as leads, ThreadPoolExecutor(SENDERS + 1, "webhook") as pool:
-                watcher, senders = Watcher(engine), Senders(engine, caller, log_of, pool)
-                chores, done_at = None, -TIDY_EVERY
-                while leads() and not stopping.is_set():
-                    watcher.look()
-                    senders.dispatch()
-                    if monotonic() - done_at >= TIDY_EVERY and (chores is None or chores.done()):
-                        chores, done_at = pool.submit(_do_chores, engine, more), monotonic()
-                    stopping.wait(PAUSE)
-        except Exception:  # noqa: BLE001 - whatever it was, webhooks must be told once it is over
-            _log.exception("looking after webhooks failed")
-            stopping.wait(_PAUSE_AFTER_FAILURE)
-        stopping.wait(PAUSE)
+    @contextmanager
+    def begin() -> Iterator[Callable[[], None]]:
+        with ThreadPoolExecutor(SENDERS + 1, "webhook") as pool:
+            watcher, senders = Watcher(engine), Senders(engine, caller, log_of, pool)
+            chores = Chores(pool, lambda: _do_chores(engine, more))
+
+            def tell_and_send() -> None:
+                watcher.look()
+                senders.dispatch()
+                chores.do_when_due()
+
+            yield tell_and_send
+
+    keep_at(engine, "webhooks", stopping, begin, pause=PAUSE)
+
+
+class Chores:
+    """What is done every minute, beside the rest."""
+
+    def __init__(self, pool: ThreadPoolExecutor, do_them: Callable[[], None]) -> None:
+        self._pool = pool
+        self._do_them = do_them
+        self._last: Future[None] | None = None
+        self._begun_at = -TIDY_EVERY
+
+    def do_when_due(self) -> None:
+        """Begin them again, once those before are done."""
+        if monotonic() - self._begun_at >= TIDY_EVERY and (self._last is None or self._last.done()):
+            self._last, self._begun_at = self._pool.submit(self._do_them), monotonic()
 
 
 def _do_chores(engine: Engine, more: Callable[[], object]) -> None:
@@ -153,31 +172,11 @@ def _do_chores(engine: Engine, more: Callable[[], object]) -> None:
         _log.exception("chores failed")
 
 
-class WebhooksThread(threading.Thread):
-    """Looks after the webhooks of the database at *url* for as long as the process serves."""
-
-    def __init__(
-        self, url: str, make_caller: Callable[[], Caller], log_of: LogOf, *, more: Callable[[], object]
-    ) -> None:
-        super().__init__(name="webhooks", daemon=True)
-        self._url = url
-        self._make_caller = make_caller
-        self._log_of = log_of
-        self._more = more
-        self._stopping = threading.Event()
-
-    def run(self) -> None:
-        with database.patient_engine(self._url) as engine:
-            watch(engine, self._make_caller(), self._log_of, self._stopping, self._more)
-
-    def tell_to_stop(self) -> None:
-        """Let what is under way be the last, without waiting for it."""
-        self._stopping.set()
-
-    def stop(self, *, within: float) -> None:
-        """Let what is under way be the last; wait so many seconds for it at most."""
-        self.tell_to_stop()
-        self.join(within)
+def webhooks_thread(
+    url: str, make_caller: Callable[[], Caller], log_of: LogOf, *, more: Callable[[], object]
+) -> ServerThread:
+    """Return what looks after the webhooks of the database at *url*."""
+    return ServerThread("webhooks", url, partial(watch, make_caller=make_caller, log_of=log_of, more=more))
 
 
 def _watching(kind: Kind) -> sa.Select[*tuple[Any, ...]]:

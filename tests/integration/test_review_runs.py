@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from auditweb import catalogue, clock
 from auditweb.insights import runs, storage
 from auditweb.insights.runs import Review
-from auditweb.insights.watch import ReviewThread
+from auditweb.insights.watch import review_thread
 from auditweb.ledger import purger
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern, Organisation, Person, ReviewCursor
@@ -209,7 +209,7 @@ def test_nobody_sets_a_second_factor_up_again(engine: Engine, session: Session) 
 
 
 def test_a_thread_of_the_server_reviews_what_is_sealed(fresh: Database, engine: Engine, session: Session) -> None:
-    thread = ReviewThread(fresh.url)
+    thread = review_thread(fresh.url)
     thread.start()
     try:
         a_break_in(session)

@@ -21,7 +21,7 @@ from auditweb.ledger import sealer
 from auditweb.ledger.doctor import Doctor
 from auditweb.ledger.locks import only_one
 from auditweb.ledger.sealer import Sealer
-from auditweb.ledger.watch import SealingThread, watch
+from auditweb.ledger.watch import sealing_thread, watch
 from auditweb.models import Event, Leaf, LogHead, SealQueue
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import find_event, find_page
@@ -195,7 +195,7 @@ def test_sealers_and_writers_at_once(fresh: Database, engine: Engine) -> None:
 
 def test_one_of_two_watching_threads_does_the_work(fresh: Database, engine: Engine, session: Session) -> None:
     """The other takes over when it stops."""
-    threads = [SealingThread(fresh.url), SealingThread(fresh.url)]
+    threads = [sealing_thread(fresh.url), sealing_thread(fresh.url)]
     for thread in threads:
         thread.start()
     try:
@@ -236,7 +236,7 @@ def test_a_failing_sealer_tries_again(engine: Engine, session: Session, monkeypa
         return real(self, org_id)
 
     monkeypatch.setattr(Sealer, "seal_batch", fail_once)
-    monkeypatch.setattr("auditweb.ledger.watch._PAUSE_AFTER_FAILURE", 0.01)
+    monkeypatch.setattr("auditweb.ledger.leading.PAUSE_AFTER_FAILURE", 0.01)
     stopping = threading.Event()
     watching = threading.Thread(target=watch, args=(engine, stopping))
     watching.start()
