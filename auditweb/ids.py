@@ -7,6 +7,7 @@ Precedent: Twitter's snowflake, Mastodon's ids, TSID. The spelling is Crockford'
 """
 
 import os
+import secrets
 import threading
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ LAST_ID = 2**63 - 1
 LAST_MOMENT = EPOCH + timedelta(milliseconds=2**41 - 1)
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SMALL = _ALPHABET.lower()
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # two digits at a time: a page spells many
 _DIGIT = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 13
@@ -67,6 +69,11 @@ def first_id_at(moment: datetime) -> int:
 def last_id_at(moment: datetime) -> int:
     """Return the largest id an event at *moment*, or before, can have, clamped to the years that ids can tell."""
     return first_id_at(moment) | (1 << SEQUENCE_BITS) - 1
+
+
+def random_name(letters: int) -> str:
+    """Return a fresh name of so many letters and digits, of five random bits each: for what has no time of its own."""
+    return "".join(secrets.choice(_SMALL) for _ in range(letters))
 
 
 def to_text(event_id: int) -> str:

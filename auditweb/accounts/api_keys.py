@@ -29,6 +29,7 @@ from auditweb.catalogue import (
     API_KEY_SCOPE_CHANGED,
     Action,
 )
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import ApiKey, ApiKeyUse, Membership, Organisation, Person
 from auditweb.parties import Origin, Target
@@ -285,7 +286,7 @@ def _record(
 
 def _is(org_id: int, key_id: str) -> tuple[ColumnElement[bool], ...]:
     # PostgreSQL takes no NUL, not even in a question.
-    return ApiKey.org_id == org_id, ApiKey.id == key_id.replace("\0", "\ufffd")
+    return ApiKey.org_id == org_id, ApiKey.id == storable(key_id)
 
 
 _Columns = Select[

@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from auditweb import clock, transactions
+from auditweb import clock, ids, transactions
 from auditweb.catalogue import Category
 from auditweb.database import OUT_OF_REACH
 from auditweb.extensions import db
@@ -33,7 +33,6 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 _log = structlog.stdlib.get_logger("auditweb.api")
 
 _TOKEN = re.compile(r"aw_([0-9A-Z]{4,10})_([A-Za-z0-9_-]{43})", re.ASCII)
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's, as ids of entries are spelled
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
@@ -83,7 +82,7 @@ class Caller:
 
 def new_key_id() -> str:
     """Return a fresh name for a key, fifty random bits."""
-    return PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return PREFIX + ids.random_name(10).upper()
 
 
 def new_secret() -> str:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import ApiKey, Membership, Person
 from auditweb.parties import ActorRef, ActorType
@@ -77,7 +78,7 @@ def search_profiles(org_id: int, text: str, *, limit: int) -> Sequence[ActorProf
 
 def contains(text: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that one of *columns* has *text* in it, in capital or small letters."""
-    text = _storable(text)
+    text = storable(text)
     # SQLite compares only A to Z without regard to case, so other letters are tried as names have them.
     spellings = dict.fromkeys((text, text.lower(), text.title()))
     return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in spellings))
@@ -85,7 +86,7 @@ def contains(text: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
 
 def _look_up(org_id: int, refs: Collection[ActorRef]) -> list[ActorProfile]:
     people = sorted(int(ref.id) for ref in refs if ref.type == ActorType.MEMBER and _is_person_id(ref.id))
-    keys = sorted(_storable(ref.id) for ref in refs if ref.type == ActorType.API_KEY)
+    keys = sorted(storable(ref.id) for ref in refs if ref.type == ActorType.API_KEY)
     if not people and not keys:
         return []
     members = _members(org_id).where(_membership.person_id.in_(people))
@@ -130,7 +131,3 @@ def _profile(row: _Found) -> ActorProfile:
 def _is_person_id(text: str) -> bool:
     """Tell whether *text* is a member's id as we write them; a host's or a damaged one is nobody here."""
     return text.isascii() and text.isdigit() and len(text) < 10 and str(int(text)) == text
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even in a question

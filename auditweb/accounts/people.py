@@ -10,6 +10,7 @@ from sqlalchemy import exists, func, insert, select, update
 from auditweb import clock
 from auditweb.accounts import passwords
 from auditweb.accounts.permissions import CAN_GRANT, Role
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import DeletedOrganisation, FormerName, FormerSlug, Membership, Organisation, Person
 from auditweb.models.base import Base
@@ -76,7 +77,7 @@ def find_organisation(slug: str) -> Organisation | None:
 
 def find_by_former_slug(slug: str) -> int | None:
     """Return the id of the organisation that once had the address *slug*."""
-    return db.session.scalar(select(FormerSlug.org_id).where(FormerSlug.slug == slug.replace("\0", "\ufffd")))
+    return db.session.scalar(select(FormerSlug.org_id).where(FormerSlug.slug == storable(slug)))
 
 
 def find_switched_off(person_id: int) -> Sequence[Organisation]:
@@ -156,7 +157,7 @@ def save_theme(person_id: int, theme: str) -> None:
 
 def normalise_email(email: str) -> str:
     """Return *email* as it is stored and looked up: without blanks around it, in lower case."""
-    return email.strip().lower().replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even in a question
+    return storable(email.strip().lower())
 
 
 def _never_given() -> int | None:

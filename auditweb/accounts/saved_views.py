@@ -5,13 +5,12 @@ Those of one's own nobody else sees. Shared ones are for everybody who may read 
 and delete them, whoever made them. Every function works in the open transaction.
 """
 
-import secrets
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from auditweb import clock
+from auditweb import clock, ids
 from auditweb.accounts.charge import take_charge
 from auditweb.accounts.permissions import Right, Role, may
 from auditweb.accounts.sessions import SignedIn
@@ -22,8 +21,6 @@ from auditweb.viewer import NamedView
 
 LONGEST_NAME: Final = 60
 MOST: Final = 50  # of one person in an organisation, and as many shared ones
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, in small letters
 
 
 class Kept(NamedTuple):
@@ -43,11 +40,11 @@ def find_views(org_id: int, person_id: int) -> Sequence[NamedView]:
 
 def find_kept(org_id: int, person_id: int, role: Role) -> Sequence[Kept]:
     """Return the same with who made each of them, and whether someone with *role* may change it."""
-    columns = select(SavedView.id, SavedView.name, SavedView.query, SavedView.shared, SavedView.maker_id, Person.name)
+    columns = select(SavedView.id, SavedView.name, SavedView.query, SavedView.shared, Person.name)
     found = columns.join(Person, Person.id == SavedView.maker_id).where(*_seen_by(org_id, person_id)).limit(2 * MOST)
     kept = [
         Kept(NamedView(id_, name, query, shared), maker, may_change=not shared or may(role, Right.SHARE_LOG))
-        for id_, name, query, shared, _, maker in db.session.execute(found)
+        for id_, name, query, shared, maker in db.session.execute(found)
     ]
     return sorted(kept, key=lambda each: (each.view.name.casefold(), each.view.id))
 
@@ -67,7 +64,7 @@ def save(org_id: int, by: SignedIn, name: str, query: str, *, shared: bool) -> N
     _check_name(known, name)
     if sum(view.shared == shared for view in known) >= MOST:
         raise RefusedError(f"There are {MOST} views already. Delete one that nobody needs first.")
-    view = NamedView("".join(secrets.choice(_ALPHABET) for _ in range(12)), name, query, shared)
+    view = NamedView(ids.random_name(12), name, query, shared)
     db.session.add(SavedView(**view._asdict(), org_id=org_id, maker_id=by.person_id, created_at=clock.now()))
     db.session.flush()
     return view

@@ -5,7 +5,6 @@ Every function works in the open transaction. What is done about them by itself 
 """
 
 import re
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -16,12 +15,13 @@ from typing import IO, Any, Final, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
 
-from auditweb import catalogue, clock
+from auditweb import catalogue, clock, ids
 from auditweb.accounts.charge import take_charge
 from auditweb.accounts.permissions import Right, Role, may
 from auditweb.accounts.sessions import SignedIn
 from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.catalogue import Action
+from auditweb.database import storable
 from auditweb.exports.formats import Format
 from auditweb.extensions import db
 from auditweb.models import ExportJob, Person
@@ -56,7 +56,6 @@ NOT_THERE: Final = "There is no file to download: it is not ready, was deleted, 
 _TWICE: Final = timedelta(minutes=1)  # within which the same question is a button pressed twice
 _PIN: Final = re.compile(r"&?upto=[^&]*")
 _NO_FACTS: Final[Mapping[str, str]] = MappingProxyType({})
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ def _request(asked: _Asked, org_id: int, total: int | None, by: SignedIn, origin
             "one that nobody needs any more under Prepared exports, then ask again."
         )
     job = ExportJob(
-        id="".join(secrets.choice(_ALPHABET) for _ in range(20)),
+        id=ids.random_name(20),
         org_id=org_id,
         maker_id=by.person_id,
         **asked._asdict(),
@@ -218,7 +217,7 @@ def find_jobs(org_id: int, role: Role, *, after: str | None = None) -> Jobs:
     found = _all(org_id, _kinds(role))
     if after is not None:
         here = db.session.scalar(
-            select(ExportJob.created_at).where(ExportJob.org_id == org_id, ExportJob.id == _clean(after))
+            select(ExportJob.created_at).where(ExportJob.org_id == org_id, ExportJob.id == storable(after))
         )
         if here is None:
             raise MissingError
@@ -231,7 +230,7 @@ def find_jobs(org_id: int, role: Role, *, after: str | None = None) -> Jobs:
 
 def find_job(org_id: int, job_id: str) -> Job:
     """Return one export; MissingError unless the organisation has it."""
-    row = db.session.execute(_all(org_id).where(ExportJob.id == _clean(job_id))).first()
+    row = db.session.execute(_all(org_id).where(ExportJob.id == storable(job_id))).first()
     if row is None:
         raise MissingError
     job = Job(*row)
@@ -348,11 +347,6 @@ def tell(
 
 def _is_ready() -> tuple[ColumnElement[bool], ...]:
     return ExportJob.state == "done", ExportJob.expires_at > clock.now()
-
-
-def _clean(job_id: str) -> str:
-    """Return an id as a database can hold it."""
-    return job_id.replace("\0", "\ufffd")
 
 
 def scope_of(kind: str, words: str) -> str:

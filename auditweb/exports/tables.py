@@ -11,6 +11,7 @@ and one cell after the other, Python's own writer takes longer than all of this.
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -161,7 +162,7 @@ def _json_escape(character: str) -> str:
     return json.dumps(character)[1:-1] if character not in _JSON_SPACE else " "
 
 
-class _Kept(dict[int, Any]):
+class _Kept(dict[int, Any], ABC):
     """Remembers so many answers, and no more."""
 
     def __missing__(self, key: int) -> Any:
@@ -170,8 +171,8 @@ class _Kept(dict[int, Any]):
         answer = self[key] = self.find(key)
         return answer
 
-    def find(self, key: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def find(self, key: int) -> Any: ...
 
 
 class _Offsets(_Kept):

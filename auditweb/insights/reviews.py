@@ -5,7 +5,6 @@ Starting one, ticking and noting are work in progress; once it is finished it is
 Every function works in the open transaction; those that change something take charge of the organisation first.
 """
 
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from auditweb.accounts.permissions import Right
 from auditweb.accounts.sessions import SignedIn
 from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.catalogue import OFFBOARDING_REVIEWED, ONBOARDING_REVIEWED
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.insights import people
 from auditweb.models import MemberReview, MemberReviewTick, Person
@@ -75,7 +75,7 @@ class Review:
 
 def find_review(org_id: int, review_id: str) -> Review:
     """Return one review; MissingError unless the organisation has it."""
-    row = db.session.execute(_all(org_id).where(MemberReview.id == review_id.replace("\0", "\ufffd"))).first()
+    row = db.session.execute(_all(org_id).where(MemberReview.id == storable(review_id))).first()
     if row is None:
         raise MissingError
     return _review(org_id, *row)
@@ -121,7 +121,7 @@ def start(org_id: int, by: SignedIn, person_id: int, kind: Kind, zone: str, firs
     if (known_id := db.session.scalar(open_one)) is not None:
         return known_id
     week = LogFilter(org_id=org_id, org_zone=zone, from_=first, to=final, tz=zone).values(clock.now())
-    review_id = secrets.token_hex(8)
+    review_id = ids.random_name(12)
     db.session.add(
         MemberReview(
             id=review_id,

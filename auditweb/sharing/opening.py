@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from auditweb import clock
 from auditweb.accounts.sessions import SignedIn
 from auditweb.catalogue import LOG_SHARE_OPENED
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import Directory, Organisation, Person, Share, ShareOpening
 from auditweb.parties import LINK_HOLDER, Actor, ActorType, Origin
@@ -64,7 +65,7 @@ def find_by_token(token: str) -> Slice:
 
 def find_slice(share_id: str) -> Slice:
     """Return an open share; ClosedError if there is none with this id."""
-    return _found(Share.id == share_id.replace("\0", "\ufffd"))
+    return _found(Share.id == storable(share_id))
 
 
 def find_for_support() -> Sequence[Slice]:

@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, literal, select, tuple_, update
 
-from auditweb import clock
+from auditweb import clock, ids
 from auditweb.accounts.charge import take_charge
 from auditweb.accounts.permissions import Right, Role, may
 from auditweb.accounts.sessions import SignedIn
 from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.catalogue import LOG_SHARE_REVOKED, LOG_SHARED, Action
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import Membership, Person, Share, ShareAlias, ShareOpening
 from auditweb.parties import Origin, Target
@@ -47,8 +48,6 @@ MOST_OPEN: Final = 200  # shares of an organisation
 PAGE: Final = 50
 REVOKED: Final = "revoked"
 EXPIRED: Final = "expired"
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, in small letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +248,7 @@ def add(
 
 def new_id() -> str:
     """Return a fresh name for a share, which opens nothing."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    return ids.random_name(12)
 
 
 def hashed(token: str) -> str:
@@ -277,7 +276,7 @@ def _record(action: Action, org_id: int, by: SignedIn, share_id: str, origin: Or
 
 
 def _is(org_id: int, share_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return Share.org_id == org_id, Share.id == share_id.replace("\0", "\ufffd")
+    return Share.org_id == org_id, Share.id == storable(share_id)
 
 
 def _is_open() -> ColumnElement[bool]:

@@ -12,7 +12,8 @@ from auditweb.reading.histogram import bars_for
 from auditweb.reading.numbers import Numbers
 from auditweb.reading.pages import Page
 from auditweb.viewer import Viewer
-from auditweb.web.controls import Chip, Controls, Tab
+from auditweb.web.control_parts import Chip, Tab
+from auditweb.web.controls import Controls
 from auditweb.web.pager import Jumps, Link, Pager
 from auditweb.web.times import Clock
 

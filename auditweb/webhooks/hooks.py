@@ -1,5 +1,5 @@
 """
-The webhooks of an organisation: making them, looking after them, and what became of their deliveries.
+The webhooks of an organisation: making them and looking after them.
 
 Every function works in the open transaction. Those that change something wait for whoever is changing the
 organisation's people or webhooks at the moment, and go by what is true afterwards. A secret is shown once, to whoever
@@ -7,15 +7,14 @@ had it made. A webhook belongs to the organisation: it goes on when its maker ha
 """
 
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select
 
-from auditweb import clock
+from auditweb import clock, ids
 from auditweb.accounts.charge import take_charge
 from auditweb.accounts.key_rights import InvalidError
 from auditweb.accounts.permissions import Right
@@ -30,19 +29,19 @@ from auditweb.catalogue import (
     WEBHOOK_ROTATED,
     Action,
 )
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, Person, Webhook, WebhookDelivery
 from auditweb.parties import Origin, Target
 from auditweb.reading.filters import BadFilter, read_query
 from auditweb.recorder import record
-from auditweb.webhooks import outbox, signing
+from auditweb.webhooks import signing
 from auditweb.webhooks.sources import SOURCES, Kind
 from auditweb.webhooks.targets import Target as Place
 from auditweb.webhooks.targets import TargetError
 
 LONGEST_NAME: Final = 80
 MOST: Final = 20  # of an organisation
-PAGE: Final = 50
 OVERLAPS: Final[Mapping[str, timedelta]] = {
     "at once": timedelta(0),
     "1 hour": timedelta(hours=1),
@@ -50,10 +49,6 @@ OVERLAPS: Final[Mapping[str, timedelta]] = {
     "7 days": timedelta(days=7),
 }
 """How long deliveries may be signed with the former secret, too, by what that is called."""
-
-PAUSED: Final = "This webhook is paused: let it go on first."
-
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +102,6 @@ class Made:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A delivery as its organisation knows it; see the table. *number* is how many items it tells of."""
-
-    id: str
-    kind: Kind | Literal["test"]
-    number: int
-    state: Literal["waiting", "delivered", "failed"]
-    tries: int
-    created_at: datetime
-    next_at: datetime
-    tried_at: datetime | None
-    status: int | None
-    reason: str
-    under_way: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries:
-    """A page of a list, and whether there are more after it."""
-
-    rows: Sequence[Delivery]
-    has_more: bool = False
-
-
 # Which there are
 
 
@@ -148,21 +118,6 @@ def find_hook(org_id: int, hook_id: str) -> Hook:
     return _hook(*row)
 
 
-def find_deliveries(org_id: int, hook_id: str, *, after: str | None = None) -> Deliveries:
-    """Return the deliveries of a webhook, the newest first, from the one *after* on; MissingError if there is none."""
-    found = select(WebhookDelivery).where(WebhookDelivery.org_id == org_id, WebhookDelivery.hook_id == hook_id)
-    if after is not None:
-        one = WebhookDelivery.id == _sayable(after)
-        here = db.session.scalar(found.where(one).with_only_columns(WebhookDelivery.created_at))
-        if here is None:
-            raise MissingError
-        place = tuple_(literal(here, WebhookDelivery.created_at.type), literal(after))
-        found = found.where(tuple_(WebhookDelivery.created_at, WebhookDelivery.id) < place)
-    newest = found.order_by(WebhookDelivery.created_at.desc(), WebhookDelivery.id.desc()).limit(PAGE + 1)
-    rows = db.session.scalars(newest).all()
-    return Deliveries([_delivery(row) for row in rows[:PAGE]], has_more=len(rows) > PAGE)
-
-
 # Changing them
 
 
@@ -175,7 +130,7 @@ def create(org_id: int, by: SignedIn, draft: Draft, *, origin: Origin) -> Made:
     if (db.session.scalar(select(func.count()).where(Webhook.org_id == org_id)) or 0) >= MOST:
         raise RefusedError(f"There are {MOST} webhooks already. Delete one that is not needed any more first.")
     hook = Webhook(
-        id="wh_" + "".join(secrets.choice(_ALPHABET) for _ in range(10)),
+        id="wh_" + ids.random_name(10),
         org_id=org_id,
         maker_id=by.person_id,
         name=draft.name,
@@ -196,7 +151,7 @@ def create(org_id: int, by: SignedIn, draft: Draft, *, origin: Origin) -> Made:
 
 def change(org_id: int, by: SignedIn, hook_id: str, *, name: str, url: str, origin: Origin) -> bool:
     """Call a webhook something else, or have it call another address; False, and nothing recorded, if it is so."""
-    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    organisation, hook = in_charge_of(org_id, by, hook_id)
     if (hook.name, hook.url) == (name, url):
         return False
     check_name(org_id, name, but=hook_id)
@@ -213,7 +168,7 @@ def rotate(org_id: int, by: SignedIn, hook_id: str, overlap: str, *, version: st
 
     RefusedError if the secret is no longer the one of *version*: somebody else has replaced it just now.
     """
-    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    organisation, hook = in_charge_of(org_id, by, hook_id)
     if _version(hook.secret) != version:
         raise RefusedError("The secret was replaced a moment ago. Look first who did that: nothing was changed now.")
     lasts = OVERLAPS[overlap]
@@ -226,7 +181,7 @@ def rotate(org_id: int, by: SignedIn, hook_id: str, overlap: str, *, version: st
 
 def pause(org_id: int, by: SignedIn, hook_id: str, *, origin: Origin) -> bool:
     """Send nothing to a webhook until it may go on; False, and nothing recorded, if it was paused before."""
-    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    organisation, hook = in_charge_of(org_id, by, hook_id)
     if hook.paused_at is not None:
         return False
     hook.paused_at = clock.now()
@@ -241,7 +196,7 @@ def resume(org_id: int, by: SignedIn, hook_id: str, *, from_now: bool, origin: O
 
     False, and nothing recorded, if it was not paused.
     """
-    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    organisation, hook = in_charge_of(org_id, by, hook_id)
     if hook.paused_at is None:
         return False
     hook.paused_at = None
@@ -249,7 +204,7 @@ def resume(org_id: int, by: SignedIn, hook_id: str, *, from_now: bool, origin: O
         hook.cursor = _end(org_id, hook.kind)
     db.session.flush()
     if from_now:
-        waiting = (*_of(org_id, hook_id), WebhookDelivery.state == "waiting")
+        waiting = (*deliveries_of(org_id, hook_id), WebhookDelivery.state == "waiting")
         db.session.execute(delete(WebhookDelivery).where(*waiting))
     facts = {"begins": "with what comes from now on" if from_now else "with what came meanwhile"}
     _record(WEBHOOK_RESUMED, organisation, by, hook, origin, facts)
@@ -258,42 +213,13 @@ def resume(org_id: int, by: SignedIn, hook_id: str, *, from_now: bool, origin: O
 
 def remove(org_id: int, by: SignedIn, hook_id: str, *, origin: Origin) -> str:
     """Delete a webhook with its deliveries, and return what it was called."""
-    organisation, hook = _in_charge_of(org_id, by, hook_id)
+    organisation, hook = in_charge_of(org_id, by, hook_id)
     name = hook.name
     _record(WEBHOOK_DELETED, organisation, by, hook, origin, {"destination": host_of(hook.url)})
-    db.session.execute(delete(WebhookDelivery).where(*_of(org_id, hook_id)))
+    db.session.execute(delete(WebhookDelivery).where(*deliveries_of(org_id, hook_id)))
     db.session.delete(hook)
     db.session.flush()
     return name
-
-
-def send_test(org_id: int, by: SignedIn, hook_id: str) -> None:
-    """Have a delivery sent that tells of nothing; RefusedError while the webhook is paused, or has too many."""
-    _, hook = _in_charge_of(org_id, by, hook_id)
-    if hook.paused_at is not None:
-        raise RefusedError(PAUSED)
-    if not outbox.has_room(db.session.connection(), org_id, hook_id):
-        raise RefusedError("Too many deliveries wait already: see first why they do not arrive.")
-    outbox.add(db.session(), org_id, hook_id, "test", ())
-
-
-def send_again(org_id: int, by: SignedIn, hook_id: str, delivery_id: str) -> bool:
-    """
-    Have a delivery sent at once, under its old id and with all its tries before it; False if it is being sent.
-
-    RefusedError while the webhook is paused.
-    """
-    _, hook = _in_charge_of(org_id, by, hook_id)
-    one = (*_of(org_id, hook_id), WebhookDelivery.id == _sayable(delivery_id))
-    if db.session.scalar(select(literal(1)).where(*one)) is None:
-        raise MissingError
-    if hook.paused_at is not None:
-        raise RefusedError(PAUSED)
-    now = clock.now()
-    free = WebhookDelivery.claimed_until.is_(None) | (WebhookDelivery.claimed_until < now)
-    again = {"state": "waiting", "tries": 0, "next_at": now, "claimed_until": None}
-    sent = update(WebhookDelivery).where(*one, free).values(again).returning(WebhookDelivery.id)
-    return db.session.scalar(sent) is not None
 
 
 # What is asked for, checked
@@ -334,7 +260,8 @@ def host_of(url: str) -> str:
 # The statements
 
 
-def _in_charge_of(org_id: int, by: SignedIn, hook_id: str) -> tuple[Organisation, Webhook]:
+def in_charge_of(org_id: int, by: SignedIn, hook_id: str) -> tuple[Organisation, Webhook]:
+    """Keep everybody else from changing a webhook until this transaction is over; return it with its organisation."""
     organisation = take_charge(org_id, by, Right.MANAGE_WEBHOOKS).organisation
     found = select(Webhook).where(*_is(org_id, hook_id)).with_for_update().execution_options(populate_existing=True)
     hook = db.session.scalars(found).first()
@@ -361,15 +288,12 @@ def _record(
 
 
 def _is(org_id: int, hook_id: str) -> tuple[ColumnElement[bool], ...]:
-    return Webhook.org_id == org_id, Webhook.id == _sayable(hook_id)
+    return Webhook.org_id == org_id, Webhook.id == storable(hook_id)
 
 
-def _of(org_id: int, hook_id: str) -> tuple[ColumnElement[bool], ...]:
-    return WebhookDelivery.org_id == org_id, WebhookDelivery.hook_id == _sayable(hook_id)
-
-
-def _sayable(text: str) -> str:
-    return text.replace("\0", "\ufffd")  # PostgreSQL takes no NUL, not even in a question
+def deliveries_of(org_id: int, hook_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of the deliveries of a webhook."""
+    return WebhookDelivery.org_id == org_id, WebhookDelivery.hook_id == storable(hook_id)
 
 
 def _all(org_id: int) -> Select[*tuple[Any, ...]]:
@@ -406,22 +330,6 @@ def _hook(row: Webhook, maker: str, maker_since: datetime | None, waiting: int) 
         former_until=row.former_until if row.former_until is not None and clock.now() < row.former_until else None,
         version=_version(row.secret),
         waiting=waiting,
-    )
-
-
-def _delivery(row: WebhookDelivery) -> Delivery:
-    return Delivery(
-        id=row.id,
-        kind=row.kind,  # type: ignore[arg-type]  # as the table's own check has it
-        number=row.items.count(",") + 1 if row.items != "[]" else 0,
-        state=row.state,  # type: ignore[arg-type]
-        tries=row.tries,
-        created_at=row.created_at,
-        next_at=row.next_at,
-        tried_at=row.tried_at,
-        status=row.status,
-        reason=row.reason or "",
-        under_way=row.claimed_until is not None and row.claimed_until >= clock.now(),
     )
 
 

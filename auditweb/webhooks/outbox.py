@@ -6,7 +6,6 @@ over after twenty seconds, and the delivery is sent again, under the same id.
 """
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,7 +38,6 @@ CLAIMED_FOR: Final = timedelta(seconds=20)  # a call takes five, and SQLite may 
 MOST_WAITING: Final = 200  # deliveries of a webhook; the rest waits in the log
 
 _AT_ONCE: Final = 500
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def add(
     """Write a delivery down in the open transaction, due at once, and return its id."""
     now = clock.now()
     # What was written down first is sent first, also within the same moment.
-    delivery_id = f"msg_{ids.to_text(ids.new_id(now)).lower()}" + "".join(secrets.choice(_ALPHABET) for _ in range(7))
+    delivery_id = f"msg_{ids.to_text(ids.new_id(now)).lower()}{ids.random_name(7)}"
     values = {
         "id": delivery_id,
         "org_id": org_id,

@@ -18,7 +18,8 @@ from sqlalchemy.sql import visitors
 from auditweb import clock
 from auditweb.accounts.permissions import Role
 from auditweb.exports.check import check
-from auditweb.exports.holdings import LEFT_OUT, LEFT_OUT_COLUMNS, SHEETS, settings_of
+from auditweb.exports.holdings import SHEETS, settings_of
+from auditweb.exports.left_out import LEFT_OUT, LEFT_OUT_COLUMNS
 from auditweb.extensions import db
 from auditweb.models import Base, Organisation
 from auditweb.parties import Actor, ActorType, Target

@@ -26,6 +26,7 @@ from auditweb.accounts.team import RefusedError
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Finding, Organisation, ReviewCursor, Webhook, WebhookDelivery
+from auditweb.webhooks import deliveries as sending
 from auditweb.webhooks import hooks, outbox
 from auditweb.webhooks.outbox import CLAIMED_FOR, KEPT, MOST_WAITING, PAUSES
 from auditweb.webhooks.sending import Answer
@@ -65,7 +66,8 @@ def maya(signed_in_as: SignedInAs) -> Someone:
 def act(app: Flask, place: Place, maya: Someone, do: str, hook_id: str, **more: Any) -> Any:
     """Do something to a webhook as Maya."""
     with app.app_context():
-        done = getattr(hooks, do)(place.id, signed_in(maya), hook_id, **more)
+        rules = sending if do.startswith("send_") else hooks
+        done = getattr(rules, do)(place.id, signed_in(maya), hook_id, **more)
         db.session.commit()
         return done
 

@@ -27,6 +27,7 @@ from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
 from auditweb.web.settings.api_key_forms import NameForm, NewKeyForm, RightsForm, RotateForm, shown_network
+from auditweb.web.settings.fields import marked
 from auditweb.web.settings.proof import ProofForm
 from auditweb.web.viewing import absolute
 
@@ -95,7 +96,7 @@ def new(org: str) -> ResponseReturnValue:
     try:
         made = rules.create(viewer.org_id, viewer.person, form.name.data, form.rights, origin=origin())
     except InvalidError as error:
-        return _page("new", _marked(form, error), viewer)
+        return _page("new", marked(form, error), viewer)
     except RefusedError as error:
         return _refused("new", error, form, viewer)
     return _hand_out(viewer, made, "Created")
@@ -120,7 +121,7 @@ def rename(org: str, key_id: str) -> ResponseReturnValue:
     try:
         changed = rules.rename(viewer.org_id, viewer.person, key_id, form.name.data, origin=origin())
     except InvalidError as error:
-        return _page("show", _marked(form, error), viewer, key)
+        return _page("show", marked(form, error), viewer, key)
     except RefusedError as error:
         return _refused("show", error, form, viewer, key)
     return _back(viewer, key_id, f"It is called {visible_text(form.name.data)} from now on." if changed else UNCHANGED)
@@ -137,7 +138,7 @@ def change_rights(org: str, key_id: str) -> ResponseReturnValue:
     try:
         changed = rules.change_rights(viewer.org_id, viewer.person, key_id, form.rights, origin=origin())
     except InvalidError as error:
-        return _page("rights", _marked(form, error), viewer, key)
+        return _page("rights", marked(form, error), viewer, key)
     except RefusedError as error:
         return _refused("rights", error, form, viewer, key)
     return _back(viewer, key_id, "What the key may do is changed, from its next request on." if changed else UNCHANGED)
@@ -209,12 +210,6 @@ def _page(
     row = _row(viewer, key) if key else None
     page = render_template(f"settings/api_keys/{name}.html", viewer=viewer, form=form, key=row, problems=problems)
     return make_response(page, 422 if problems else status)
-
-
-def _marked(form: NameForm | NewKeyForm | RightsForm, error: InvalidError) -> NameForm | NewKeyForm | RightsForm:
-    db.session.rollback()
-    form[error.field].errors = [visible_text(error.reason)]
-    return form
 
 
 def _refused(

@@ -2,12 +2,24 @@
 
 import re
 from datetime import date
+from typing import TypeVar
 
 from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
 from wtforms.fields.choices import SelectChoice
 
+from auditweb.accounts.key_rights import InvalidError
+from auditweb.extensions import db
 from auditweb.web.foreign_text import visible_text
+
+Form = TypeVar("Form", bound=FlaskForm)
+
+
+def marked(form: Form, error: InvalidError) -> Form:
+    """Say beside a field of *form* what is wrong with what it holds; nothing was changed."""
+    db.session.rollback()
+    form[error.field].errors = [visible_text(error.reason)]
+    return form
 
 
 def choices(**labels: str) -> list[SelectChoice]:

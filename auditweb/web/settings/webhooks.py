@@ -30,10 +30,13 @@ from auditweb.web import errors
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
+from auditweb.web.settings.fields import marked
 from auditweb.web.settings.proof import ProofForm
 from auditweb.web.settings.webhook_forms import FINDINGS, NewHookForm, PlainForm, SecretForm, TargetForm
+from auditweb.webhooks import deliveries
 from auditweb.webhooks import hooks as rules
-from auditweb.webhooks.hooks import Delivery, Hook, Made
+from auditweb.webhooks.deliveries import Delivery
+from auditweb.webhooks.hooks import Hook, Made
 from auditweb.webhooks.targets import Policy
 
 UNCHANGED = "That is how it was already: nothing was changed."
@@ -101,7 +104,7 @@ def new(org: str) -> ResponseReturnValue:
     try:
         made = rules.create(viewer.org_id, viewer.person, form.draft, origin=origin())
     except InvalidError as error:
-        return _page("new", _marked(form, error), viewer)
+        return _page("new", marked(form, error), viewer)
     except RefusedError as error:
         return _refused("new", error, form, viewer)
     return _hand_out(viewer, made, "Created")
@@ -126,7 +129,7 @@ def change(org: str, hook_id: str) -> ResponseReturnValue:
     try:
         changed = rules.change(viewer.org_id, viewer.person, hook_id, **given, origin=origin())
     except InvalidError as error:
-        return _page("change", _marked(form, error), viewer, hook)
+        return _page("change", marked(form, error), viewer, hook)
     return _back(viewer, hook_id, "The webhook is changed, from its next delivery on." if changed else UNCHANGED)
 
 
@@ -170,7 +173,7 @@ def test(org: str, hook_id: str) -> ResponseReturnValue:
     """Have a delivery sent that tells of nothing."""
     viewer = member_of(org, Right.MANAGE_WEBHOOKS)
     try:
-        rules.send_test(viewer.org_id, viewer.person, hook_id)
+        deliveries.send_test(viewer.org_id, viewer.person, hook_id)
     except RefusedError as error:
         return _show_refused(viewer, hook_id, error)
     return _back(viewer, hook_id, "A test is on its way: open this page again in a moment to see what was answered.")
@@ -181,7 +184,7 @@ def send_again(org: str, hook_id: str, delivery_id: str) -> ResponseReturnValue:
     """Have a delivery sent at once, whether it arrived or not."""
     viewer = member_of(org, Right.MANAGE_WEBHOOKS)
     try:
-        done = rules.send_again(viewer.org_id, viewer.person, hook_id, delivery_id)
+        done = deliveries.send_again(viewer.org_id, viewer.person, hook_id, delivery_id)
     except RefusedError as error:
         return _show_refused(viewer, hook_id, error)
     return _back(viewer, hook_id, "It is sent again." if done else "It is being sent at this moment.")
@@ -212,7 +215,7 @@ def _policy() -> Policy:
 
 
 def _show(viewer: MemberViewer, hook: Hook, status: int = 200) -> Response:
-    found = rules.find_deliveries(viewer.org_id, hook.id, after=request.args.get("after"))
+    found = deliveries.find_deliveries(viewer.org_id, hook.id, after=request.args.get("after"))
     here = partial(url_for, ".show", org=viewer.org_slug, hook_id=hook.id)
     page = render_template(
         "settings/webhooks/show.html",
@@ -240,12 +243,6 @@ def _page(
     row = _row(viewer, hook) if hook else None
     page = render_template(f"settings/webhooks/{name}.html", viewer=viewer, form=form, hook=row, problems=problems)
     return make_response(page, 422 if problems else status)
-
-
-def _marked(form: TargetForm, error: InvalidError) -> TargetForm:
-    db.session.rollback()
-    form[error.field].errors = [visible_text(error.reason)]
-    return form
 
 
 def _refused(
