@@ -11,6 +11,7 @@ from auditweb.accounts.charge import take_charge
 from auditweb.accounts.permissions import Right
 from auditweb.accounts.sessions import SignedIn
 from auditweb.catalogue import Action
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import Finding, FindingEvent, FindingPattern
 from auditweb.parties import Origin, Target
@@ -65,7 +66,7 @@ def decide(
     found. Opened again or confirmed, they are not any more. *address* is the finding's page. Raises MissingError.
     """
     take_charge(org_id, by, Right.REVIEW)
-    mine = (Finding.org_id == org_id, Finding.id == finding_id)
+    mine = (Finding.org_id == org_id, Finding.id == storable(finding_id))
     finding = db.session.scalars(sa.select(Finding).where(*mine).with_for_update()).first()
     if finding is None:
         raise MissingError

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Self, cast
 import sqlalchemy as sa
 from sqlalchemy import Select, Table
 
+from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.insights.decisions import MissingError, State
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern, LogHead, Person, ReviewCursor
@@ -100,7 +101,7 @@ def find_findings(wanted: Wanted, *, before: str | None = None, size: int = SIZE
     query = _found(wanted)
     if before is not None:
         last = db.session.execute(
-            sa.select(_finding.at, _finding.id).where(_finding.org_id == wanted.org_id, _finding.id == before)
+            sa.select(_finding.at, _finding.id).where(_finding.org_id == wanted.org_id, _finding.id == storable(before))
         ).first()
         if last is None:
             raise MissingError
@@ -115,7 +116,7 @@ def find_findings(wanted: Wanted, *, before: str | None = None, size: int = SIZE
 
 def find_finding(org_id: int, finding_id: str) -> Listed:
     """Return one finding with all entries that show it, the oldest first; raises MissingError."""
-    row = db.session.execute(_found(Wanted(org_id=org_id)).where(_finding.id == finding_id)).first()
+    row = db.session.execute(_found(Wanted(org_id=org_id)).where(_finding.id == storable(finding_id))).first()
     if row is None:
         raise MissingError
     query = (

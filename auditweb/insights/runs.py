@@ -149,7 +149,8 @@ class Review:
 
     def _now(self, log: Log) -> Log:
         """Return where *log* stands now."""
-        return next((each for each in self.logs() if each.org_id == log.org_id), log._replace(size=log.position))
+        with transactions.reading(), self._engine.connect() as connection:
+            return storage.find_log(connection, log.org_id) or log._replace(size=log.position)
 
 
 def begin_again(engine: Engine) -> None:

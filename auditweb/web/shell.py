@@ -114,7 +114,8 @@ class Shell:
             return [("Support", [Link("Shared with support", "life-buoy", address, request.path == address)])]
         if self._place is None:
             return []
-        groups = [(title, list(self._links(self._place, pages))) for title, pages in NAV]
+        current = self._current(self._place)
+        groups = [(title, list(self._links(self._place, pages, current))) for title, pages in NAV]
         return [(title, links) for title, links in groups if links]
 
     @cached_property
@@ -132,12 +133,12 @@ class Shell:
         """Whether the person may read the whole log of their organisation."""
         return self._place is not None and self._place.may_read_log
 
-    def _links(self, place: Place, pages: Sequence["SettingsPage"]) -> Iterator[Link]:
+    def _links(self, place: Place, pages: Sequence["SettingsPage"], current: str) -> Iterator[Link]:
         for page in pages:
             if place.may(page.right) and place.role not in page.hidden_from:
                 address = url_for(page.endpoint, org=place.slug)
                 waiting = _waiting(place) if page.endpoint == "review.index" else ""
-                yield Link(page.label, page.icon, address, address == self._current(place), waiting)
+                yield Link(page.label, page.icon, address, address == current, waiting)
 
     def _current(self, place: Place) -> str:
         """Return the address of the page of the sidebar that this one is, or is part of: of several the narrowest."""

@@ -261,6 +261,22 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
     }
 
 
+def test_a_nul_in_an_address_is_nothing_that_there_is(app: Flask, organisation: Place, owner: Reader) -> None:
+    """No text of PostgreSQL has one, not even in a question."""
+    given = {"org": organisation.slug}
+    with app.test_request_context():
+        adapter = app.url_map.bind("localhost")
+        asked = [
+            adapter.build(rule.endpoint, dict.fromkeys(rule.arguments, "a\x00b") | given)
+            for rule in app.url_map.iter_rules()
+            if "GET" in (rule.methods or ()) and rule.arguments and not {"person_id", "invitation_id"} & rule.arguments
+        ]
+    assert len([address for address in asked if "%00" in address]) > 20
+    lists = [address for address in asked if "%00" not in address]
+    for address in [*asked, *(f"{each}?{name}=a%00b" for each in lists for name in ("after", "before"))]:
+        assert owner.get(address).status < 500, address
+
+
 # Headers
 
 
