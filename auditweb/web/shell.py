@@ -58,7 +58,8 @@ NAV: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
         "Security",
         (
             SettingsPage("Audit log", "scroll-text", "audit_log.index", Right.READ_LOG),
-            SettingsPage("Security review", "shield-check", "review.index", Right.READ_LOG),
+            # Auditors see the log alone here; its flags lead them to what was found.
+            SettingsPage("Security review", "shield-check", "review.index", Right.READ_LOG, frozenset({Role.AUDITOR})),
             SettingsPage("Shares", "share-2", "shares.index", Right.SHARE_LOG),
             # Those who read the whole log find their own part of it in their account menu.
             SettingsPage("My log", "scroll-text", "my_log.index", Right.READ_OWN_LOG, GRANTED[Right.READ_LOG]),

@@ -228,7 +228,7 @@ def test_the_team_is_for_those_who_manage_it(app: Flask, organisation: Place, si
         links = [str(link["href"]) for link in page.select("nav[aria-label=Settings] a")]
         assert (team(organisation) in links) is may(role, Right.MANAGE_TEAM)
         if role is Role.AUDITOR:
-            assert links == [organisation.log, f"{organisation.log}/review"]
+            assert links == [organisation.log]
 
 
 def test_the_page_of_roles_shows_the_table_that_is_applied(organisation: Place, owner: Reader) -> None:
