@@ -1,5 +1,6 @@
 """A mail server for tests: it speaks SMTP on a free port of this machine, and keeps what it was given."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,12 +54,38 @@ class MailServer:
         return "250 OK"
 
 
+class _Controller(Controller):
+    """Hangs up on whoever is there when it is stopped: else their sockets stay open until they are found as garbage."""
+
+    def __init__(self, handler: MailServer, port: int) -> None:
+        super().__init__(handler, hostname="127.0.0.1", port=port)
+        self._made: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        made: SMTP = super().factory()  # type: ignore[no-untyped-call]
+        self._made.append(made)
+        return made
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(5)
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        if self.server is not None:
+            self.server.close()
+        await asyncio.sleep(0.01)  # in which whoever was let in gets their connection
+        for each in self._made:
+            if isinstance(each.transport, asyncio.Transport):
+                each.transport.abort()
+        await asyncio.sleep(0.01)  # in which the loop closes them
+
+
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
     """Run a mail server for the length of the block."""
     port = free_port()
     running = MailServer(f"smtp://127.0.0.1:{port}")
-    controller = Controller(running, hostname="127.0.0.1", port=port)
+    controller = _Controller(running, port)
     controller.start()
     try:
         yield running

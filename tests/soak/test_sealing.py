@@ -38,6 +38,11 @@ def record_with_rollbacks(url: str, name: str, stop: str) -> None:
             time.sleep(0.02)
 
 
+def _has_sealed(url: str) -> bool:
+    with server_engine(url) as engine, Session(engine) as session:
+        return session.scalar(sa.select(Leaf.event_id).limit(1)) is not None
+
+
 def test_sealers_killed_among_writers(database_url: str, tmp_path: Path, rounds: Rounds) -> None:
     """A hundred `kill -9`, two sealers at a time, under eight writers of two organisations."""
     chance = random.Random(7)
@@ -45,8 +50,9 @@ def test_sealers_killed_among_writers(database_url: str, tmp_path: Path, rounds:
     writers = [process_for(record_with_rollbacks, database_url, f"writer {n}", str(stop)) for n in range(WRITERS)]
     for writer in writers:
         writer.start()
-    kills = 0
-    while kills < rounds(6, 100):
+    kills, sealed = 0, False
+    while kills < rounds(6, 100) or not sealed:
+        assert kills < rounds(60, 100), "no sealer came to seal anything before it was killed"
         sealers = [process_for(seal_without_end, database_url) for _ in range(SEALERS)]
         for sealer in sealers:
             sealer.start()
@@ -55,6 +61,7 @@ def test_sealers_killed_among_writers(database_url: str, tmp_path: Path, rounds:
             sealer.kill()
             sealer.join()
             kills += 1
+        sealed = sealed or _has_sealed(database_url)
     stop.touch()
     for writer in writers:
         writer.join(60)
