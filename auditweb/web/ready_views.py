@@ -23,6 +23,7 @@ READY: Final[Sequence[tuple[str, Sequence[NamedView]]]] = (
     (
         "Security reviews",
         (
+            NamedView("", "Flagged entries, last 30 days", "?flag=any&last=30d"),
             NamedView("", "Sign-ins from an unfamiliar place", "?action=sign_in.new_place_seen"),
             NamedView("", "Two-factor resets", "?action=two_factor.reset"),
             NamedView("", "Refused sign-ins, last 7 days", "?action=sign_in.refused&last=7d"),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -46,6 +47,9 @@ ABOUT = {
     "a person": "/people/{actor}",
     "a first week": "/people/{actor}?part=first-week",
     "a thing": "/targets/vehicle/veh_0471",
+    "the security review": "/review",
+    "what is flagged": "?flag=any",
+    "what is recorded": "/coverage",
 }
 
 
@@ -98,7 +102,7 @@ class Log:
         return visit(self.app, LOG + case.query, cookie=self.cookie, whole=case.whole)
 
     def about(self, name: str) -> Visit:
-        """Return a visit to the page about the actor whose entries are asked for, or about a vehicle."""
+        """Return a visit to one of the pages that are not the log itself, or only what the review flags in it."""
         actor = self.cases["one actor"].query.removeprefix("?actor=")
         return visit(self.app, LOG + ABOUT[name].format(actor=actor), cookie=self.cookie)
 
@@ -120,8 +124,10 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
         for engine_name in sorted(engines):  # PostgreSQL before SQLite, whose files it copies: they grow while measured
             filled = []
             for size in sizes:
-                made, entries, sealing = _filled(stack, engine_name, folder, size, files)
-                yield sealing
+                made, entries = _filled(stack, engine_name, folder, size, files)
+                yield _all_of(made, entries, "Sealing", partial(ledger.seal, made, "sealing", ledger.SEALED_A_SECOND))
+                yield _all_of(made, entries, "Reviewing", partial(ledger.review, made))
+                data.settle(made)
                 filled.append((made, entries))
             logs = [_open(stack, made, entries, folder) for made, entries in filled]
             for log in logs:
@@ -197,7 +203,7 @@ def _afresh(log: Log, seconds: float) -> Iterator[Row]:
 
 
 def _about(log: Log, seconds: float) -> Iterator[Row]:
-    """Hold pages about an actor and about a thing against the newest whole page of the log."""
+    """Hold pages about somebody, about something and about the whole log against its newest whole page."""
     for name in ABOUT:
         compared = compare(log.about(name), log.product("newest, whole page"), seconds=seconds)
         yield row(name, log.engine_name, log.entries, compared, None)
@@ -305,24 +311,28 @@ def _sqlite_file(stack: ExitStack, folder: Path, size: int) -> tuple[Database, i
 
 def _filled(
     stack: ExitStack, engine_name: str, folder: Path, size: int, files: Mapping[int, tuple[Database, int]]
-) -> tuple[Database, int, Row]:
-    """Return a sealed database of about *size* entries, and how quickly it was sealed."""
-    made, entries = files[size] if engine_name == "sqlite" else files[min(size, MULTIPLIED)]
-    if engine_name == "postgresql":
-        source_path, made = _path(made), stack.enter_context(fresh_database("postgresql", folder))
-        times = max(size // MULTIPLIED, 1)
-        with _progress(f"Copying {times * entries:,} entries to PostgreSQL", times * entries) as progress:
-            entries = data.fill_postgresql(_app(made, folder), made.owner_url, source_path, size, times, progress)
-    with _progress(f"Sealing {entries:,} entries", entries) as progress:
+) -> tuple[Database, int]:
+    """Return a database of about *size* entries, and how many they are."""
+    if engine_name == "sqlite":
+        return files[size]
+    source, entries = files[min(size, MULTIPLIED)]
+    made = stack.enter_context(fresh_database("postgresql", folder))
+    times = max(size // MULTIPLIED, 1)
+    with _progress(f"Copying {times * entries:,} entries to PostgreSQL", times * entries) as progress:
+        made_here = data.fill_postgresql(_app(made, folder), made.owner_url, _path(source), size, times, progress)
+    return made, made_here
+
+
+def _all_of(made: Database, entries: int, label: str, work: Callable[[int, Callable[[int], object]], Row]) -> Row:
+    """Have *work* done on all entries, which tells how many it has just done, and show how far it is."""
+    with _progress(f"{label} {entries:,} entries", entries) as progress:
         done = 0
 
-        def tell(sealed: int) -> None:
+        def tell(more: int) -> None:
             nonlocal done
-            progress(done := done + sealed)
+            progress(done := done + more)
 
-        sealing = ledger.seal(made, "sealing", ledger.SEALED_A_SECOND, entries, tell)
-    data.settle(made)
-    return made, entries, sealing
+        return work(entries, tell)
 
 
 def _open(stack: ExitStack, made: Database, entries: int, folder: Path) -> Log:

@@ -1,4 +1,4 @@
-"""What sealing, bulk recording, keeping and purging cost: rates in entries a second, and bytes an entry."""
+"""What sealing, reviewing, bulk recording, keeping and purging cost: rates in entries a second, and bytes an entry."""
 
 import random
 import shutil
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from auditweb import database
 from auditweb.bulk import record_many
 from auditweb.demo.loading import Told
+from auditweb.insights.runs import Review
 from auditweb.ledger import purger
 from auditweb.ledger.sealer import Progress, Sealer
 from auditweb.ledger.watch import PAUSE
@@ -37,6 +38,14 @@ def seal(made: Database, name: str, wanted: int, size: int, progress: Progress) 
         began = perf_counter()
         sealed = Sealer(engine).run(progress)
         return rate(name, made, size, sealed / (perf_counter() - began), wanted)
+
+
+def review(made: Database, size: int, progress: Progress) -> Row:
+    """Have the security review read all that is sealed, and return the rate."""
+    with database.patient_engine(made.url) as engine, as_served():
+        began = perf_counter()
+        read = Review(engine).run(progress)
+        return rate("reviewing", made, size, read / (perf_counter() - began), None)
 
 
 def record_newest(made: Database, told: list[Told], size: int) -> Row:
