@@ -12,7 +12,9 @@ import lxml.html
 from argon2 import PasswordHasher
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
+from itsdangerous import BadSignature
 from werkzeug.test import TestResponse
 
 from auditweb.accounts import api_keys, passwords, people, sessions
@@ -137,17 +139,24 @@ class Reader:
         return page
 
     def token(self) -> str:
-        """Return the token out of a form that this browser can always open."""
-        kept = self.cookie() or ""
-        if kept not in self._tokens:
+        """Return the token out of a form that this browser can always open, of what its session is bound to now."""
+        if self._bound_to() not in self._tokens:
             page = self.get("/help/audit-log" if self.someone else "/sign-in")
             while page.location:
                 page = self.get(page.location)
             found = _TOKEN.search(page.text)
             assert found is not None, page.text
-            kept = self.cookie() or ""
-            self._tokens[kept] = found[1]
-        return self._tokens[kept]
+            self._tokens[self._bound_to()] = found[1]
+        return self._tokens[self._bound_to()]
+
+    def _bound_to(self) -> str:
+        """Return what the session's tokens are made of, which outlives what else is put into its cookie."""
+        serializer = SecureCookieSessionInterface().get_signing_serializer(self.client.application)
+        assert serializer is not None
+        try:
+            return str(serializer.loads(self.cookie() or "").get("csrf_token", ""))
+        except BadSignature:
+            return ""
 
     def sign_in(self, email: str, password: str = PASSWORD, *, to: str = "/sign-in") -> Page:
         return self.post(to, {"email": email, "password": password})
