@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from heapq import heappop
 from typing import Any
 
 from auditweb import ids
@@ -77,9 +78,9 @@ class Reviewer:
         past = ms - _GRACE
         if past <= deadlines.get("past", -1):
             return
-        waiting = deadlines.get("waiting", ())
+        waiting = deadlines.get("waiting", [])
         while waiting and waiting[0][0] <= past:
-            due, name, subject = waiting.pop(0)
+            due, name, subject = heappop(waiting)
             assert name == second_factors.NAME
             self._second_factors.overdue(subject, due)
         self._silence.reach(past)

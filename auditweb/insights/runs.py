@@ -65,24 +65,35 @@ class Review:
         """
         Read on in every log until its end or until *stopped* says so; return how many places, telling *progress*.
 
-        What goes wrong with one log does not keep the others: the first such error is raised at the end.
+        They take turns, a stretch each: a log to which much comes holds up no other. What goes wrong with one does not
+        keep the others, either: the first such error is raised at the end.
         """
-        total, failed = 0, None
-        for log in self.logs():
-            try:
-                while not stopped() and (read := self.read_on(log)):
-                    total += read
-                    progress(read)
-                    log = self._now(log)
-                if not stopped():
-                    self._look_after(log)
-            except Exception as error:  # noqa: BLE001 - it is raised below
-                error.add_note(f"while reviewing organisation {log.org_id}")
-                self._known.pop(log.org_id, None)
-                failed = failed or error
-        if failed is not None:
-            raise failed
+        total, failed = 0, dict[int, Exception]()
+        while not stopped():
+            read = 0
+            for log in self.logs():
+                if log.org_id in failed or stopped():
+                    continue
+                try:
+                    read += self._advance(log, progress)
+                except Exception as error:  # noqa: BLE001 - it is raised below
+                    error.add_note(f"while reviewing organisation {log.org_id}")
+                    self._known.pop(log.org_id, None)
+                    failed[log.org_id] = error
+            total += read
+            if not read:
+                break
+        for error in failed.values():
+            raise error
         return total
+
+    def _advance(self, log: Log, progress: Progress) -> int:
+        """Take a log's turn: read its next stretch or, at its end, look after it; return how many places were read."""
+        if read := self.read_on(log):
+            progress(read)
+        else:
+            self._look_after(log)
+        return read
 
     def read_on(self, log: Log) -> int:
         """Read the next stretch of a log and return how many places it had; 0 at its end."""
@@ -146,11 +157,6 @@ class Review:
             reviewer = Reviewer(memory, log.zone, self._spot_of)
             known = self._known[log.org_id] = _Known(log.position, log.run, log.zone, memory, reviewer)
         return known
-
-    def _now(self, log: Log) -> Log:
-        """Return where *log* stands now."""
-        with transactions.reading(), self._engine.connect() as connection:
-            return storage.find_log(connection, log.org_id) or log._replace(size=log.position)
 
 
 def begin_again(engine: Engine) -> None:

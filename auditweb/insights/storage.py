@@ -51,12 +51,6 @@ def find_logs(connection: Connection) -> list[Log]:
     return [Log._make(row) for row in connection.execute(_LOGS)]
 
 
-def find_log(connection: Connection, org_id: int) -> Log | None:
-    """Return the log of one organisation."""
-    row = connection.execute(_LOGS.where(_organisation.c.id == org_id)).first()
-    return Log._make(row) if row else None
-
-
 def load(connection: Connection, org_id: int, subject: str) -> bytes | None:
     """Return what is remembered of a subject."""
     return connection.scalar(_LOAD, {"org_id": org_id, "subject": subject})

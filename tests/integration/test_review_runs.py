@@ -88,6 +88,22 @@ def test_what_is_sealed_is_reviewed_once(engine: Engine, session: Session) -> No
     assert found(session) == expected
 
 
+def test_logs_take_turns(engine: Engine, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is of one, the others wait for a stretch of it."""
+    for org_id in (1, 1, 1, 2):
+        a_break_in(session, org_id=org_id)
+    Sealer(engine).run()
+    monkeypatch.setattr(runs, "AT_ONCE", 8)
+    review, read = Review(engine), list[int]()
+    read_on = review.read_on
+    monkeypatch.setattr(review, "read_on", lambda log: read.append(log.org_id) or read_on(log))
+
+    review.run()
+
+    assert read[:3] == [1, 2, 1]
+    assert found(session, 2).keys() == {"guessed_password", "recovery_code", "two_factor_off"}
+
+
 def test_whoever_is_stopped_while_writing_loses_and_doubles_nothing(
     engine: Engine, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

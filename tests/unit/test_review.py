@@ -9,7 +9,7 @@ from auditweb import ids
 from auditweb.insights.detectors.desk import SpotOf
 from auditweb.insights.entries import Entry
 from auditweb.insights.found import Found
-from auditweb.insights.memory import Memory
+from auditweb.insights.memory import ORGANISATION, Memory
 from auditweb.insights.reviewing import Reviewer
 from auditweb.places import Spot
 from auditweb.reading.flags import Flag
@@ -87,6 +87,37 @@ def test_two_places_too_far_apart_for_the_time_between() -> None:
     )
     assert found[0].evidence == (signed_in[1].id, signed_in[2].id)
     assert in_one_go(signed_in) == []
+
+
+def test_what_is_remembered_does_not_grow_with_what_somebody_writes() -> None:
+    """A key and a member who come from another network each time, and resets without end."""
+    memory = Memory()
+    reviewer = Reviewer(memory, ZONE)
+    at = datetime(2026, 3, 4, tzinfo=UTC)
+    for number in range(3_000):
+        ip = f"2001:db8:{number:x}::1"
+        for action, more in (("sign_in.succeeded", {"ip": ip}), ("two_factor.reset", {"target": f"t{number}"})):
+            reviewer.hear(an_entry(at + timedelta(seconds=number), action, **more))
+        key = an_entry(at + timedelta(seconds=number), "vehicle.updated", ip=ip)
+        reviewer.hear(key._replace(actor_type="api_key", actor_id="k"))
+
+    assert len(memory.of("member:1")["places"]["seen"]) <= 400
+    assert len(memory.of("api_key:k")["key"]["networks"]) <= 40
+    assert len(memory.of(ORGANISATION)["deadlines"]["waiting"]) <= 2_000
+
+
+def test_what_is_recorded_late_is_no_burst() -> None:
+    """Sixty entries of sixty days that come at once, after a year of work."""
+    began = datetime(2025, 3, 3, 9, tzinfo=UTC)
+    usual = [
+        an_entry(began + timedelta(days=day, minutes=minute), "vehicle.updated")
+        for day in range(300)
+        for minute in range(5)
+    ]
+    late = [an_entry(began + timedelta(days=299 - day, minutes=30), "vehicle.updated") for day in range(60)]
+
+    for uploaded in (late, late[::-1]):
+        assert in_one_go([*usual, *uploaded]) == []
 
 
 def test_every_kind_has_its_words() -> None:

@@ -1,5 +1,6 @@
 """Far more within an hour than somebody ever does at that hour of the week; a deletion counts as three."""
 
+from bisect import insort
 from math import sqrt
 from typing import Any
 
@@ -30,9 +31,11 @@ class Bursts:
             return
         kept = self._desk.of(entry.actor, "burst")
         recent: list[list[Any]] = kept.setdefault("recent", [])
+        if recent and entry.ms <= recent[-1][0] - _WINDOW:
+            return  # recorded late: it is part of no hour that is under way
         weight = weight_of(entry)
-        recent.append([entry.ms, weight, entry.id])
-        while recent[0][0] <= entry.ms - _WINDOW or len(recent) > _MOST:
+        insort(recent, [entry.ms, weight, entry.id])
+        while recent[0][0] <= recent[-1][0] - _WINDOW or len(recent) > _MOST:
             del recent[0]
         if len(recent) * t.DELETION < t.LEAST_IN_BURST:
             return
@@ -123,7 +126,7 @@ class Busiest:
         if not entry.is_members or entry.action in PASSIVE:
             return
         recent = self._desk.of(entry.actor, "burst").get("recent", ())
-        if len(recent) < 5:
+        if len(recent) < 5 or recent[-1][2] != entry.id:
             return
         amount, day = sum(each[1] for each in recent), str(entry.ms // DAY)
         days = self._desk.of(ORGANISATION, "busiest")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import heappush
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,8 @@ from auditweb.places import Spot
 from auditweb.reading import days
 
 SpotOf = Callable[[str | None], Spot | None]
+
+_MOST_WAITING = 2_000  # of what is waited for at a time
 
 
 @dataclass(slots=True)
@@ -41,8 +44,8 @@ class Desk:
     def wait(self, due: int, name: str, subject: object) -> None:
         """Have the detector called *name* told of *subject* once the moment *due* is past."""
         waiting = self.of(ORGANISATION, "deadlines").setdefault("waiting", [])
-        waiting.append([due, name, str(subject)])
-        waiting.sort()
+        if len(waiting) < _MOST_WAITING:
+            heappush(waiting, [due, name, str(subject)])
 
     def local(self, ms: int) -> datetime:
         return (ids.EPOCH + timedelta(milliseconds=ms)).astimezone(ZoneInfo(self.zone))
@@ -73,7 +76,14 @@ def counted(number: float, word: str, words: str = "") -> str:
 
 
 def keep_newest(seen: dict[str, int], oldest: int, most: int = 40) -> None:
-    """Forget in *seen*, days by what was seen, what is older than *oldest*, once it has become much."""
-    if len(seen) > most:
-        for key in [key for key, day in seen.items() if day < oldest]:
-            del seen[key]
+    """
+    Forget in *seen*, days by what was seen, what is older than *oldest*, once there are more than *most*.
+
+    If these are all of late, those seen longest ago go: whoever writes to a log cannot make what is remembered grow.
+    """
+    if len(seen) <= most:
+        return
+    newest = sorted(seen.items(), key=lambda each: (-each[1], each[0]))[: most * 3 // 4]
+    kept = {key: day for key, day in newest if day >= oldest}
+    seen.clear()
+    seen.update(kept)

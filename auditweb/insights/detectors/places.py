@@ -12,6 +12,7 @@ from auditweb.reading.flags import Flag
 
 SIGN_INS = frozenset({"sign_in.succeeded", "sign_in.new_device_seen", "sign_in.new_place_seen", "recovery_codes.used"})
 _EARTH_KM = 6371.0
+_MOST = 400  # places of one person that are remembered
 
 
 class Places:
@@ -38,7 +39,7 @@ class Places:
         kept["n"] = kept.get("n", 0) + 1
         kept["last_days"] = [*kept.get("last_days", ()), today][-t.FEW_SIGN_INS :]
         seen[place] = max(today, seen.get(place, 0))
-        keep_newest(seen, oldest)
+        keep_newest(seen, oldest, _MOST)
         if network:
             who = self._desk.of(f"network:{network}", "who")
             who[entry.actor_id] = today
