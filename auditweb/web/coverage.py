@@ -48,7 +48,7 @@ def index(org: str) -> ResponseReturnValue:
     viewer = current_viewer()
     now = clock.now()
     base = url_for("audit_log.index", org=org)
-    recorded = find_recorded(viewer.org_id)
+    recorded, has_more = find_recorded(viewer.org_id)
     counted = count(LogFilter(org_id=viewer.org_id, org_zone=viewer.org_zone), now=now).categories
     told = Clock(now, viewer.zone, absolute=viewer.absolute_times)
     parts = list(_parts(recorded, counted, told, base))
@@ -59,6 +59,7 @@ def index(org: str) -> ResponseReturnValue:
         parts=parts,
         seen=sum(part.seen for part in parts),
         known=sum(len(part.lines) for part in parts),
+        has_more=has_more,
         zone_place=days.place(viewer.zone),
     )
 

@@ -77,9 +77,28 @@ def test_of_many_it_only_says_that_they_are(
         an_event("vehicle.restored", org_id=organisation.id)
 
     with app.app_context():
-        found = {each.action: each.number for each in find_recorded(organisation.id)}
+        found = {each.action: each.number for each in find_recorded(organisation.id).recorded}
 
     assert found == {"vehicle.deleted": (2, False), "vehicle.restored": (2, True)}
+
+
+def test_what_others_make_up_without_end_is_cut_and_hides_nothing_of_ours(
+    app: Flask, reader: Reader, organisation: Place, an_event: AnEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage, "MOST_FOREIGN", 3)
+    monkeypatch.setattr(catalogue, "_actions", {"vehicle.deleted": catalogue.VEHICLE_DELETED})
+    an_event("vehicle.deleted", org_id=organisation.id)
+    with app.app_context():
+        for number in range(9):
+            made_up = ForeignAction(f"crane.moved{number}", Category.VEHICLES, "Moved the crane")
+            record(made_up, org_id=organisation.id, actor=Actor(ActorType.SYSTEM, "yard", "Yard"))
+        db.session.commit()
+
+    page = reader.get("/o/northgate/settings/audit-log/coverage")
+
+    assert "not all of them are listed" in page.words
+    assert page.words.count("From another system") == 5
+    assert lines(reader)["vehicle.deleted"][-1] == "1 1 entry"
 
 
 def test_it_costs_a_few_statements(app: Flask, reader: Reader, organisation: Place, an_event: AnEvent) -> None:
