@@ -1,5 +1,6 @@
 """What people decide about findings: confirmed, set aside, or open again, each time an entry that says so."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, cast
 
@@ -36,6 +37,10 @@ class MissingError(LookupError):
     """There is no such finding."""
 
 
+class OvertakenError(Exception):
+    """Somebody else has decided about the finding since the form was made. Nothing was changed."""
+
+
 _LABELS: Final = {State.OPEN: "Open", State.CONFIRMED: "Confirmed", State.SET_ASIDE: "Set aside"}
 _ACTIONS: Final[dict[tuple[Category, State], Action]] = {
     (Category.TEAM, State.OPEN): catalogue.TEAM_FINDING_REOPENED,
@@ -48,38 +53,36 @@ _ACTIONS: Final[dict[tuple[Category, State], Action]] = {
 _pattern = cast(Table, FindingPattern.__table__)
 
 
+def version(state: str, decided_at: datetime | None) -> str:
+    """Spell the decision that a form is made for: after another one it is another text."""
+    return f"{state} {decided_at:%Y%m%dT%H%M%S.%f}" if decided_at else state
+
+
 def decide(
     org_id: int,
     by: SignedIn,
     finding_id: str,
     state: State,
     *,
+    made_for: str,
     note: str,
     always: bool,
     address: str,
     origin: Origin,
 ) -> bool:
     """
-    Confirm a finding, set it aside, or open it again; False, and nothing recorded, if that is what it was.
+    Confirm a finding, set it aside, or open it again; False, and nothing recorded, if it is just that already.
 
     Set aside with *always*, later ones of its kind about the same subject at the same place are set aside as they are
-    found. Opened again or confirmed, they are not any more. *address* is the finding's page. Raises MissingError.
+    found. Once one of them is opened again or confirmed, they are not any more. *address* is the finding's page, and
+    *made_for* the `version` that was seen there. Raises MissingError, and OvertakenError if it is another by now.
     """
     take_charge(org_id, by, Right.REVIEW)
+    always = always and state is State.SET_ASIDE
     mine = (Finding.org_id == org_id, Finding.id == storable(finding_id))
     finding = db.session.scalars(sa.select(Finding).where(*mine).with_for_update()).first()
     if finding is None:
         raise MissingError
-    if finding.state == state:
-        return False
-    now, decided = clock.now(), state is not State.OPEN
-    finding.state, finding.note = state.value, note if decided else ""
-    finding.decided_by, finding.decided_at = (by.person_id, now) if decided else (None, None)
-    db.session.execute(
-        sa.update(FindingEvent)
-        .where(FindingEvent.org_id == org_id, FindingEvent.finding_id == finding_id)
-        .values(shown=int(state is not State.SET_ASIDE))
-    )
     like_it = {
         "org_id": org_id,
         "kind": finding.kind,
@@ -88,15 +91,30 @@ def decide(
         "place": finding.place,
     }
     same = [_pattern.c[name] == value for name, value in like_it.items()]
-    had_pattern = db.session.execute(sa.delete(_pattern).where(*same)).rowcount > 0  # type: ignore[attr-defined]
-    always = always and state is State.SET_ASIDE
+    had_pattern = db.session.scalar(sa.select(sa.literal(1)).where(*same)) is not None
+    if _is_decided(finding, by, state, note) and (had_pattern or not always):
+        return False
+    if version(finding.state, finding.decided_at) != made_for:
+        raise OvertakenError
+    now, decided = clock.now(), state is not State.OPEN
+    finding.state, finding.note = state.value, note if decided else ""
+    finding.decided_by, finding.decided_at = (by.person_id, now) if decided else (None, None)
+    db.session.execute(
+        sa.update(FindingEvent)
+        .where(FindingEvent.org_id == org_id, FindingEvent.finding_id == finding_id)
+        .values(shown=int(state is not State.SET_ASIDE))
+    )
+    if always or state is not State.SET_ASIDE:
+        db.session.execute(sa.delete(_pattern).where(*same))
     if always:
         new = {**like_it, "note": note, "decided_by": by.person_id, "decided_at": now}
         db.session.execute(sa.insert(_pattern).values(new))
     kind = Flag(finding.kind)
     facts = {"note": note} if note else {}
-    if always or had_pattern:
-        facts["pattern"] = "set aside from now on" if always else "no longer set aside by itself"
+    if always:
+        facts["pattern"] = "set aside from now on"
+    elif had_pattern and state is not State.SET_ASIDE:
+        facts["pattern"] = "no longer set aside by itself"
     record(
         _ACTIONS[kind.category, state],
         org_id=org_id,
@@ -106,3 +124,10 @@ def decide(
         origin=origin,
     )
     return True
+
+
+def _is_decided(finding: Finding, by: SignedIn, state: State, note: str) -> bool:
+    """Tell whether this very decision is there: open, or by the same person with the same note, as when pressed twice."""
+    if finding.state != state or state is State.OPEN:
+        return finding.state == state
+    return finding.decided_by == by.person_id and finding.note == note

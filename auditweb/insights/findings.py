@@ -11,7 +11,7 @@ from sqlalchemy import Select, Table
 
 from auditweb.database import storable
 from auditweb.extensions import db
-from auditweb.insights.decisions import MissingError, State
+from auditweb.insights.decisions import MissingError, State, version
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern, LogHead, Person, ReviewCursor
 from auditweb.parties import ActorRef
 from auditweb.reading.flags import Flag
@@ -23,6 +23,7 @@ MOST_COUNTED: Final = 99  # open findings, for the badge
 
 _finding, _evidence = cast(Table, Finding.__table__).c, cast(Table, FindingEvent.__table__).c
 _event, _person = cast(Table, Event.__table__).c, cast(Table, Person.__table__).c
+_pattern, _asker = cast(Table, FindingPattern.__table__).c, cast(Table, Person.__table__).alias("asker").c
 
 
 class Evidence(NamedTuple):
@@ -33,8 +34,20 @@ class Evidence(NamedTuple):
     actor_name: str
 
 
+class Pattern(NamedTuple):
+    """That findings like one are set aside as they are found: since when, who asked for it, and why."""
+
+    since: datetime
+    asker: str
+    note: str
+
+
 class Listed(NamedTuple):
-    """A finding, and who decided about it."""
+    """
+    A finding, and who decided about it. *pattern* is in force for what is like it.
+
+    One that was set aside *by_itself* was so as it was found: its decider is who had asked for that.
+    """
 
     id: str
     kind: Flag
@@ -50,10 +63,15 @@ class Listed(NamedTuple):
     decided_at: datetime | None
     evidence: Sequence[Evidence]
     entries: int
-    by_pattern: bool
+    by_itself: bool
+    pattern: Pattern | None
+
+    @property
+    def version(self) -> str:
+        return version(self.state, self.decided_at)
 
     @classmethod
-    def of(cls, row: Any, evidence: Sequence[Evidence], entries: int, *, by_pattern: bool = False) -> Self:
+    def of(cls, row: Any, evidence: Sequence[Evidence], entries: int) -> Self:
         return cls(
             row.id,
             Flag(row.kind),
@@ -69,7 +87,9 @@ class Listed(NamedTuple):
             row.decided_at,
             evidence,
             entries,
-            by_pattern,
+            # Nobody can decide about a finding in the very microsecond in which the review writes it down.
+            row.state == State.SET_ASIDE and row.decided_at == row.found_at,
+            Pattern(row.pattern_since, row.pattern_asker or "", row.pattern_note) if row.pattern_since else None,
         )
 
 
@@ -127,15 +147,7 @@ def find_finding(org_id: int, finding_id: str) -> Listed:
         .limit(200)
     )
     evidence = [Evidence._make(each) for each in db.session.execute(query)]
-    like_it = sa.select(FindingPattern.note).where(
-        FindingPattern.org_id == org_id,
-        FindingPattern.kind == row.kind,
-        FindingPattern.subject_type == row.subject_type,
-        FindingPattern.subject_id == row.subject_id,
-        FindingPattern.place == row.place,
-    )
-    by_pattern = db.session.execute(like_it).first() is not None
-    return Listed.of(row, evidence, len(evidence), by_pattern=by_pattern)
+    return Listed.of(row, evidence, len(evidence))
 
 
 def count_open(org_id: int) -> int:
@@ -157,9 +169,18 @@ def find_progress(org_id: int) -> Progress:
 
 
 def _found(wanted: Wanted) -> Select[Any]:
+    like_it = [_pattern[name] == _finding[name] for name in ("org_id", "kind", "subject_type", "subject_id", "place")]
     query = (
-        sa.select(Finding.__table__, _person.name.label("decider"))
+        sa.select(
+            Finding.__table__,
+            _person.name.label("decider"),
+            _pattern.decided_at.label("pattern_since"),
+            _pattern.note.label("pattern_note"),
+            _asker.name.label("pattern_asker"),
+        )
         .outerjoin(Person, _person.id == _finding.decided_by)
+        .outerjoin(FindingPattern, sa.and_(*like_it))
+        .outerjoin(_asker.id.table, _asker.id == _pattern.decided_by)
         .where(_finding.org_id == wanted.org_id)
     )
     if wanted.kind:

@@ -198,7 +198,7 @@ def _findings(organisation: Organisation, name: str, maya: Person, now: datetime
             sentence=f"{name} did something that is called “{kind.label}” here.",
             unusual=f"Never before by {name}, in 402 days.",
             run=1,
-            found_at=now,
+            found_at=now - timedelta(minutes=number + 1),
             state=state,
             decided_by=None if state == "open" else maya.id,
             decided_at=None if state == "open" else now,

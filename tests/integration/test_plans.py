@@ -557,8 +557,10 @@ def _open_all(app: Flask, reader: Reader, key: str, log: Log, middle: int) -> No
     here = "reviews"
     _review(reader)
     here = "the review"
-    for decision in ("set_aside", "open", "confirmed"):
-        assert reader.post(f"{REVIEW}/f00100", {"decision": decision, "always": "y"}).status == 303
+    for decision, always in (("set_aside", "y"), ("open", ""), ("confirmed", "")):
+        made_for = str(reader.get(f"{REVIEW}/f00100").select("input[name=made_for]")[0]["value"])
+        form = {"decision": decision, "made_for": made_for} | ({"always": always} if always else {})
+        assert reader.post(f"{REVIEW}/f00100", form).status == 303
     here = "the team"
     (link,) = links(reader.post(f"{TEAM}/invite", {"addresses": "new@northgate.example", "role": "member"}))
     assert accept(Reader(app.test_client()), link).status == 303

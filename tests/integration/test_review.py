@@ -19,7 +19,7 @@ from auditweb.reading.flags import Flag
 from tests.callers import Program
 from tests.integration.conftest import AnEvent, SignedInAs
 from tests.log_pages import LOG, NOW, rows, spelled
-from tests.readers import Place, Reader
+from tests.readers import Page, Place, Reader
 from tests.teams import at_once
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -70,6 +70,23 @@ def ask(app: Flask) -> Callable[[Any], list[Any]]:
             return list(db.session.execute(query).all())
 
     return answer
+
+
+def seen_in(reader: Reader, finding: str) -> str:
+    """Return what the form on a finding's page says that it was made for."""
+    return str(reader.get(f"{REVIEW}/{finding}").select("input[name=made_for]")[0]["value"])
+
+
+def decide(reader: Reader, finding: str, decision: str, **more: str) -> Page:
+    """Decide about a finding as its page has it now."""
+    given = {"made_for": seen_in(reader, finding)} | more
+    return reader.post(f"{REVIEW}/{finding}", {"decision": decision, **given})
+
+
+def notes(reader: Reader, finding: str) -> list[str]:
+    """Return what a finding's page tells of decisions that are in force."""
+    page = reader.get(f"{REVIEW}/{finding}")
+    return [" ".join(each.get_text().split()) for each in page.select(".finding .told")]
 
 
 def sentences(page: Any) -> list[str]:
@@ -142,14 +159,15 @@ def test_pages_show_each_finding_once(reader: Reader, find: Find) -> None:
 def test_confirming_is_an_entry_and_can_be_undone(reader: Reader, find: Find, ask: Ask) -> None:
     finding = find(Flag.BURST)
 
-    answer = reader.post(f"{REVIEW}/{finding}", {"decision": "confirmed", "note": "It was a test.\r\nReally."})
+    answer = decide(reader, finding, "confirmed", note="It was a test.\r\nReally.")
     assert (answer.status, answer.location) == (303, f"{REVIEW}/{finding}")
     page = reader.get(f"{REVIEW}/{finding}")
     assert "It was a test." in page.text
     assert page.select_one(".waiting") is None
-    again = reader.post(f"{REVIEW}/{finding}", {"decision": "confirmed"})
-    assert again.status == 303
-    reader.post(f"{REVIEW}/{finding}", {"decision": "open"})
+    again = decide(reader, finding, "confirmed", note="It was a test.\r\nReally.", made_for="open")
+    assert again.status == 303  # pressed twice
+    assert decide(reader, finding, "open").status == 303
+    assert decide(reader, finding, "open").status == 303
 
     columns = (Event.action, Event.category, Event.facts, Event.target_url)
     told = ask(sa.select(*columns).where(Event.action.like("%finding%")).order_by(Event.id))
@@ -165,13 +183,89 @@ def test_confirming_is_an_entry_and_can_be_undone(reader: Reader, find: Find, as
 def test_a_pattern_is_set_aside_from_then_on_until_it_is_opened_again(reader: Reader, find: Find, ask: Ask) -> None:
     finding = find(Flag.UNFAMILIAR_PLACE, place="192.0.2.0/24")
 
-    reader.post(f"{REVIEW}/{finding}", {"decision": "set_aside", "note": "New office", "always": "y"})
+    decide(reader, finding, "set_aside", note="New office", always="y")
 
     assert ask(sa.select(FindingPattern.place, FindingPattern.note)) == [("192.0.2.0/24", "New office")]
     told = sa.select(Event.facts).where(Event.action == "sign_in_finding.set_aside")
     assert ask(told) == [({"note": "New office", "pattern": "set aside from now on"},)]
-    reader.post(f"{REVIEW}/{finding}", {"decision": "open"})
+    decide(reader, finding, "open")
     assert ask(sa.select(FindingPattern.place)) == []
+
+
+def test_a_page_tells_that_a_pattern_is_in_force_and_what_it_set_aside(
+    reader: Reader, find: Find, ask: Ask, signed_in_as: SignedInAs
+) -> None:
+    """Whoever asked for it is not said to have set aside what the review did by itself."""
+    maya = signed_in_as("admin", name="Maya Okafor")
+    first = find(Flag.UNFAMILIAR_PLACE, place="192.0.2.0/24", found_at=NOW - timedelta(hours=2))
+    with clock.set_to(NOW - timedelta(hours=1)):
+        decide(maya, first, "set_aside", note="New office", always="y")
+    asker = ask(sa.select(FindingPattern.decided_by))[0][0]
+    aside = {"state": "set_aside", "decided_by": asker, "decided_at": NOW, "note": "New office"}
+    later = find(Flag.UNFAMILIAR_PLACE, id="later", place="192.0.2.0/24", **aside)
+    earlier = find(Flag.UNFAMILIAR_PLACE, id="earlier", place="192.0.2.0/24")
+    elsewhere = find(Flag.UNFAMILIAR_PLACE, id="elsewhere", place="198.51.100.0/24")
+    rule = (
+        "Since 23 Nov 2026, findings of this kind about the same person or key, from the same place, are set aside as "
+        "they are found, as Maya Okafor asked"
+    )
+
+    assert notes(reader, first) == [
+        "Set aside by Maya Okafor 1 h ago: New office",
+        rule + ". Open this one again, and they are not any more.",
+    ]
+    assert notes(reader, later) == [
+        "Set aside by itself just now, as Maya Okafor asked on 23 Nov 2026: New office",
+        rule + ". Open this one again, and they are not any more.",
+    ]
+    assert notes(reader, earlier) == [rule + ". Confirm this one, and they are not any more. The note: New office"]
+    assert not reader.get(f"{REVIEW}/{earlier}").select("#always")
+    assert notes(reader, elsewhere) == []
+    assert "Set aside by itself" in reader.get(f"{REVIEW}?state=set_aside").words
+
+    decide(reader, earlier, "set_aside")
+    assert len(ask(sa.select(FindingPattern.place))) == 1  # setting aside one more does not end it
+    decide(reader, later, "open")
+    assert ask(sa.select(FindingPattern.place)) == []
+    assert notes(reader, first) == ["Set aside by Maya Okafor 1 h ago: New office"]
+
+
+def test_a_form_that_somebody_else_was_quicker_than_changes_nothing(
+    reader: Reader, signed_in_as: SignedInAs, find: Find, ask: Ask
+) -> None:
+    """It says who did what, keeps what was typed, and decides all the same if it is sent once more."""
+    finding = find()
+    maya = signed_in_as("admin", name="Maya Okafor")
+    opened_before = seen_in(reader, finding)
+    decide(maya, finding, "confirmed", note="She called me.")
+
+    typed = {"made_for": opened_before, "decision": "set_aside", "note": "A drill", "always": "y"}
+    refused = reader.post(f"{REVIEW}/{finding}", typed)
+
+    assert refused.status == 409
+    assert "Maya Okafor has confirmed this finding meanwhile, so nothing was changed." in refused.words
+    assert ask(sa.select(Finding.state, Finding.note)) == [("confirmed", "She called me.")]
+    assert ask(sa.select(FindingPattern.note)) == []
+    assert refused.select("#note")[0].get_text() == "\nA drill"
+    assert refused.select("#always")[0].has_attr("checked")
+    assert "She called me." in refused.words
+    now = str(refused.select("input[name=made_for]")[0]["value"])
+    assert reader.post(f"{REVIEW}/{finding}", {**typed, "made_for": now}).status == 303
+    assert ask(sa.select(Finding.state, Finding.note)) == [("set_aside", "A drill")]
+
+    # What was decided before stays to be read, and one who would open again what is decided anew is told, too.
+    page = reader.get(f"{REVIEW}/{finding}")
+    told = [each.get_text(" ", strip=True) for each in page.select("[aria-labelledby=decisions-title] li")]
+    assert [("Set aside" in each, "A drill" in each, "She called me." in each) for each in told] == [
+        (True, True, False),
+        (False, False, True),
+    ]
+    assert decide(maya, finding, "open", made_for=now).status == 409
+    decide(maya, finding, "open")
+    late = reader.post(f"{REVIEW}/{finding}", {**typed, "made_for": now})
+    assert late.status == 409
+    assert "Maya Okafor has opened this finding again meanwhile" in late.words
+    assert ask(sa.select(Finding.state)) == [("open",)]
 
 
 @pytest.mark.parametrize(
@@ -180,6 +274,9 @@ def test_a_pattern_is_set_aside_from_then_on_until_it_is_opened_again(reader: Re
         ({"note": "x" * 501, "decision": "confirmed"}, "A note has 500 characters at most."),
         ({"note": "kept", "decision": "maybe"}, "Choose whether to confirm the finding or to set it aside."),
         ({"note": "kept"}, "Choose whether to confirm the finding or to set it aside."),
+        ({"note": "kept", "decision": "confirmed", "made_for": ""}, "The form did not say what it was made for."),
+        ({"note": "kept", "decision": "confirmed", "always": "y"}, "This goes with Set aside only."),
+        ({"note": "kept", "decision": "open", "always": "y"}, "This goes with Set aside only."),
         ({"note": "a\0b", "decision": "confirmed"}, "Leave out characters that cannot be seen."),
     ],
 )
@@ -188,7 +285,7 @@ def test_what_cannot_be_taken_changes_nothing(
 ) -> None:
     finding = find()
 
-    answer = reader.post(f"{REVIEW}/{finding}", sent)
+    answer = reader.post(f"{REVIEW}/{finding}", {"made_for": "open", **sent})
 
     assert answer.status == 422
     assert says in answer.text
@@ -271,23 +368,27 @@ def test_the_api_and_exports_go_by_flags_too(
     file = reader.post(f"{LOG}/export?flag=burst", {"format": "jsonl", "zone": "Europe/London"})
     assert [json.loads(line)["id"] for line in file.text.splitlines()] == chosen
     file.response.close()
-    reader.post(f"{REVIEW}/{finding}", {"decision": "set_aside"})
+    decide(reader, finding, "set_aside")
     assert ask("events?flag=burst").json["events"] == []
     assert ask("counts?flag=any").json["matching"]["number"] == 1
 
 
-def test_two_who_decide_at_once_are_one_entry(app: Flask, signed_in_as: SignedInAs, find: Find, ask: Ask) -> None:
+def test_of_those_who_decide_at_once_one_does(app: Flask, signed_in_as: SignedInAs, find: Find, ask: Ask) -> None:
+    """The others are told, whether they would have decided the same or not."""
     finding = find()
     people = [signed_in_as("admin", name=f"Admin {number}") for number in range(4)]
+    decisions = {"confirmed": "team_finding.confirmed", "set_aside": "team_finding.set_aside"}
 
-    def confirm(who: Reader) -> int:
+    def send(who: Reader, decision: str) -> tuple[int, str]:
         with clock.set_to(NOW):
-            return who.post(f"{REVIEW}/{finding}", {"decision": "confirmed"}).status
+            return decide(who, finding, decision, made_for="open", note=f"{who.someone}").status, f"{who.someone}"
 
-    statuses = at_once(*[partial(confirm, who) for who in people])
+    answers = at_once(*[partial(send, who, list(decisions)[number % 2]) for number, who in enumerate(people)])
 
-    assert set(statuses) == {303}
-    assert len(ask(sa.select(Event.id).where(Event.action == "team_finding.confirmed"))) == 1
+    assert sorted(status for status, _ in answers) == [303, 409, 409, 409]
+    ((state, note),) = ask(sa.select(Finding.state, Finding.note))
+    assert (303, note) in answers
+    assert ask(sa.select(Event.action).where(Event.action.like("%finding%"))) == [(decisions[state],)]
 
 
 def test_the_number_of_open_findings_is_for_those_who_read_the_log(signed_in_as: SignedInAs, find: Find) -> None:

@@ -15,11 +15,12 @@ from auditweb.accounts.viewers import MemberViewer
 from auditweb.clock import now as current_time
 from auditweb.extensions import db
 from auditweb.insights import findings
-from auditweb.insights.decisions import MissingError, State, decide
+from auditweb.insights.decisions import MissingError, OvertakenError, State, decide
 from auditweb.insights.findings import Listed, Wanted
 from auditweb.parties import ActorType
 from auditweb.reading.filters import BadFilter, LogFilter
 from auditweb.reading.flags import Flag
+from auditweb.reading.pages import find_page
 from auditweb.web import audit_log, errors
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
@@ -33,6 +34,7 @@ bp.register_error_handler(BadFilter, audit_log.show_bad_filter)
 
 _STATES = {"": State.OPEN, "confirmed": State.CONFIRMED, "set_aside": State.SET_ASIDE, "all": None}
 _DATES = ("from", "to", "tz", "last")
+_SHOWN_DECISIONS = 10  # of a finding, on its page
 _ICONS = {
     Flag.UNFAMILIAR_PLACE: "pin",
     Flag.IMPOSSIBLE_TRAVEL: "pin",
@@ -59,8 +61,30 @@ class EvidenceRow(NamedTuple):
     href: str
 
 
+class Decision(NamedTuple):
+    """An entry that tells of a decision about a finding, ready to be shown."""
+
+    summary: Markup
+    actor: Markup
+    at: Told
+    href: str
+    note: Markup
+
+
+class Pattern(NamedTuple):
+    """That findings like one are set aside as they are found, ready to be shown."""
+
+    since: Told
+    asker: Markup
+    note: Markup
+
+
 class Row(NamedTuple):
-    """A finding ready to be shown. *log* is the address of what else its subject did."""
+    """
+    A finding ready to be shown. *log* is the address of what else its subject did.
+
+    One that was set aside *by_itself* was so as the *decider* had asked, on the day *asked* if that is known.
+    """
 
     id: str
     kind: str
@@ -78,7 +102,10 @@ class Row(NamedTuple):
     evidence: list[EvidenceRow]
     entries: int
     href: str
-    by_pattern: bool
+    by_itself: bool
+    asked: Told | None
+    pattern: Pattern | None
+    placed: bool
 
 
 @bp.get("")
@@ -121,16 +148,21 @@ def show(org: str, finding_id: str) -> ResponseReturnValue:
         return _show(viewer, found, form)
     if not form.validate():
         return _show(viewer, found, form, 422)
-    changed = decide(
-        viewer.org_id,
-        viewer.person,
-        finding_id,
-        form.chosen,
-        note=form.said,
-        always=bool(form.always.data),
-        address=url_for(".show", org=org, finding_id=finding_id),
-        origin=origin(),
-    )
+    try:
+        changed = decide(
+            viewer.org_id,
+            viewer.person,
+            finding_id,
+            form.chosen,
+            made_for=form.made_for.data,
+            note=form.said,
+            always=bool(form.always.data),
+            address=url_for(".show", org=org, finding_id=finding_id),
+            origin=origin(),
+        )
+    except OvertakenError:
+        db.session.rollback()
+        return _show(viewer, findings.find_finding(viewer.org_id, finding_id), form, 409)
     db.session.commit()
     told = {State.CONFIRMED: "confirmed", State.SET_ASIDE: "set aside", State.OPEN: "open again"}[form.chosen]
     flash(f"The finding is {told}." if changed else f"The finding was {told.removesuffix(' again')} already.")
@@ -145,16 +177,40 @@ def show_missing(_error: MissingError) -> ResponseReturnValue:
 
 
 def _show(viewer: MemberViewer, found: Listed, form: DecisionForm, status: int = 200) -> ResponseReturnValue:
+    """Show a finding, with what was typed where that was refused: 409 because somebody else has decided meanwhile."""
+    decisions = _decisions(viewer, found)
+    if status == 409 or not form.made_for.data:
+        form.made_for.process_data(found.version)
     page = render_template(
         "settings/review/show.html",
         viewer=viewer,
         form=form,
         problems=bool(form.errors),
+        overtaken=status == 409,
         finding=_row(viewer, Moments.of(viewer), found),
+        decisions=decisions,
+        asks=found.state is State.OPEN or (status != 200 and form.decision.data != State.OPEN),
         base=url_for(".index", org=viewer.org_slug),
         decides=viewer.place.may(Right.REVIEW),
     )
     return make_response(page, status)
+
+
+def _decisions(viewer: MemberViewer, found: Listed) -> list[Decision]:
+    """Return what the log tells of decisions about a finding, the last one first."""
+    wanted = LogFilter(org_id=viewer.org_id, org_zone=viewer.org_zone, target=("finding", found.id))
+    log = url_for("audit_log.index", org=viewer.org_slug)
+    in_full = Moments(current_time(), viewer.zone, absolute=True)
+    return [
+        Decision(
+            visible(row.summary),
+            visible(row.actor_name),
+            in_full.since(ids.moment_of(row.id)),
+            f"{log}/entries/{ids.to_text(row.id)}",
+            visible(row.facts.get("note", "")),
+        )
+        for row in find_page(wanted, size=_SHOWN_DECISIONS).rows
+    ]
 
 
 def _wanted(viewer: MemberViewer) -> tuple[Wanted, dict[str, str]]:
@@ -203,6 +259,7 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
     else:
         own = log
     in_full = Moments(current_time(), viewer.zone, absolute=True)
+    pattern = found.pattern
     return Row(
         id=found.id,
         kind=found.kind.label,
@@ -228,5 +285,11 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
         ],
         entries=found.entries,
         href=url_for(".show", org=viewer.org_slug, finding_id=found.id),
-        by_pattern=found.by_pattern,
+        by_itself=found.by_itself,
+        # A pattern that is younger than the finding is not the one that set it aside.
+        asked=moments.day(pattern.since)
+        if pattern and found.by_itself and found.decided_at and pattern.since <= found.decided_at
+        else None,
+        pattern=Pattern(moments.day(pattern.since), visible(pattern.asker), visible(pattern.note)) if pattern else None,
+        placed=bool(found.place),
     )
