@@ -127,7 +127,7 @@ def decide(
 
 
 def _is_decided(finding: Finding, by: SignedIn, state: State, note: str) -> bool:
-    """Tell whether this very decision is there: open, or by the same person with the same note, as when pressed twice."""
+    """Tell whether this very decision is there: open, or by the same person with the same note (pressed twice)."""
     if finding.state != state or state is State.OPEN:
         return finding.state == state
     return finding.decided_by == by.person_id and finding.note == note

@@ -1,22 +1,28 @@
-"""What a log tells of a week that is over, as a plain text: exact numbers, each with the address of what it counts."""
+"""
+What a log tells of a week that is over, as a plain text: what the security review found, and exact numbers.
+
+Each has the address of what it tells of.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
 
-from auditweb import catalogue
+from auditweb import catalogue, ids
 from auditweb.catalogue import Action, Category
 from auditweb.extensions import db
 from auditweb.hidden_characters import visible_text
-from auditweb.models import Finding
+from auditweb.models import Finding, Leaf, LogHead, ReviewCursor
 from auditweb.reading import days
 from auditweb.reading.counts import Count, count
-from auditweb.reading.filters import LogFilter
+from auditweb.reading.filters import LogFilter, query_of
+from auditweb.reading.flags import Flag
 
-MOST_FINDINGS: Final = 99  # that are counted
+MOST_FINDINGS: Final = 99  # from before the week, that are counted
+TOLD_FINDINGS: Final = 10  # of the week, that are told one by one
 WORTH_A_LOOK: Final[tuple[tuple[str, Action], ...]] = (
     ("Refused sign-ins", catalogue.SIGN_IN_REFUSED),
     ("Two-factor resets", catalogue.TWO_FACTOR_RESET),
@@ -63,7 +69,12 @@ def _lines(week: Week, setting: str) -> Iterator[str]:
     else:
         yield f"{_spelled(total)} {'entry' if total == Count(1) else 'entries'} in the audit log:"
         yield week.log + wanted.query()
+    yield ""
+    yield "Security review"
+    yield from _findings(week, wanted)
+    if total != Count(0):
         yield ""
+        yield "By category"
         for category in Category:
             if (number := counted[category]) != Count(0):
                 yield f"{category.label}: {_spelled(number)}"
@@ -86,16 +97,57 @@ def _worth_a_look(week: Week, wanted: LogFilter) -> Iterator[str]:
         else:
             yield f"{label}: {_spelled(number)}"
             yield week.log + asked.query()
-    if findings := _open_findings(week.org_id):
-        yield f"Findings of the security review that nobody has decided about: {_spelled(findings)}"
-        yield week.log + "/review"
 
 
-def _open_findings(org_id: int) -> Count | None:
-    """Return how many findings are open, or None where there are none."""
-    some = select(Finding.id).where(Finding.org_id == org_id, Finding.state == "open").limit(MOST_FINDINGS + 1)
+def _findings(week: Week, wanted: LogFilter) -> Iterator[str]:
+    """Tell what was found in the week, whatever became of it since, and how much from before waits for a decision."""
+    since, until = days.start_of(week.monday, week.zone), days.end_of(week.sunday, week.zone)
+    here = (Finding.org_id == week.org_id, Finding.at >= since, Finding.at < until)
+    states = select(Finding.state, func.count()).where(*here).group_by(Finding.state)
+    numbers: dict[str, int] = dict(db.session.execute(states).all())  # type: ignore[arg-type]
+    total = sum(numbers.values())
+    if waiting := _not_reviewed(week.org_id, ids.first_id_at(until)):
+        entries = "1 entry is" if waiting == 1 else f"{waiting:,} entries are"
+        yield f"It has not come to the end of this week yet: {entries} still to be reviewed."
+    yield f"Findings: {total or 'none'}"
+    if total:
+        yield f"{week.log}/review{query_of(wanted.to_args())}&state=all"
+        columns = (Finding.id, Finding.kind, Finding.subject_name, Finding.sentence, Finding.state)
+        told = select(*columns).where(*here, Finding.state != "set_aside")
+        rows = db.session.execute(told.order_by(Finding.at.desc(), Finding.id.desc()).limit(TOLD_FINDINGS)).all()
+        for row in rows:
+            yield ""
+            decided = " (confirmed)" if row.state == "confirmed" else ""
+            yield f"{Flag(row.kind).label}: {visible_text(row.subject_name)}{decided}"
+            yield visible_text(row.sentence)
+            yield f"{week.log}/review/{row.id}"
+        if more := total - len(rows):
+            aside = numbers.get("set_aside", 0)
+            yield ""
+            yield f"{more} more{f', {aside} of them set aside' if 0 < aside < more else ' set aside' if aside else ''}"
+    if earlier := _open_before(week.org_id, since):
+        yield ""
+        yield f"Still open from before this week: {_spelled(earlier)}"
+        yield f"{week.log}/review?to={week.monday - timedelta(days=1)}&tz={week.zone}"
+
+
+def _open_before(org_id: int, moment: datetime) -> Count | None:
+    """Return how many findings of before a moment are open, or None where there are none."""
+    mine = (Finding.org_id == org_id, Finding.state == "open", Finding.at < moment)
+    some = select(Finding.id).where(*mine).limit(MOST_FINDINGS + 1)
     number = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
     return Count(min(number, MOST_FINDINGS), exact=number <= MOST_FINDINGS) if number else None
+
+
+def _not_reviewed(org_id: int, before: int) -> int:
+    """Return how many entries the review has not read yet, if the next of them is of a time before an id."""
+    read = func.coalesce(select(ReviewCursor.position).where(ReviewCursor.org_id == org_id).scalar_subquery(), 0)
+    size = db.session.execute(select(LogHead.size, read).where(LogHead.org_id == org_id)).first()
+    if size is None or size[1] >= size[0]:
+        return 0
+    mine = (Leaf.org_id == org_id, Leaf.leaf_index == size[1])
+    following = db.session.scalar(select(Leaf.event_id).where(*mine))
+    return int(size[0] - size[1]) if following is not None and following < before else 0
 
 
 def _spelled(number: Count) -> str:

@@ -14,8 +14,9 @@ from auditweb import clock
 from auditweb.accounts.permissions import Role
 from auditweb.config import Settings
 from auditweb.extensions import db
-from auditweb.models import Organisation, Person, WeeklyMail
+from auditweb.models import Finding, Organisation, Person, ReviewCursor, WeeklyMail
 from auditweb.parties import Outcome
+from auditweb.reading.flags import Flag
 from auditweb.web import mailing
 from auditweb.webhooks.weekly import PAUSE, WeeklyMails, last_monday
 from tests.integration.conftest import AnEvent, SignedInAs
@@ -135,7 +136,7 @@ def test_what_it_says(
     with clock.set_to(CHOSEN):
         for told, link in numbers.items():
             number = told.rpartition(" ")[2]
-            if number.isdigit():
+            if number.isdigit() and "/review" not in link:
                 parts = urlsplit(link)
                 assert f"of {number}" in ines.get(f"{LOG}?{parts.query}").words.replace(",", ""), told
 
@@ -145,7 +146,104 @@ def test_a_week_without_an_entry_says_so(
 ) -> None:
     choose(ines, organisation)
     send(app, mails, DUE)
-    assert "Nothing was recorded in the audit log." in post.messages[0].get_content()
+    lines = post.messages[0].get_content().splitlines()
+    assert lines[2].startswith("Nothing was recorded in the audit log.")
+    assert review(lines) == ["Findings: none"]
+
+
+def review(lines: list[str]) -> list[str]:
+    """Return what a mail tells of the security review, the blank lines apart."""
+    start = lines.index("Security review") + 1
+    following = [lines.index(line) for line in lines if line == "By category" or line.startswith("You get this")]
+    return [line for line in lines[start : min(following)] if line]
+
+
+def find(place: Place, number: int, at: datetime, state: str = "open", **more: str) -> Finding:
+    given = {"kind": Flag.BURST.value, "subject_name": f"Hana {number}", "sentence": f"Hana did {number} things."}
+    about = {"subject_type": "member", "subject_id": "42", "place": "", "unusual": "", "note": ""}
+    told = {"id": f"f{number}", "number": number, "at": at, "found_at": at, "run": 1, "state": state}
+    return Finding(org_id=place.id, **given | about | more, **told)
+
+
+def test_what_the_review_found(
+    app: Flask,
+    ines: Reader,
+    organisation: Place,
+    other_organisation: Place,
+    post: MailServer,
+    mails: WeeklyMails,
+    an_event: AnEvent,
+) -> None:
+    """The findings of the week one by one, the newest first; of those set aside and of earlier ones the number."""
+    monday = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
+    with app.app_context():
+        db.session.add(find(other_organisation, 90, CHOSEN))
+        db.session.add(find(organisation, 91, monday - timedelta(seconds=1)))
+        db.session.add(find(organisation, 92, monday - timedelta(days=40)))
+        db.session.add(find(organisation, 93, monday - timedelta(days=3), "confirmed"))
+        db.session.add(find(organisation, 94, monday + timedelta(days=7)))
+        for number in range(12):
+            db.session.add(
+                find(organisation, number, monday + timedelta(hours=number), "confirmed" if number == 11 else "open")
+            )
+        for number in (20, 21):
+            db.session.add(find(organisation, number, CHOSEN, "set_aside"))
+        db.session.commit()
+    choose(ines, organisation)
+    send(app, mails, DUE)
+
+    lines = review(post.messages[0].get_content().splitlines())
+    log = log_of("northgate")
+    of_week, before = "from=2026-11-16&to=2026-11-22&tz=Europe/London&state=all", "to=2026-11-15&tz=Europe/London"
+    told = [
+        line
+        for number in range(11, 1, -1)
+        for line in (
+            f"Burst of activity: Hana {number}{' (confirmed)' if number == 11 else ''}",
+            f"Hana did {number} things.",
+            f"{log}/review/f{number}",
+        )
+    ]
+    assert lines == [
+        "Findings: 14",
+        f"{log}/review?{of_week}",
+        *told,
+        "4 more, 2 of them set aside",
+        "Still open from before this week: 2",
+        f"{log}/review?{before}",
+    ]
+    with clock.set_to(CHOSEN):
+        for number, query in ((14, of_week), (2, before)):
+            assert len(ines.get(f"{LOG}/review?{query}").select(".findings > .finding")) == number
+
+
+def test_what_hides_in_a_finding_is_shown_and_what_was_not_reviewed_is_said(
+    app: Flask, ines: Reader, organisation: Place, post: MailServer, mails: WeeklyMails, an_event: AnEvent
+) -> None:
+    choose(ines, organisation)
+    with clock.set_to(DUE):
+        for _ in range(3):
+            an_event("vehicle.updated", org_id=organisation.id, occurred_at=CHOSEN)
+        seal(app)
+    with app.app_context():
+        db.session.add(find(organisation, 1, CHOSEN, subject_name="A\r\nB\u202e", sentence="C\nD."))
+        db.session.add(ReviewCursor(org_id=organisation.id, position=1, run=1, found=1))
+        db.session.commit()
+    send(app, mails, DUE)
+    with app.app_context():
+        db.session.execute(sa.update(ReviewCursor).values(position=3))
+        db.session.commit()
+    with clock.set_to(DUE + timedelta(days=1)):
+        an_event("vehicle.updated", org_id=organisation.id)
+        seal(app)
+    _set(app, sa.update(WeeklyMail).values(monday="2026-11-16"))
+    send(app, mails, DUE + timedelta(hours=30))
+
+    first, second = (review(message.get_content().splitlines()) for message in post.messages)
+    assert first[0] == "It has not come to the end of this week yet: 2 entries are still to be reviewed."
+    assert first[1] == "Findings: 1"
+    assert first[3:5] == [r"Burst of activity: A\u{d}\u{a}B\u{202e}", r"C\u{a}D."]
+    assert second == first[1:]  # what waits is of another week
 
 
 def test_on_monday_at_eight_by_the_clocks_of_the_organisation() -> None:
