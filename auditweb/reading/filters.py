@@ -18,7 +18,7 @@ from auditweb.catalogue import Category
 from auditweb.models import FindingEvent
 from auditweb.parties import ActorRef, Outcome
 from auditweb.reading import days, words
-from auditweb.reading.flags import ANY, Flag
+from auditweb.reading.flags import ANY, KINDS, Flag
 from auditweb.reading.words import Words
 
 FIRST_YEAR, LAST_YEAR = 2000, 2069
@@ -315,7 +315,7 @@ def _read_outcome(value: str) -> Outcome:
 
 def _read_flag(value: str) -> str:
     if value != ANY and value not in set(Flag):
-        raise BadFilter("flag", f"The review flags nothing as {_quoted(value)}. All that it flags is flag={ANY}.")
+        raise BadFilter("flag", f"The review flags nothing as {_quoted(value)}. A flag is {ANY}, {KINDS}.")
     return value
 
 

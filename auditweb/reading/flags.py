@@ -61,3 +61,6 @@ _OF_SIGN_IN: Final = frozenset(
         Flag.ODD_HOURS,
     }
 )
+
+KINDS: Final = f"{', '.join(list(Flag)[:-1])} or {list(Flag)[-1]}"
+"""All kinds in words, for those who asked for another."""
