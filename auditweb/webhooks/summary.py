@@ -104,7 +104,7 @@ def _findings(week: Week, wanted: LogFilter) -> Iterator[str]:
     since, until = days.start_of(week.monday, week.zone), days.end_of(week.sunday, week.zone)
     here = (Finding.org_id == week.org_id, Finding.at >= since, Finding.at < until)
     states = select(Finding.state, func.count()).where(*here).group_by(Finding.state)
-    numbers: dict[str, int] = dict(db.session.execute(states).all())  # type: ignore[arg-type]
+    numbers: dict[str, int] = dict(db.session.execute(states).all())
     total = sum(numbers.values())
     if waiting := _not_reviewed(week.org_id, ids.first_id_at(until)):
         entries = "1 entry is" if waiting == 1 else f"{waiting:,} entries are"
