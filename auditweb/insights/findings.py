@@ -1,25 +1,26 @@
 """Findings as they are listed: newest first, a page at a time, of one kind or state or all."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Self, cast
 
 import sqlalchemy as sa
-from sqlalchemy import Select, Table
+from sqlalchemy import ColumnElement, Select, Table
 
 from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.insights.decisions import MissingError, State, version
-from auditweb.models import Event, Finding, FindingEvent, FindingPattern, LogHead, Person, ReviewCursor
+from auditweb.models import Event, Finding, FindingEvent, FindingPattern, Leaf, LogHead, Person, ReviewCursor
 from auditweb.parties import ActorRef
 from auditweb.reading.flags import Flag
 from auditweb.reading.questions import execute, for_each_engine
 
 SIZE: Final = 25
 SHOWN_EVIDENCE: Final = 5  # entries of a finding that the list names
-MOST_COUNTED: Final = 99  # open findings, for the badge
+MOST_COUNTED: Final = 99  # findings in a state, for the badge and the tabs
+IN_TIME: Final = timedelta(minutes=1)  # for which an entry may wait to be reviewed without being a matter of note
 
 _finding, _evidence = cast(Table, Finding.__table__).c, cast(Table, FindingEvent.__table__).c
 _event, _person = cast(Table, Event.__table__).c, cast(Table, Person.__table__).c
@@ -109,13 +110,6 @@ class FindingsPage(NamedTuple):
     has_older: bool
 
 
-class Progress(NamedTuple):
-    """How much of the log is reviewed."""
-
-    read: int
-    size: int
-
-
 def find_findings(wanted: Wanted, *, before: str | None = None, size: int = SIZE) -> FindingsPage:
     """Return one page, newest first, from after the finding *before* on; raises MissingError if there is none."""
     query = _found(wanted)
@@ -125,9 +119,7 @@ def find_findings(wanted: Wanted, *, before: str | None = None, size: int = SIZE
         ).first()
         if last is None:
             raise MissingError
-        query = query.where(
-            sa.tuple_(_finding.at, _finding.id) < sa.tuple_(sa.literal(last.at, _finding.at.type), last.id)
-        )
+        query = query.where(_after(last.at, last.id))
     rows = db.session.execute(query.order_by(_finding.at.desc(), _finding.id.desc()).limit(size + 1)).all()
     listed = rows[:size]
     numbers, evidence = _evidence_of(wanted.org_id, [row.id for row in listed])
@@ -156,21 +148,57 @@ def count_open(org_id: int) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(some.limit(MOST_COUNTED + 1).subquery())) or 0
 
 
-def find_progress(org_id: int) -> Progress:
-    """Return how far the review of a log has come."""
-    head, cursor = cast(Table, LogHead.__table__).c, cast(Table, ReviewCursor.__table__).c
+def count_states(wanted: Wanted) -> dict[State, int]:
+    """Return how many findings *wanted* are in each state, whichever it asks for, up to one more than MOST_COUNTED."""
+    numbers = {
+        state: sa.select(sa.func.count())
+        .select_from(
+            sa.select(sa.literal(1))
+            .select_from(Finding)
+            .where(*_conditions(replace(wanted, state=state)))
+            .limit(MOST_COUNTED + 1)
+            .subquery()
+        )
+        .scalar_subquery()
+        for state in State
+    }
+    return dict(zip(numbers, db.session.execute(sa.select(*numbers.values())).one(), strict=True))
+
+
+def find_next_open(org_id: int, found: Listed) -> str | None:
+    """Return the next older finding than *found* that is open, else the newest that is; None if none is."""
     query = (
-        sa.select(sa.func.coalesce(cursor.position, 0), head.size)
+        sa.select(_finding.id)
+        .where(*_conditions(Wanted(org_id=org_id, state=State.OPEN)))
+        .order_by(_finding.at.desc(), _finding.id.desc())
+        .limit(1)
+    )
+    return db.session.scalar(query.where(_after(found.at, found.id))) or db.session.scalar(query)
+
+
+def count_waiting(org_id: int, now: datetime) -> int:
+    """Return how many entries of a log wait for the review, if the next of them has waited for longer than IN_TIME."""
+    head, cursor, leaf = (cast(Table, each.__table__).c for each in (LogHead, ReviewCursor, Leaf))
+    query = (
+        sa.select(head.size, sa.func.coalesce(cursor.position, 0))
         .outerjoin_from(LogHead, ReviewCursor, cursor.org_id == head.org_id)
         .where(head.org_id == org_id)
     )
-    row = db.session.execute(query).first()
-    return Progress(*row) if row else Progress(0, 0)
+    size, position = db.session.execute(query).first() or (0, 0)
+    if position >= size:
+        return 0
+    following = (
+        sa.select(_event.recorded_at)
+        .join_from(Leaf, Event, sa.and_(_event.org_id == leaf.org_id, _event.id == leaf.event_id))
+        .where(leaf.org_id == org_id, leaf.leaf_index == position)
+    )
+    recorded = db.session.scalar(following)
+    return 0 if recorded is not None and recorded > now - IN_TIME else int(size - position)
 
 
 def _found(wanted: Wanted) -> Select[Any]:
     like_it = [_pattern[name] == _finding[name] for name in ("org_id", "kind", "subject_type", "subject_id", "place")]
-    query = (
+    return (
         sa.select(
             Finding.__table__,
             _person.name.label("decider"),
@@ -181,17 +209,25 @@ def _found(wanted: Wanted) -> Select[Any]:
         .outerjoin(Person, _person.id == _finding.decided_by)
         .outerjoin(FindingPattern, sa.and_(*like_it))
         .outerjoin(_asker.id.table, _asker.id == _pattern.decided_by)
-        .where(_finding.org_id == wanted.org_id)
+        .where(*_conditions(wanted))
     )
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    yield _finding.org_id == wanted.org_id
     if wanted.kind:
-        query = query.where(_finding.kind == wanted.kind.value)
+        yield _finding.kind == wanted.kind.value
     if wanted.state:
-        query = query.where(_finding.state == wanted.state.value)
+        yield _finding.state == wanted.state.value
     if wanted.since:
-        query = query.where(_finding.at >= wanted.since)
+        yield _finding.at >= wanted.since
     if wanted.until:
-        query = query.where(_finding.at < wanted.until)
-    return query
+        yield _finding.at < wanted.until
+
+
+def _after(at: datetime, finding_id: str) -> ColumnElement[bool]:
+    """Return what holds of findings that come after one, the newest being first."""
+    return sa.tuple_(_finding.at, _finding.id) < sa.tuple_(sa.literal(at, _finding.at.type), finding_id)
 
 
 def _evidence_of(org_id: int, finding_ids: list[str]) -> tuple[dict[str, int], dict[str, list[Evidence]]]:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from auditweb import clock, ids
 from auditweb.extensions import db
+from auditweb.insights.runs import Review
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern
 from auditweb.reading.flags import Flag
@@ -116,6 +117,7 @@ def test_findings_are_listed_newest_first_with_their_entries(
     ("query", "expected"),
     [
         ("", ["a", "b"]),
+        ("?state=open", ["a", "b"]),
         ("?state=all", ["a", "c", "b"]),
         ("?state=confirmed", ["c"]),
         ("?state=set_aside", []),
@@ -135,10 +137,90 @@ def test_they_are_narrowed_by_kind_state_and_time(reader: Reader, find: Find, qu
 
 
 @pytest.mark.parametrize(
-    "query", ["?kind=boats", "?state=closed", "?from=x", "?q=hana", "?last=7d&from=2026-01-01", "?actor=member:1"]
+    ("query", "says", "rest"),
+    [
+        ("?kind=boats", "A kind is unfamiliar_place, ", ""),
+        ("?state=closed", "One is open, confirmed, set_aside or all.", ""),
+        ("?from=x&state=all", "is not a date", "?state=all"),
+        ("?q=hana", "The review has no filter called “q”.", ""),
+        ("?last=7d&from=2026-01-01", "and for dates at once", "?from=2026-01-01"),
+        ("?actor=member:1&kind=burst", "The review has no filter called “actor”.", "?kind=burst"),
+        ("?kind=burst&kind=role_raised&last=2d", "more than one value for “kind”", "?last=2d"),
+        ("?state=all&state=open", "more than one value for “state”", ""),
+        ("?before=zzz&state=all", "“zzz” is not a place in the review.", "?state=all"),
+        ("?before=a&before=b", "more than one value for “before”", ""),
+    ],
 )
-def test_what_cannot_be_read_is_refused(reader: Reader, query: str) -> None:
-    assert reader.get(REVIEW + query).status == 400
+def test_what_cannot_be_read_is_refused(reader: Reader, query: str, says: str, rest: str) -> None:
+    """With the reason, and ways back into the review: to the same without what was wrong, and to what is open."""
+    page = reader.get(REVIEW + query)
+
+    assert page.status == 400
+    assert says in page.words
+    ways = [str(link["href"]) for link in page.select(".problem a")]
+    assert ways == ([REVIEW + rest] if rest else []) + [REVIEW]
+
+
+def test_a_finding_that_is_not_there_leads_to_the_review(reader: Reader) -> None:
+    page = reader.get(f"{REVIEW}/nothing")
+
+    assert page.status == 404
+    assert [link["href"] for link in page.select(".problem a")] == [REVIEW]
+
+
+def test_tabs_say_how_many_there_are_and_an_empty_one_what_is_missing(reader: Reader, find: Find) -> None:
+    def tabs(query: str = "") -> list[str]:
+        return [link.get_text(" ", strip=True) for link in reader.get(REVIEW + query).select("nav.tabs a")]
+
+    said = {"": "Nothing to decide", "?state=confirmed": "No finding is confirmed"}
+    said |= {"?state=set_aside": "No finding is set aside", "?state=all": "Nothing was found so far"}
+    for query, heading in said.items():
+        assert reader.get(REVIEW + query).select(".blank h2")[0].get_text() == heading
+    for number in range(100):
+        find(id=f"f{number}")
+    find(Flag.ODD_HOURS, at=NOW - timedelta(days=9), state="confirmed")
+    find(Flag.ODD_HOURS, id="aside", state="set_aside")
+
+    assert tabs() == ["Open 99+", "Confirmed 1", "Set aside 1", "All 99+"]
+    assert tabs("?kind=odd_hours&state=all") == ["Open 0", "Confirmed 1", "Set aside 1", "All 2"]
+    assert tabs("?kind=odd_hours&last=2d") == ["Open 0", "Confirmed 0", "Set aside 1", "All 1"]
+    assert reader.get(f"{REVIEW}?kind=burst&state=confirmed").select(".blank h2")[0].get_text() == "No such finding"
+
+
+def test_a_decision_leads_on_to_the_next_that_is_open(reader: Reader, signed_in_as: SignedInAs, find: Find) -> None:
+    """The next older one, and from the oldest to the newest that is left."""
+    a, b, c = (find(id=name, at=NOW - timedelta(days=days)) for days, name in enumerate("abc"))
+    find(id="aside", at=NOW - timedelta(days=1, hours=1), state="set_aside")
+
+    def following(finding: str, who: Reader = reader) -> list[str]:
+        return [str(link["href"]) for link in who.get(f"{REVIEW}/{finding}").select(".findacts .btn.primary")]
+
+    assert following(b) == []
+    decide(reader, b, "confirmed")
+    assert following(b, signed_in_as("auditor")) == []
+    assert following(b) == [f"{REVIEW}/{c}"]
+    decide(reader, c, "set_aside")
+    assert following(c) == [f"{REVIEW}/{a}"]
+    decide(reader, a, "confirmed")
+    assert "The finding is confirmed. No other is open." in reader.get(f"{REVIEW}/{a}").words
+    assert following(a) == []
+
+
+def test_entries_that_wait_for_the_review_are_of_note_after_a_minute(
+    app: Flask, reader: Reader, an_event: AnEvent, organisation: Place, engine: Engine
+) -> None:
+    """Not the entry of a decision that was made just now."""
+    an_event(org_id=organisation.id)
+    Sealer(engine).run()
+    Review(engine).run()
+    with clock.set_to(NOW):
+        an_event(org_id=organisation.id)
+        Sealer(engine).run()
+
+    with clock.set_to(NOW + timedelta(seconds=50)):
+        assert "to be reviewed" not in reader.get(REVIEW).words
+    with clock.set_to(NOW + timedelta(seconds=61)):
+        assert "1 entry is still to be reviewed." in reader.get(REVIEW).words
 
 
 def test_pages_show_each_finding_once(reader: Reader, find: Find) -> None:
@@ -153,7 +235,6 @@ def test_pages_show_each_finding_once(reader: Reader, find: Find) -> None:
         address = str(link["href"]) if link else ""
 
     assert len(seen) == len(set(seen)) == 60
-    assert reader.get(f"{REVIEW}?before=nothing").status == 404
 
 
 def test_confirming_is_an_entry_and_can_be_undone(reader: Reader, find: Find, ask: Ask) -> None:
@@ -307,7 +388,7 @@ def test_another_organisations_finding_is_not_there(reader: Reader, find: Find, 
     assert sentences(reader.get(REVIEW)) == []
     assert reader.get(f"{REVIEW}/{finding}").status == 404
     assert reader.post(f"{REVIEW}/{finding}", {"decision": "confirmed"}).status == 404
-    assert reader.get(f"{REVIEW}?before={finding}").status == 404
+    assert reader.get(f"{REVIEW}?before={finding}").status == 400
 
 
 def test_entries_carry_flags_that_the_log_can_be_narrowed_by(
@@ -343,7 +424,7 @@ def test_entries_carry_flags_that_the_log_can_be_narrowed_by(
     assert "Showing Flag: Burst of activity" in page.words
     details = reader.get(f"{LOG}/entries/{ids.to_text(events[0].id)}")
     assert [flag.get_text() for flag in details.select(".f-find")] == ["Burst of activity", "Unusual hours"]
-    assert reader.get(f"{LOG}?flag=boats").status == 400
+    assert "A flag is any, unfamiliar_place, " in reader.get(f"{LOG}?flag=boats").words
     assert reader.get(f"{LOG}/share?flag=any").status == 400
 
 

@@ -7,7 +7,6 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import NotFound
 
 from auditweb import ids
 from auditweb.accounts.permissions import Right
@@ -19,20 +18,23 @@ from auditweb.insights.decisions import MissingError, OvertakenError, State, dec
 from auditweb.insights.findings import Listed, Wanted
 from auditweb.parties import ActorType
 from auditweb.reading.filters import BadFilter, LogFilter
-from auditweb.reading.flags import Flag
+from auditweb.reading.flags import KINDS, Flag
 from auditweb.reading.pages import find_page
-from auditweb.web import audit_log, errors
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
-from auditweb.web.pager import Link
 from auditweb.web.settings.review_forms import DecisionForm
 from auditweb.web.viewing import asked
 
 bp = Blueprint("review", __name__, url_prefix="/o/<org>/settings/audit-log/review")
-bp.register_error_handler(BadFilter, audit_log.show_bad_filter)
 
-_STATES = {"": State.OPEN, "confirmed": State.CONFIRMED, "set_aside": State.SET_ASIDE, "all": None}
+_STATES = {**{state.value: state for state in State}, "": State.OPEN, "all": None}
+_NO_STATE = {
+    "": "Nothing to decide",
+    "confirmed": "No finding is confirmed",
+    "set_aside": "No finding is set aside",
+    "all": "Nothing was found so far",
+}
 _DATES = ("from", "to", "tz", "last")
 _SHOWN_DECISIONS = 10  # of a finding, on its page
 _ICONS = {
@@ -59,6 +61,15 @@ class EvidenceRow(NamedTuple):
     actor: Markup
     at: Told
     href: str
+
+
+class Tab(NamedTuple):
+    """The way to the findings in a state. *number* says how many they are."""
+
+    label: str
+    href: str
+    current: bool
+    number: str
 
 
 class Decision(NamedTuple):
@@ -112,18 +123,22 @@ class Row(NamedTuple):
 def index(org: str) -> ResponseReturnValue:
     """List what was found, newest first: what nobody has decided about, unless other findings are asked for."""
     viewer = member_of(org, Right.READ_LOG)
-    wanted, args = _wanted(viewer)
-    before = request.args.get("before")
-    page = findings.find_findings(wanted, before=before)
+    wanted, args = _wanted(viewer, request.args)
+    before = args.pop("before", None)
+    try:
+        page = findings.find_findings(wanted, before=before)
+    except MissingError:
+        reason = f"“{before or '':.40}” is not a place in the review. The link was cut short or changed, or is too old."
+        raise BadFilter("before", reason) from None
     base = url_for(".index", org=org)
-    progress = findings.find_progress(viewer.org_id)
     moments = Moments.of(viewer)
     answer = render_template(
         "settings/review/index.html",
         viewer=viewer,
         problems=False,
         rows=[_row(viewer, moments, each) for each in page.rows],
-        states=_states(base, args),
+        states=_states(base, args, findings.count_states(wanted)),
+        nothing=_NO_STATE[args.get("state", "")],
         kinds=[("", "Everything"), *((kind.value, kind.label) for kind in Flag)],
         args=args,
         kept={name: value for name, value in args.items() if name in ("state",)},
@@ -131,7 +146,7 @@ def index(org: str) -> ResponseReturnValue:
         base=base,
         first=base + _query(args) if before is not None else "",
         more=base + _query({**args, "before": page.rows[-1].id}) if page.has_older else "",
-        behind=progress.size - progress.read,
+        behind=findings.count_waiting(viewer.org_id, current_time()),
         decides=viewer.place.may(Right.REVIEW),
         zone=viewer.zone,
     )
@@ -165,15 +180,40 @@ def show(org: str, finding_id: str) -> ResponseReturnValue:
         return _show(viewer, findings.find_finding(viewer.org_id, finding_id), form, 409)
     db.session.commit()
     told = {State.CONFIRMED: "confirmed", State.SET_ASIDE: "set aside", State.OPEN: "open again"}[form.chosen]
-    flash(f"The finding is {told}." if changed else f"The finding was {told.removesuffix(' again')} already.")
+    message = f"The finding is {told}." if changed else f"The finding was {told.removesuffix(' again')} already."
+    flash(message if findings.count_open(viewer.org_id) else f"{message} No other is open.")
     return redirect(url_for(".show", org=org, finding_id=finding_id), 303)
 
 
 @bp.errorhandler(MissingError)
 def show_missing(_error: MissingError) -> ResponseReturnValue:
-    """Answer as for any page that is not there: another organisation's finding is no different."""
+    """Say that there is no such finding: another organisation's is no different."""
     db.session.rollback()
-    return errors.show(NotFound())
+    base = url_for(".index", org=(request.view_args or {})["org"])
+    return make_response(render_template("settings/review/missing.html", base=base), 404)
+
+
+@bp.errorhandler(BadFilter)
+def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
+    """Say what is wrong with a link, and lead back: to the same without the wrong part, and to what is open."""
+    slug = (request.view_args or {})["org"]
+    viewer, base = member_of(slug, Right.READ_LOG), url_for(".index", org=slug)
+    others = [(name, value) for name, value in request.args.items(multi=True) if name not in problem.fields]
+    try:
+        _, rest = _wanted(viewer, MultiDict(others))
+    except BadFilter:
+        rest = {}
+    rest.pop("before", None)
+    page = render_template(
+        "audit_log/bad_filter.html",
+        reason=visible_text(problem.reason),
+        base=base,
+        whole="the security review",
+        shown="findings are",
+        rest=base + _query(rest) if rest else "",
+        rest_description=visible_text(_described(viewer, rest)),
+    )
+    return make_response(page, 400)
 
 
 def _show(viewer: MemberViewer, found: Listed, form: DecisionForm, status: int = 200) -> ResponseReturnValue:
@@ -187,6 +227,7 @@ def _show(viewer: MemberViewer, found: Listed, form: DecisionForm, status: int =
         form=form,
         problems=bool(form.errors),
         overtaken=status == 409,
+        following=_following(viewer, found),
         finding=_row(viewer, Moments.of(viewer), found),
         decisions=decisions,
         asks=found.state is State.OPEN or (status != 200 and form.decision.data != State.OPEN),
@@ -194,6 +235,12 @@ def _show(viewer: MemberViewer, found: Listed, form: DecisionForm, status: int =
         decides=viewer.place.may(Right.REVIEW),
     )
     return make_response(page, status)
+
+
+def _following(viewer: MemberViewer, found: Listed) -> str:
+    """Return the address of the next finding to decide about for one who has done with this; nothing where none is."""
+    following = None if found.state is State.OPEN else findings.find_next_open(viewer.org_id, found)
+    return url_for(".show", org=viewer.org_slug, finding_id=following) if following else ""
 
 
 def _decisions(viewer: MemberViewer, found: Listed) -> list[Decision]:
@@ -213,23 +260,42 @@ def _decisions(viewer: MemberViewer, found: Listed) -> list[Decision]:
     ]
 
 
-def _wanted(viewer: MemberViewer) -> tuple[Wanted, dict[str, str]]:
+def _wanted(viewer: MemberViewer, args: MultiDict[str, str]) -> tuple[Wanted, dict[str, str]]:
     """Read which findings are asked for, and return that as parameters, too; raises BadFilter."""
-    for name in request.args:
+    given = {}
+    for name in args:
         if name not in {"kind", "state", "before", *_DATES}:
             raise BadFilter(name, f"The review has no filter called “{name[:40]}”.")
-    given = {name: value for name, value in request.args.items() if value and name != "before"}
+        values = [value for value in args.getlist(name) if value]
+        if len(values) > 1:
+            raise BadFilter(name, f"The link gives more than one value for “{name}”, and the review takes one.")
+        if values:
+            given[name] = values[0]
     state, kind = given.get("state", ""), given.get("kind")
     if state not in _STATES:
-        raise BadFilter("state", f"“{state[:40]}” is not a state. One is confirmed, set_aside or all.")
+        raise BadFilter("state", f"“{state[:40]}” is not a state. One is open, confirmed, set_aside or all.")
+    if state == State.OPEN:
+        del given["state"]
     if kind is not None and kind not in set(Flag):
-        raise BadFilter("kind", f"The review finds nothing called “{kind[:40]}”.")
-    dates = asked(viewer, MultiDict([(name, given[name]) for name in _DATES if name in given]))
-    since, until = _bounds(dates)
+        raise BadFilter("kind", f"The review finds nothing called “{kind[:40]}”. A kind is {KINDS}.")
+    since, until = _bounds(_dates(viewer, given))
     wanted = Wanted(
         org_id=viewer.org_id, kind=Flag(kind) if kind else None, state=_STATES[state], since=since, until=until
     )
     return wanted, given
+
+
+def _dates(viewer: MemberViewer, args: dict[str, str]) -> LogFilter:
+    return asked(viewer, MultiDict([(name, args[name]) for name in _DATES if name in args]))
+
+
+def _described(viewer: MemberViewer, args: dict[str, str]) -> str:
+    """Tell in words which findings are asked for."""
+    state = _STATES[args.get("state", "")]
+    told = f"{state.label.lower()} findings" if state else "all findings"
+    if "kind" in args:
+        told += f" of the kind “{Flag(args['kind']).label}”"
+    return ", ".join(filter(None, (told, _dates(viewer, args).dates())))
 
 
 def _bounds(dates: LogFilter) -> tuple[Any, Any]:
@@ -239,10 +305,16 @@ def _bounds(dates: LogFilter) -> tuple[Any, Any]:
     )
 
 
-def _states(base: str, args: dict[str, str]) -> list[Link]:
+def _states(base: str, args: dict[str, str], numbers: dict[State, int]) -> list[Tab]:
     labels = {"": "Open", "confirmed": "Confirmed", "set_aside": "Set aside", "all": "All"}
-    chosen = args.get("state", "")
-    return [Link(label, base + _query({**args, "state": state}), state == chosen) for state, label in labels.items()]
+    most, chosen = findings.MOST_COUNTED, args.get("state", "")
+    tabs = []
+    for value, label in labels.items():
+        state = _STATES[value]
+        number = numbers[state] if state else sum(numbers.values())
+        href = base + _query({**args, "state": value})
+        tabs.append(Tab(label, href, value == chosen, str(number) if number <= most else f"{most}+"))
+    return tabs
 
 
 def _query(args: dict[str, str]) -> str:
