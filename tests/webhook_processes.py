@@ -23,7 +23,8 @@ def send_and_wait(url: str, trust: str, arrived: str) -> None:
 
     patch.object(outbox, "note", never).start()
     with server_engine(url) as engine:
-        claimed = outbox.claim(engine)
+        (due,) = outbox.due(engine)
+        claimed = outbox.claim(engine, due)
         assert claimed is not None
         caller = Caller(ALLOWING, ssl.create_default_context(cafile=trust))
         deliver(engine, caller, lambda _slug: "https://audit.example.org", claimed)

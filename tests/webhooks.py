@@ -5,13 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy import Engine
 
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Webhook, WebhookDelivery
-from auditweb.webhooks import hooks
-from auditweb.webhooks.delivering import deliver_one
+from auditweb.webhooks import hooks, outbox
+from auditweb.webhooks.delivering import deliver
 from auditweb.webhooks.hooks import Draft
+from auditweb.webhooks.outbox import Claimed
+from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.watch import Watcher
 from tests.export_jobs import ORIGIN, signed_in
 from tests.readers import Place, Reader, Someone
@@ -55,9 +58,22 @@ def send(app: Flask, receiver: Receiver) -> int:
     """Send what is due, one after the other, and return how many deliveries that were."""
     with app.app_context():
         caller, sent = receiver.caller(), 0
-        while deliver_one(db.engine, caller, log_of):
+        while send_next(db.engine, caller):
             sent += 1
         return sent
+
+
+def claim_next(engine: Engine) -> Claimed | None:
+    """Claim what is due, of the webhook that waits for longest and is not being sent something."""
+    return next(filter(None, (outbox.claim(engine, due) for due in outbox.due(engine))), None)
+
+
+def send_next(engine: Engine, caller: Caller) -> bool:
+    """Send one delivery that is due; False if none was."""
+    claimed = claim_next(engine)
+    if claimed is not None:
+        deliver(engine, caller, log_of, claimed)
+    return claimed is not None
 
 
 def stored(app: Flask, hook_id: str) -> Webhook:

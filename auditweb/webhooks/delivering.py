@@ -10,10 +10,12 @@ from auditweb import clock, transactions
 from auditweb.reading.as_json import spell
 from auditweb.webhooks import outbox, signing
 from auditweb.webhooks.outbox import Claimed
-from auditweb.webhooks.sending import Caller
+from auditweb.webhooks.sending import Answer, Caller
 from auditweb.webhooks.sources import SOURCES, Watched
 
 TEST: Final = "test"
+
+_OWN_FAULT: Final = "This server could not send it: its own log says why."
 
 LogOf = Callable[[str], str]
 """Tells the whole address of an organisation's log by its slug."""
@@ -21,26 +23,26 @@ LogOf = Callable[[str], str]
 _log = structlog.stdlib.get_logger("auditweb.webhooks")
 
 
-def deliver_one(engine: Engine, caller: Caller, log_of: LogOf) -> bool:
-    """Send one delivery that is due and note what became of it; False if none was."""
-    claimed = outbox.claim(engine)
-    if claimed is None:
-        return False
-    deliver(engine, caller, log_of, claimed)
-    return True
-
-
-def deliver(engine: Engine, caller: Caller, log_of: LogOf, claimed: Claimed) -> None:
-    """Send a delivery that was claimed."""
-    body = spell(message_of(engine, log_of, claimed)).encode()
-    headers = signing.headers(claimed.id, int(clock.now().timestamp()), body, claimed.secrets)
-    answer = caller.post(claimed.url, {"content-type": "application/json", **headers}, body)
+def deliver(engine: Engine, caller: Caller, log_of: LogOf, claimed: Claimed) -> Answer:
+    """Send a delivery that was claimed, note what became of it and return that."""
+    answer = _sent(engine, caller, log_of, claimed)
     told = {"delivery": claimed.id, "webhook": claimed.hook_id, "status": answer.status, "tries": claimed.tries}
     if answer.arrived:
         _log.info("delivered", **told)
     else:
         _log.warning("not_delivered", reason=answer.reason, **told)
     outbox.note(engine, claimed, answer)
+    return answer
+
+
+def _sent(engine: Engine, caller: Caller, log_of: LogOf, claimed: Claimed) -> Answer:
+    try:
+        body = spell(message_of(engine, log_of, claimed)).encode()
+        headers = signing.headers(claimed.id, int(clock.now().timestamp()), body, claimed.secrets)
+        return caller.post(claimed.url, {"content-type": "application/json", **headers}, body)
+    except Exception:  # noqa: BLE001 - it is a try as any other, so that it is given up in the end
+        _log.exception("delivering failed", delivery=claimed.id)
+        return Answer(None, _OWN_FAULT)
 
 
 def message_of(engine: Engine, log_of: LogOf, claimed: Claimed) -> dict[str, Any]:

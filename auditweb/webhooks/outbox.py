@@ -6,19 +6,19 @@ over after twenty seconds, and the delivery is sent again, under the same id.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from auditweb import clock, ids, transactions
 from auditweb.models import Organisation, Webhook, WebhookDelivery
 from auditweb.webhooks.sending import Answer
-from auditweb.webhooks.sources import Kind
+from auditweb.webhooks.sources import SOURCES, Kind
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 PAUSES: Final = (
@@ -38,6 +38,14 @@ CLAIMED_FOR: Final = timedelta(seconds=20)  # a call takes five, and SQLite may 
 MOST_WAITING: Final = 200  # deliveries of a webhook; the rest waits in the log
 
 _AT_ONCE: Final = 500
+
+
+class Due(NamedTuple):
+    """A webhook that is to be sent something now, and where it calls."""
+
+    org_id: int
+    hook_id: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +98,30 @@ def has_room(connection: Connection, org_id: int, hook_id: str) -> bool:
     return (connection.scalar(sa.select(sa.func.count()).select_from(waiting)) or 0) < MOST_WAITING
 
 
-def claim(engine: Engine) -> Claimed | None:
-    """
-    Make a delivery that is due one's own; of several webhooks, that of which one waits for longest.
-
-    A webhook is sent one at a time, so that a slow receiver holds up nobody else and is not overrun.
-    """
-    now = clock.now()
+def due(engine: Engine) -> Sequence[Due]:
+    """Return the webhooks that have something to be sent, first that of which one waits for longest."""
     with transactions.reading(), Session(engine) as session:
-        due = session.execute(_due(now)).all()
-    for org_id, hook_id in due:
-        with Session(engine) as session, session.begin():
-            # Two workers that take two deliveries of the same webhook see each other's claim.
-            if claimed := _claim(session, org_id, hook_id, now):
-                return claimed
-    return None
+        return [Due(*row) for row in session.execute(_due(clock.now()))]
+
+
+def asked_for(engine: Engine, hook_ids: Collection[str]) -> Collection[str]:
+    """Return those of some webhooks of which somebody wants a delivery sent at once: a test, or one sent again."""
+    if not hook_ids:
+        return ()
+    found = sa.select(WebhookDelivery.hook_id).distinct().join(Webhook, _ITS_HOOK)
+    with transactions.reading(), Session(engine) as session:
+        return session.scalars(found.where(Webhook.id.in_(hook_ids), _WAITS, _IS_ASKED_FOR)).all()
+
+
+def claim(engine: Engine, of: Due) -> Claimed | None:
+    """
+    Make the delivery that comes next of a webhook one's own; what somebody asked for comes first.
+
+    A webhook is sent one at a time, so that its receiver is not overrun: None also if it is being sent something.
+    """
+    with Session(engine) as session, session.begin():
+        # Two workers that take two deliveries of the same webhook see each other's claim.
+        return _claim(session, of.org_id, of.hook_id, clock.now())
 
 
 def note(engine: Engine, claimed: Claimed, answer: Answer) -> bool:
@@ -147,35 +164,29 @@ def tidy(engine: Engine) -> int:
             return gone
 
 
-_WAITS = WebhookDelivery.state == "waiting"
+# Spelled out, as in the condition of the indexes: of a parameter, no database concludes that they apply.
+_WAITS = WebhookDelivery.state == sa.literal_column("'waiting'")
+_ITS_HOOK = sa.and_(Webhook.org_id == WebhookDelivery.org_id, Webhook.id == WebhookDelivery.hook_id)
+_IS_ASKED_FOR = sa.and_(
+    WebhookDelivery.tries == 0, sa.or_(WebhookDelivery.kind == "test", WebhookDelivery.tried_at.is_not(None))
+)
+_IN_ORDER = (WebhookDelivery.next_at, WebhookDelivery.created_at, WebhookDelivery.id)
 
 
 def _of(org_id: int, hook_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return WebhookDelivery.org_id == org_id, WebhookDelivery.hook_id == hook_id
 
 
-def _is_free(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(WebhookDelivery.claimed_until.is_(None), WebhookDelivery.claimed_until < now)
-
-
-def _due(now: datetime) -> sa.Select[int, str]:
-    """Which webhooks have something to be sent, and nobody who sends them something at the moment."""
-    other = aliased(WebhookDelivery)
-    busy = sa.exists().where(
-        other.org_id == WebhookDelivery.org_id,
-        other.hook_id == WebhookDelivery.hook_id,
-        other.state == "waiting",
-        other.claimed_until >= now,
-    )
+def _due(now: datetime) -> sa.Select[int, str, str]:
+    # One look at an index for each webhook, however many of its deliveries wait.
+    first = sa.select(sa.func.min(WebhookDelivery.next_at)).where(_ITS_HOOK, _WAITS).correlate(Webhook)
+    waits_since = first.scalar_subquery()
     return (
-        sa.select(WebhookDelivery.org_id, WebhookDelivery.hook_id)
-        .join(Webhook, Webhook.id == WebhookDelivery.hook_id)
-        .join(Organisation, Organisation.id == WebhookDelivery.org_id)
-        .where(_WAITS, WebhookDelivery.next_at <= now, _is_free(now), ~busy)
-        .where(Webhook.paused_at.is_(None), Organisation.disabled_at.is_(None))
-        .group_by(WebhookDelivery.org_id, WebhookDelivery.hook_id)
-        .order_by(sa.func.min(WebhookDelivery.next_at))
-        .limit(20)
+        sa.select(Webhook.org_id, Webhook.id, Webhook.url)
+        .join(Organisation, Organisation.id == Webhook.org_id)
+        .where(Webhook.kind.in_(SOURCES), Webhook.paused_at.is_(None), Organisation.disabled_at.is_(None))
+        .where(waits_since <= now)
+        .order_by(waits_since, Webhook.id)
     )
 
 
@@ -188,7 +199,7 @@ def _claim(session: Session, org_id: int, hook_id: str, now: datetime) -> Claime
     if session.execute(claims.limit(1)).first():
         return None
     waiting = sa.select(WebhookDelivery).where(*_of(org_id, hook_id), _WAITS, WebhookDelivery.next_at <= now)
-    order = (WebhookDelivery.next_at, WebhookDelivery.created_at, WebhookDelivery.id)
+    order = (sa.case((_IS_ASKED_FOR, 0), else_=1), *_IN_ORDER)
     delivery = session.scalars(waiting.order_by(*order).limit(1)).first()
     if delivery is None:
         return None

@@ -26,6 +26,7 @@ from auditweb.webhooks import outbox
 from auditweb.webhooks.delivering import LogOf, deliver
 from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.sources import SOURCES, Kind, New, Watched
+from auditweb.webhooks.turns import Turns
 
 PAUSE: Final = 0.5  # seconds between looks
 TIDY_EVERY: Final = 60.0
@@ -99,26 +100,49 @@ class Watcher:
 
 
 class Senders:
-    """Sends what is due, so many deliveries at once."""
+    """Sends what is due, so many deliveries at once; whoever is done with one goes on with what has its turn next."""
 
     def __init__(self, engine: Engine, caller: Caller, log_of: LogOf, pool: ThreadPoolExecutor) -> None:
         self._engine = engine
         self._caller = caller
         self._log_of = log_of
         self._pool = pool
-        self._under_way: set[Future[None]] = set()
+        self._turns = Turns()
+        self._lock = threading.Lock()
+        self._at_work = 0
+        self._ends = False
 
     def dispatch(self) -> None:
-        """Start sending what is due, as far as there is somebody to do it."""
-        self._under_way = {each for each in self._under_way if not each.done()}
-        while len(self._under_way) < SENDERS and (claimed := outbox.claim(self._engine)):
-            self._under_way.add(self._pool.submit(self._deliver, claimed))
+        """See what is due, and have it sent, as far as there is somebody to do it."""
+        resting = self._turns.resting()
+        self._turns.know(outbox.due(self._engine), outbox.asked_for(self._engine, resting))
+        with self._lock:
+            while self._at_work < SENDERS and (due := self._turns.take()):
+                self._at_work += 1
+                self._pool.submit(self._work, due)
 
-    def _deliver(self, claimed: outbox.Claimed) -> None:
+    def end(self) -> None:
+        """Let what is being sent be the last."""
+        self._ends = True
+
+    def _work(self, due: outbox.Due | None) -> None:
         try:
-            deliver(self._engine, self._caller, self._log_of, claimed)
-        except Exception:  # noqa: BLE001 - its claim is over soon, and it is tried again
-            _log.exception("delivering failed", delivery=claimed.id)
+            while due is not None:
+                self._serve(due)
+                due = None if self._ends else self._turns.take()
+        finally:
+            with self._lock:
+                self._at_work -= 1
+
+    def _serve(self, due: outbox.Due) -> None:
+        answered: bool | None = None
+        try:
+            if claimed := outbox.claim(self._engine, due):
+                answered = deliver(self._engine, self._caller, self._log_of, claimed).status is not None
+        except Exception:  # noqa: BLE001 - a claim is over soon, and it is tried again
+            _log.exception("delivering failed", webhook=due.hook_id)
+        finally:
+            self._turns.give_back(due, answered=answered)
 
 
 def watch(
@@ -143,7 +167,10 @@ def watch(
                 senders.dispatch()
                 chores.do_when_due()
 
-            yield tell_and_send
+            try:
+                yield tell_and_send
+            finally:
+                senders.end()
 
     keep_at(engine, "webhooks", stopping, begin, pause=PAUSE)
 

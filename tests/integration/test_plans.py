@@ -37,7 +37,7 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Outcome, Target
 from auditweb.recorder import record
-from auditweb.webhooks.delivering import deliver_one
+from auditweb.webhooks.outbox import asked_for
 from auditweb.webhooks.outbox import tidy as tidy_deliveries
 from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.targets import Policy
@@ -66,7 +66,7 @@ from tests.readers import (
 from tests.second_factors import Phone
 from tests.sharing import MASKS, open_, outsider, share
 from tests.teams import accept, links
-from tests.webhooks import deliveries, log_of
+from tests.webhooks import deliveries, send_next
 from tests.webhooks import make as make_hook
 
 ENTRIES = {1: 40_000, 2: 10_000, 3: 10_000}
@@ -649,8 +649,9 @@ def _look_after_webhooks(app: Flask, reader: Reader) -> tuple[str, str]:
             Sealer(elsewhere).run()
             watcher.look()
         caller = Caller(Policy())
-        while deliver_one(db.engine, caller, log_of):
+        while send_next(db.engine, caller):
             pass
+        asked_for(db.engine, made)
         tidy_deliveries(db.engine)
     for hook_id in made:
         of_hook = f"{HOOKS}/{hook_id}"

@@ -39,7 +39,7 @@ from tests.log_pages import NOW
 from tests.readers import Place, Someone
 from tests.receivers import Receiver, receiver
 from tests.webhook_processes import look_without_end, send_and_wait
-from tests.webhooks import SITE, deliveries, items, log_of, look, make, member, seal, send, stored
+from tests.webhooks import SITE, claim_next, deliveries, items, log_of, look, make, member, seal, send, stored
 
 pytestmark = pytest.mark.usefixtures("at_now")
 
@@ -293,6 +293,28 @@ def test_why_a_try_failed_is_told(
     assert delivery.reason == "10.0.0.1 is no address of the internet, and this server calls no others."
 
 
+def test_what_cannot_be_put_together_is_given_up_in_the_end(
+    app: Flask, organisation: Place, maya: Someone, hooked: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a try as any other, and no other delivery waits for it."""
+    hook_id, _ = make(app, organisation, maya, hooked.url)
+    with app.app_context():
+        broken = outbox.add(db.session(), organisation.id, hook_id, "entries", (1,))
+        outbox.add(db.session(), organisation.id, hook_id, "test", ())
+        db.session.commit()
+    monkeypatch.setattr("auditweb.webhooks.sources.find_placed", None)
+    moment, tries = NOW, 0
+    while (delivery := next(each for each in deliveries(app, hook_id) if each.id == broken)).state == "waiting":
+        with clock.set_to(moment):
+            send(app, hooked)
+        tries += 1
+        assert tries <= len(PAUSES) + 1
+        moment = next(each for each in deliveries(app, hook_id) if each.id == broken).next_at
+    assert (delivery.state, delivery.tries, delivery.status) == ("failed", len(PAUSES) + 1, None)
+    assert delivery.reason == "This server could not send it: its own log says why."
+    assert [call.json["type"] for call in hooked.calls] == ["test"]
+
+
 def test_a_webhook_takes_only_so_many_and_the_rest_waits_in_the_log(
     app: Flask, organisation: Place, maya: Someone, fill: FillLog, hooked: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,13 +392,13 @@ def test_one_delivery_of_a_webhook_at_a_time(app: Flask, organisation: Place, ma
         for hook_id in (first, first, second):
             outbox.add(db.session(), organisation.id, hook_id, "test", ())
         db.session.commit()
-        claimed = [outbox.claim(db.engine) for _ in range(3)]
+        claimed = [claim_next(db.engine) for _ in range(3)]
         assert sorted(each.hook_id for each in claimed if each) == sorted([first, second])
         one = claimed[0]
         assert one is not None
         assert outbox.note(db.engine, one, Answer(200))
         assert not outbox.note(db.engine, one, Answer(500))
-        again = outbox.claim(db.engine)
+        again = claim_next(db.engine)
         assert again is None or again.hook_id == one.hook_id
 
 
