@@ -32,6 +32,7 @@ from auditweb.web.gate import member_of
 from auditweb.web.ready_views import READY
 from auditweb.web.settings.fields import choices, one_line, visible_only
 from auditweb.web.viewing import asked
+from auditweb.webhooks.hooks import why_unwatched
 
 PRIVATE, SHARED = "private", "shared"
 IN_SHORT = {
@@ -49,7 +50,8 @@ class Line(NamedTuple):
     """
     A view ready to be shown: what it shows in words, and who made it.
 
-    *change* is where it is changed, *watch* where another system is told of it; or nothing, for those who may not.
+    *change* is where it is changed, *watch* where another system is told of it; or nothing, for those who may not,
+    and for a view that cannot be watched.
     """
 
     name: Markup
@@ -177,7 +179,8 @@ class _Told:
     def line(self, kept: Kept) -> Line:
         org = self._viewer.org_slug
         change = url_for(".change", org=org, view_id=kept.view.id) if kept.may_change else ""
-        may_watch = self._viewer.place.may(Right.MANAGE_WEBHOOKS)
+        asks_for = {"org_id": self._viewer.org_id, "org_zone": self._viewer.org_zone}
+        may_watch = self._viewer.place.may(Right.MANAGE_WEBHOOKS) and not why_unwatched(kept.view.query, **asks_for)
         watch = url_for("webhooks.new", org=org, view=kept.view.id) if may_watch else ""
         return Line(
             visible(kept.view.name),

@@ -243,13 +243,25 @@ def check_url(url: str) -> None:
 
 
 def check_query(organisation: Organisation, query: str) -> None:
-    """Raise InvalidError for a view into which nothing new can come, or that cannot be read any more."""
+    """Raise InvalidError for a view that cannot be watched."""
+    if reason := why_unwatched(query, org_id=organisation.id, org_zone=organisation.zone):
+        raise InvalidError("view", reason)
+
+
+def why_unwatched(query: str, *, org_id: int, org_zone: str) -> str:
+    """Tell why a view cannot be watched, or nothing if it can: all that comes into it must be known as it comes."""
     try:
-        wanted = read_query(query, org_id=organisation.id, org_zone=organisation.zone)
+        wanted = read_query(query, org_id=org_id, org_zone=org_zone)
     except BadFilter as error:
-        raise InvalidError("view", f"This view cannot be read any more. {error.reason}") from None
+        return f"This view cannot be read any more. {error.reason}"
     if wanted.upto is not None:
-        raise InvalidError("view", "This view ends at a moment that is over: nothing new can come into it.")
+        return "This view ends at a moment that is over: nothing new can come into it."
+    if wanted.flag:
+        return (
+            "Entries are flagged some time after they were taken in, so that a webhook would miss some. "
+            "Choose the findings of the security review instead."
+        )
+    return ""
 
 
 def host_of(url: str) -> str:

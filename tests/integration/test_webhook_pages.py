@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from auditweb import clock
+from auditweb.accounts.key_rights import InvalidError
 from auditweb.accounts.permissions import Role
 from auditweb.config import Settings
 from auditweb.extensions import db
-from auditweb.models import Membership, Webhook, WebhookDelivery
+from auditweb.models import Membership, SavedView, Webhook, WebhookDelivery
 from auditweb.web import gate
 from auditweb.web.settings import webhooks as pages
 from auditweb.webhooks import targets
@@ -102,6 +103,56 @@ def test_watch_this_from_a_view(app: Flask, ines: Reader, organisation: Place, a
     (tells,) = ines.get(address).select(".facts4 a")
     assert (tells.get_text(), tells["href"]) == ("Team", f"{LOG}?category=team")
     assert ines.get(f"{LOG}/views").status == 200
+
+
+def test_a_view_of_what_is_flagged_cannot_be_watched(
+    app: Flask, ines: Reader, organisation: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flag comes after the entry, so that the webhook would have passed it."""
+    for query, name in (("?flag=any", "Flagged"), ("?category=team", "Team")):
+        ines.post(f"{LOG}/views/new{query}", {"name": name, "audience": "private"})
+    links = {str(link["aria-label"]) for link in ines.get(f"{LOG}/views").select(".does a")}
+    assert {"Watch this: Team", "Change: Flagged"} <= links, links
+    assert not [each for each in links if "Watch" in each and "lagged" in each]
+    with app.app_context():
+        flagged = db.session.scalar(sa.select(SavedView.id).where(SavedView.name == "Flagged"))
+    assert flagged is not None
+    address = webhooks(organisation, "/new")
+    assert "Flagged" not in {option.get_text() for option in ines.get(address).select("option")}
+    for page in (ines.get(f"{address}?view={flagged}"), ines.post(address, form(view=flagged))):
+        assert page.status == 422
+        assert "Choose the findings of the security review instead" in error(page, "view")
+        assert chosen(page) == "Choose what it tells of"
+    with pytest.raises(InvalidError, match="would miss some"):
+        make(app, organisation, member(ines), query="?flag=any")
+
+    with monkeypatch.context() as formerly:
+        formerly.setattr("auditweb.webhooks.hooks.check_query", lambda *_: None)
+        hook_id, _ = make(app, organisation, member(ines), query="?flag=any")
+    assert "It does not tell of all that comes." in ines.get(webhooks(organisation, f"/{hook_id}")).words
+
+
+def test_what_it_tells_of_is_never_chosen_in_silence(app: Flask, ines: Reader, organisation: Place) -> None:
+    address = webhooks(organisation, "/new")
+    assert chosen(ines.get(address)) == "All entries"
+    for unknown in ("nothing", "ready-0", "%00"):
+        assert ines.get(f"{address}?view={unknown}").status == 404
+    without = {name: value for name, value in form().items() if name != "view"}
+    for page in (
+        ines.post(address, without),
+        ines.post(f"{address}?view=ready-1", without),
+        ines.post(address, form(view="")),
+    ):
+        assert (page.status, error(page, "view")) == (422, "Choose one of these.")
+        assert chosen(page) == "Choose what it tells of"
+    with app.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Webhook)) == 0
+
+
+def chosen(page: Page) -> str:
+    """Return what the form has chosen to tell of; a browser takes the first where nothing is."""
+    options = page.select("#view option")
+    return next((each for each in options if each.has_attr("selected")), options[0]).get_text()
 
 
 @pytest.mark.parametrize(

@@ -559,6 +559,7 @@ def test_what_is_refused(app: Flask, organisation: Place, maya: Someone, monkeyp
         ("name", {"name": "x" * 81}),
         ("view", {"query": "?upto=32ST6QNF15NM7"}),
         ("view", {"query": "?category=gossip"}),
+        ("view", {"query": "?flag=any&last=7d"}),
     ):
         with pytest.raises(InvalidError) as refused:
             make(app, organisation, maya, **draft)

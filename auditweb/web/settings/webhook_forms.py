@@ -9,6 +9,7 @@ from wtforms.validators import DataRequired, Length
 
 from auditweb.accounts.key_rights import InvalidError
 from auditweb.accounts.sessions import SignedIn
+from auditweb.accounts.team import MissingError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.viewer import NamedView
 from auditweb.web.foreign_text import visible_text
@@ -75,28 +76,48 @@ class TargetForm(ProofForm):
 
 
 class NewHookForm(TargetForm):
+    """What is to be told as well: all entries, findings, or those of a view, which may be *chosen* by the address."""
+
     view = SelectField("It tells of", validate_choice=False)
 
     def __init__(self, viewer: MemberViewer, policy: Policy, chosen: str) -> None:
+        """Raise MissingError if there is no such view to be *chosen*."""
         super().__init__(viewer.person, viewer.org_id, policy)
+        self._viewer = viewer
         own = {view.id: view for view in viewer.views()}
         ready = [view for _, views in READY for view in views]
         self._views = own | {f"ready-{number}": view for number, view in enumerate(ready, 1)}
-        self.view.choices = [SelectChoice(ALL, "All entries"), *_findings(), *_named(self._views)]
-        if self.view.data is None:
-            self.view.data = chosen if chosen in self._known else ALL
+        watched = {key: view for key, view in self._views.items() if not self._why_unwatched(view)}
+        self.view.choices = [SelectChoice(ALL, "All entries"), *_findings(), *_named(watched)]
+        if not self.is_submitted():
+            self._choose(chosen or ALL)
+        if self.view.data not in self._known:
+            self.view.choices.insert(0, SelectChoice("", "Choose what it tells of"))
 
     def validate_view(self, field: SelectField) -> None:
-        if field.data not in self._known:
-            raise ValidationError("Choose one of these.")
+        if not field.data or field.data not in self._known:
+            view = self._views.get(field.data)
+            raise ValidationError(self._why_unwatched(view) if view else "Choose one of these.")
 
     @property
     def draft(self) -> Draft:
         chosen = self.view.data
         if chosen == FINDINGS:
             return Draft(self.name.data, self.url.data, "findings")
-        view = self._views.get(chosen, NamedView("", "", ""))
+        if chosen == ALL:
+            return Draft(self.name.data, self.url.data, "entries")
+        view = self._views[chosen]
         return Draft(self.name.data, self.url.data, "entries", view.name, view.query)
+
+    def _choose(self, chosen: str) -> None:
+        if chosen not in self._known and chosen not in self._views:
+            raise MissingError
+        self.view.data = chosen
+        if chosen not in self._known:
+            self.view.errors = [self._why_unwatched(self._views[chosen])]
+
+    def _why_unwatched(self, view: NamedView) -> str:
+        return hooks.why_unwatched(view.query, org_id=self._viewer.org_id, org_zone=self._viewer.org_zone)
 
     @property
     def _known(self) -> set[str]:

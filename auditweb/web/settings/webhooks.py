@@ -48,7 +48,7 @@ bp = Blueprint("webhooks", __name__, url_prefix="/o/<org>/settings/webhooks")
 
 
 class Row(NamedTuple):
-    """A webhook ready to be shown. *tells* of what it is about is found at *href*."""
+    """A webhook ready to be shown. *tells* of what it is about is found at *href*; *misses* is why some is missed."""
 
     id: str
     name: Markup
@@ -57,6 +57,7 @@ class Row(NamedTuple):
     url: Markup
     tells: Markup
     href: str
+    misses: str
     maker: Markup
     maker_left: bool
     made: Told
@@ -281,6 +282,7 @@ def _row(viewer: MemberViewer, hook: Hook) -> Row:
         url=visible(hook.url),
         tells=visible(tells),
         href="" if hook.kind == FINDINGS else log + hook.query,
+        misses=rules.why_unwatched(hook.query, org_id=viewer.org_id, org_zone=viewer.org_zone),
         maker=visible(hook.maker),
         maker_left=hook.maker_left,
         made=moments.day(hook.created_at),
