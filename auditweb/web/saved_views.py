@@ -167,6 +167,11 @@ def show_missing(_error: MissingError) -> ResponseReturnValue:
     return errors.show(NotFound())
 
 
+def describe(viewer: MemberViewer, view: NamedView) -> str:
+    """Tell in words what a view shows."""
+    return _Told(viewer, [view]).describe(view)
+
+
 class _Told:
     """Tells what views show, the names of all actors in them asked for at once."""
 
@@ -222,7 +227,7 @@ def _ask(viewer: MemberViewer, view: NamedView, form: ViewForm, status: int = 20
         view=view,
         form=form,
         in_short=IN_SHORT,
-        described=_Told(viewer, [view]).describe(view),
+        described=describe(viewer, view),
         base=url_for("audit_log.index", org=viewer.org_slug),
         problems=bool(form.errors),
     )

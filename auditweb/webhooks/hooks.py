@@ -53,7 +53,11 @@ OVERLAPS: Final[Mapping[str, timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be told, and to whom: *view* is what the view with this *query* is called."""
+    """
+    What is to be told, and to whom: *view* is what the view with this *query* is called.
+
+    Everybody who looks after webhooks and whoever reads the log sees that, so it is not the name of a private view.
+    """
 
     name: str
     url: str

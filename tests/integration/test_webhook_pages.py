@@ -98,11 +98,32 @@ def test_watch_this_from_a_view(app: Flask, ines: Reader, organisation: Place, a
     second, _ = create(ines, organisation, name="Resets", view=str(ready["value"]))
 
     hook = stored(app, address.rpartition("/")[2])
-    assert (hook.view, hook.query) == ("Team", "?category=team")
+    assert (hook.view, hook.query) == ("Team entries", "?category=team")
     assert stored(app, second.rpartition("/")[2]).query == "?action=two_factor.reset"
     (tells,) = ines.get(address).select(".facts4 a")
-    assert (tells.get_text(), tells["href"]) == ("Team", f"{LOG}?category=team")
+    assert (tells.get_text(), tells["href"]) == ("Team entries", f"{LOG}?category=team")
     assert ines.get(f"{LOG}/views").status == 200
+
+
+def test_the_name_of_a_private_view_is_told_to_nobody(
+    app: Flask, ines: Reader, organisation: Place, an_event: AnEvent, signed_in_as: SignedInAs
+) -> None:
+    """What it shows is, and the name of one that is shared."""
+    kenji = an_event("member.invited", org_id=organisation.id, actor="Kenji Mori")
+    for name, audience in (("Watching Kenji secretly", "private"), ("Team by Kenji", "shared")):
+        query = f"?category=team&actor={kenji.actor_type}:{kenji.actor_id}"
+        assert ines.post(f"{LOG}/views/new{query}", {"name": name, "audience": audience}).status == 303
+    options = {
+        option.get_text(): str(option["value"]) for option in ines.get(webhooks(organisation, "/new")).select("option")
+    }
+    for number, name in enumerate(("Watching Kenji secretly", "Team by Kenji")):
+        create(ines, organisation, name=f"Channel {number}", view=options[name])
+
+    maya = signed_in_as(Role.OWNER, name="Maya Okafor")
+    told = [row.split(" Last arrived")[0].rpartition("2026 ")[2] for row in rows(maya.get(webhooks(organisation)))]
+    assert told == ["Team entries by Kenji Mori", "Team by Kenji"]
+    facts = [entry.facts["tells"] for entry in entries_of(app, organisation) if entry.action == "webhook.created"]
+    assert sorted(facts) == ["Team by Kenji", "Team entries by Kenji Mori"]
 
 
 def test_a_view_of_what_is_flagged_cannot_be_watched(

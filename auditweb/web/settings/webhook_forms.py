@@ -12,6 +12,7 @@ from auditweb.accounts.sessions import SignedIn
 from auditweb.accounts.team import MissingError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.viewer import NamedView
+from auditweb.web import saved_views
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.ready_views import READY
 from auditweb.web.settings.fields import one_line, visible_only
@@ -85,7 +86,7 @@ class NewHookForm(TargetForm):
         super().__init__(viewer.person, viewer.org_id, policy)
         self._viewer = viewer
         own = {view.id: view for view in viewer.views()}
-        ready = [view for _, views in READY for view in views]
+        ready = [view._replace(shared=True) for _, views in READY for view in views]
         self._views = own | {f"ready-{number}": view for number, view in enumerate(ready, 1)}
         watched = {key: view for key, view in self._views.items() if not self._why_unwatched(view)}
         self.view.choices = [SelectChoice(ALL, "All entries"), *_findings(), *_named(watched)]
@@ -107,7 +108,9 @@ class NewHookForm(TargetForm):
         if chosen == ALL:
             return Draft(self.name.data, self.url.data, "entries")
         view = self._views[chosen]
-        return Draft(self.name.data, self.url.data, "entries", view.name, view.query)
+        # That there is a private view nobody else sees, so what it shows takes the place of its name.
+        told = view.name if view.shared else saved_views.describe(self._viewer, view)
+        return Draft(self.name.data, self.url.data, "entries", told, view.query)
 
     def _choose(self, chosen: str) -> None:
         if chosen not in self._known and chosen not in self._views:
