@@ -22,19 +22,20 @@ LONGEST: Final = 500  # characters
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+# Of what Python calls global: what stands for an IPv4 address, leads to whoever is near, or is for documentation.
 _NOT_REALLY_GLOBAL: Final = tuple(
     map(
         ip_network,
         (
-            "64:ff9b::/96",  # stands for an IPv4 address, as the next ones do
-            "64:ff9b:1::/48",
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "2001::/23",
             "2002::/16",
-            "2001::/32",
-            "::ffff:0:0/96",
-            "::/96",
+            "3fff::/20",
         ),
     )
 )
+_GLOBAL_IPV6: Final = IPv6Network("2000::/3")  # all that was ever given out
 _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
 )
@@ -105,8 +106,16 @@ class Target:
 
 def is_public(address: Address) -> bool:
     """Tell whether an address is one of the internet's, and stands for no other that may not be."""
-    stands_for_another = any(address.version == each.version and address in each for each in _NOT_REALLY_GLOBAL)
-    return address.is_global and not (address.is_multicast or address.is_reserved or stands_for_another)
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    if any(address.version == each.version and address in each for each in _NOT_REALLY_GLOBAL):
+        return False
+    return address.version == 4 or (address in _GLOBAL_IPV6 and not _is_isatap(address))
+
+
+def _is_isatap(address: IPv6Address) -> bool:
+    """Tell whether an address ends in an IPv4 address by RFC 5214, whatever network it is in."""
+    return int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE
 
 
 def resolve(target: Target, policy: Policy, *, within: float) -> Sequence[Address]:
