@@ -73,6 +73,7 @@ class WeeklyMails:
         self._log_of = log_of
         self._setting = setting
         self._not_before = datetime.min.replace(tzinfo=UTC)
+        self._failed: dict[int, datetime] = {}  # organisations, and when writing for them last failed
 
     def send(self, mailer: Mailer) -> int:
         """Send the mails that are due, in transactions of their own, and return how many were taken."""
@@ -81,25 +82,44 @@ class WeeklyMails:
             return 0
         texts: dict[int, Message] = {}
         sent = 0
-        for due in _due(now):
-            monday = last_monday(now, due.zone)
-            if _moment(monday, due.zone) + LATEST < now:
-                _move(due, due.seen, monday.isoformat())
+        for due in self._writable(now):
+            if self._left_alone(due, now):
                 continue
-            if due.org_id not in texts:
-                texts[due.org_id] = self._written(due, monday)
-            if not _move(due, due.seen, monday.isoformat()):
-                continue  # another one sends it, or they want none any more
-            text = texts[due.org_id]
-            if mailer.send([Message(due.email, text.subject, text.text)]):
-                _move(due, monday.isoformat(), due.seen)
-                self._not_before = now + PAUSE
-                _log.warning("weekly_mail_not_sent", organisation=due.slug)
-            else:
-                sent += 1
+            try:
+                sent += self._send(mailer, due, texts, now)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one organisation, the others get theirs
+                db.session.rollback()
+                self._failed[due.org_id] = now
+                _log.exception("weekly mail failed", organisation=due.slug)
         if sent:
             _log.info("weekly_mails_sent", mails=sent)
         return sent
+
+    def _send(self, mailer: Mailer, due: _Due, texts: dict[int, Message], now: datetime) -> bool:
+        """Send one and tell if it was taken; not if it is too late, another one sends it or none is wanted any more."""
+        monday = last_monday(now, due.zone)
+        if _moment(monday, due.zone) + LATEST < now:
+            _move(due, due.seen, monday.isoformat())
+            return False
+        if due.org_id not in texts:
+            texts[due.org_id] = self._written(due, monday)
+        if not _move(due, due.seen, monday.isoformat()):
+            return False
+        text = texts[due.org_id]
+        if mailer.send([Message(due.email, text.subject, text.text)]):
+            _move(due, monday.isoformat(), due.seen)
+            self._not_before = now + PAUSE
+            _log.warning("weekly_mail_not_sent", organisation=due.slug)
+            return False
+        return True
+
+    def _writable(self, now: datetime) -> Sequence[_Due]:
+        """Return who gets a mail now, without those of an organisation of which none could be written just now."""
+        return [due for due in _due(now) if not self._left_alone(due, now)][:_AT_ONCE]
+
+    def _left_alone(self, due: _Due, now: datetime) -> bool:
+        failed = self._failed.get(due.org_id)
+        return failed is not None and now < failed + PAUSE
 
     def _written(self, due: _Due, monday: date) -> Message:
         week = Week(due.org_id, due.name, due.zone, self._log_of(due.slug), monday - timedelta(days=7))
@@ -126,7 +146,7 @@ def _due(now: datetime) -> Sequence[_Due]:
     with transactions.reading():
         rows = [_Due(*row) for row in db.session.execute(_asked(latest))]
         db.session.rollback()
-    return [row for row in rows if row.seen < last_monday(now, row.zone).isoformat()][:_AT_ONCE]
+    return [row for row in rows if row.seen < last_monday(now, row.zone).isoformat()]
 
 
 def _asked(latest: str) -> Select[*tuple[Any, ...]]:

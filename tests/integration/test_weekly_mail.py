@@ -18,6 +18,8 @@ from auditweb.models import Finding, Organisation, Person, ReviewCursor, WeeklyM
 from auditweb.parties import Outcome
 from auditweb.reading.flags import Flag
 from auditweb.web import mailing
+from auditweb.webhooks import summary
+from auditweb.webhooks.summary import Week
 from auditweb.webhooks.weekly import PAUSE, WeeklyMails, last_monday
 from tests.integration.conftest import AnEvent, SignedInAs
 from tests.log_pages import LOG
@@ -393,6 +395,42 @@ def test_what_was_not_taken_is_tried_again(
     assert to(post) == ["ines.ferreira@northgate.example", "maya.okafor@northgate.example"]
     with app.app_context():
         assert set(db.session.scalars(sa.select(WeeklyMail.monday))) == {"2026-11-23"}
+
+
+def test_what_is_wrong_with_one_organisation_holds_up_no_other(
+    app: Flask,
+    ines: Reader,
+    organisation: Place,
+    other_organisation: Place,
+    signed_in_as: SignedInAs,
+    post: MailServer,
+    mails: WeeklyMails,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("Kenji Mori", "Aiko Tanaka"):
+        choose(signed_in_as(Role.OWNER, other_organisation, name=name), other_organisation)
+    choose(ines, organisation)
+    told, tries = summary.tell, []
+
+    def fail_for_one(week: Week, **given: str) -> str:
+        if week.org_id == first:
+            tries.append(week.org_id)
+            db.session.execute(sa.text("SELECT 1 FROM nothing"))  # which breaks the transaction as well
+        return told(week, **given)
+
+    first = min(organisation.id, other_organisation.id)
+    monkeypatch.setattr(summary, "tell", fail_for_one)
+    monkeypatch.setattr("auditweb.webhooks.weekly._AT_ONCE", 2)  # as if those that fail were very many
+    for minutes in (0, 1, 14):
+        send(app, mails, DUE + timedelta(minutes=minutes))
+    theirs = 2 if first == organisation.id else 1
+    assert (len(post.messages), len(tries)) == (theirs, 1)
+    send(app, mails, DUE + PAUSE)
+    assert len(tries) == 2
+    monkeypatch.setattr(summary, "tell", told)
+    for minutes in (0, 1, 2):
+        send(app, mails, DUE + 2 * PAUSE + timedelta(minutes=minutes))
+    assert len(set(to(post))) == len(post.messages) == 3
 
 
 def test_a_hostile_name_breaks_no_line(
