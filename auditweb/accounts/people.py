@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from auditweb import clock
 from auditweb.accounts import passwords
 from auditweb.accounts.permissions import CAN_GRANT, Role
 from auditweb.database import storable
 from auditweb.extensions import db
-from auditweb.models import DeletedOrganisation, FormerName, FormerSlug, Membership, Organisation, Person
+from auditweb.models import DeletedOrganisation, FormerName, FormerSlug, Membership, Organisation, Person, WeeklyMail
 from auditweb.models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -58,6 +58,9 @@ def add_member(
             Membership(org_id=organisation.id, person_id=person.id, role=Role(role).value, joined_at=joined_at)
         )
     membership.role, membership.joined_at, membership.removed_at = Role(role).value, joined_at, None
+    # What they wanted when they belonged to it before they may not want any more.
+    wished = WeeklyMail.org_id == organisation.id, WeeklyMail.person_id == person.id
+    db.session.execute(delete(WeeklyMail).where(*wished))
     db.session.flush()
     return membership
 

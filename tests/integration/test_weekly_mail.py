@@ -24,7 +24,7 @@ from auditweb.webhooks.weekly import PAUSE, WeeklyMails, last_monday
 from tests.integration.conftest import AnEvent, SignedInAs
 from tests.log_pages import LOG
 from tests.mail_servers import MailServer, mail_server
-from tests.readers import Place, Reader, Someone, leave, set_role
+from tests.readers import Place, Reader, Someone, join, leave, set_role
 from tests.teams import notice
 from tests.webhooks import SITE, log_of, member, seal
 
@@ -333,6 +333,21 @@ def _set(app: Flask, statement: sa.Update) -> None:
     with app.app_context():
         db.session.execute(statement)
         db.session.commit()
+
+
+def test_let_in_again_they_choose_anew(
+    app: Flask, ines: Reader, organisation: Place, other_organisation: Place, post: MailServer, mails: WeeklyMails
+) -> None:
+    join(app, other_organisation, member(ines), Role.AUDITOR)
+    for place in (organisation, other_organisation):
+        assert choose(ines, place) == 303
+    leave(app, organisation, member(ines))
+    join(app, organisation, member(ines), Role.ADMIN)
+    send(app, mails, DUE)
+    assert [str(message["Subject"]).partition(":")[0] for message in post.messages] == [other_organisation.name]
+    assert choose(ines, organisation) == 303
+    send(app, mails, DUE + timedelta(days=7))
+    assert len(post.messages) == 3
 
 
 def test_who_can_choose_it(
