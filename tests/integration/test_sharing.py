@@ -17,7 +17,7 @@ from auditweb.models import Event, Share, ShareAlias, ShareOpening
 from auditweb.parties import Origin
 from auditweb.sharing.opening import ClosedError, find_by_token, open_slice
 from tests.integration.conftest import FillLog, Operate, SignedInAs
-from tests.log_pages import NOW, rows
+from tests.log_pages import NOW, rows, spelled
 from tests.readers import PASSWORD, Place, Reader, add_person, leave, open_session, set_role
 from tests.sharing import MASKS, add_over, ask, form, open_, outsider, share
 
@@ -104,12 +104,20 @@ def test_a_link_is_shown_once_and_its_making_is_an_entry(
         ({"recipient": "sup\u202eport"}, "recipient"),
         ({"period": "31 days"}, "period"),
         ({"period": ""}, "period"),
+        ({"period": []}, "period"),
+        ({"period": ["7 days", "1 hour"]}, "period"),
         ({"extent": "all"}, "extent"),
+        ({"extent": []}, "extent"),
+        ({"extent": ["frozen", "following"]}, "extent"),
+        ({"audience": "zzz"}, "audience"),
+        ({"audience": "support"}, "audience"),
         ({"masks": ["names", "faces"]}, "masks"),
         ({"note": "x" * 1001}, "note"),
         ({"note": "\0"}, "note"),
         ({"seen": "7ZZZZZZZZZZZZ"}, "seen"),
         ({"seen": "nonsense"}, "seen"),
+        ({"seen": "0000000000000"}, "seen"),
+        ({"seen": []}, "seen"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_beside_its_field(
@@ -126,6 +134,17 @@ def test_what_cannot_be_meant_is_refused_beside_its_field(
     assert page.status == 422
     assert page.select_one(f"#{field}-error") is not None
     assert about_shares(app) == []
+
+
+def test_what_has_an_end_follows_nothing(app: Flask, reader: Reader, organisation: Place, fill: FillLog) -> None:
+    exact = f"?upto={spelled(fill(2))[0]}"
+    assert not reader.get(f"{organisation.log}/share{exact}").select("[name=extent]")
+
+    refused = ask(reader, organisation, exact, extent="following")
+
+    assert (refused.status, about_shares(app)) == (422, [])
+    assert refused.select_one("#extent-error") is not None
+    assert ask(reader, organisation, exact, extent=[]).status == 200
 
 
 def test_nothing_is_not_shared_unless_more_may_come(app: Flask, reader: Reader, organisation: Place) -> None:
@@ -522,6 +541,25 @@ def test_nobody_else_opens_what_is_for_support_only(
         assert someone.post(f"/support/{address.rpartition('/')[2]}").status in {302, 404}
     assert "is support staff no longer" in operate("user support robin@support.example --end").said
     assert robin.get(address).status == 404
+
+
+def test_support_that_ended_meanwhile_is_not_everybody_with_the_link(
+    app: Flask, reader: Reader, organisation: Place, fill: FillLog, robin: Reader, operate: Operate
+) -> None:
+    fill(1)
+    address = f"{organisation.log}/share"
+    seen = reader.get(address).select_one("[name=seen]")
+    assert seen is not None
+    unsaid = reader.post(address, form(seen=str(seen["value"])))
+    operate("user support robin@support.example --end")
+
+    refused = reader.post(address, form(seen=str(seen["value"]), audience="support"))
+
+    assert (unsaid.status, refused.status, about_shares(app)) == (422, 422, [])
+    assert unsaid.select_one("#audience-error") is not None
+    assert "There are no support staff any more" in refused.words
+    assert [str(each["value"]) for each in refused.select("[name=audience]:checked")] == ["support"]
+    assert reader.post(address, form(seen=str(seen["value"]), audience="link")).status == 200
 
 
 def test_support_staff_belong_to_no_organisation(

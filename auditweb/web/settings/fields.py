@@ -1,6 +1,7 @@
 """What forms of the Settings area ask for again and again: names, whole numbers, days."""
 
 import re
+from collections.abc import Container
 from datetime import date
 from typing import TypeVar
 
@@ -36,6 +37,12 @@ def visible_only(_form: FlaskForm, field: Field) -> None:
     """Refuse characters that nobody could see."""
     if visible_text(field.data) != field.data:
         raise ValidationError("Leave out characters that cannot be seen.")
+
+
+def check_one(field: Field, options: Container[str]) -> None:
+    """Refuse all but one of the *options*: what was not sent, or sent twice, says nothing."""
+    if len(field.raw_data or ()) != 1 or field.data not in options:
+        raise ValidationError("Choose one of these.")
 
 
 class WholeNumber:

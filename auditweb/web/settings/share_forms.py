@@ -1,5 +1,6 @@
 """What is asked about a part of the log that is to be shared."""
 
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField, ValidationError
 from wtforms.fields.choices import RadioField, SelectChoice
@@ -9,7 +10,7 @@ from auditweb import clock, ids
 from auditweb.recorder import MAX_AHEAD
 from auditweb.sharing.masking import Mask
 from auditweb.sharing.shares import LONGEST_NOTE, LONGEST_RECIPIENT, PERIODS
-from auditweb.web.settings.fields import choices, one_line, visible_only
+from auditweb.web.settings.fields import check_one, choices, one_line, visible_only
 
 FROZEN, FOLLOWING = "frozen", "following"
 LINK, SUPPORT = "link", "support"
@@ -69,24 +70,31 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
             "masks": [mask.value for mask in Mask],
             "seen": ids.to_text(seen),
         }
-        super().__init__(data=usual)
+        # What was sent stands for itself: a field that is missing there was not left as it usually is.
+        super().__init__(data=None if request.method == "POST" else usual)
         self.in_short = IN_SHORT
-        if not may_follow:
+        self._may_follow = may_follow
+        self._has_support = has_support
+        # What is not to be asked may have been asked a moment ago: an answer to it counts, or is refused.
+        if not may_follow and not self.extent.raw_data:
             del self.extent
-        if not has_support:
+        if not has_support and not self.audience.raw_data:
             del self.audience
 
     def validate_period(self, field: SelectField) -> None:
-        if field.data not in PERIODS:
-            raise ValidationError("Choose one of these.")
+        check_one(field, PERIODS)
 
     def validate_extent(self, field: RadioField) -> None:
-        if field.data not in {FROZEN, FOLLOWING}:
-            raise ValidationError("Choose one of these.")
+        check_one(field, {FROZEN, FOLLOWING})
+        if field.data == FOLLOWING and not self._may_follow:
+            raise ValidationError(
+                "These entries have an end, so no new ones can come: choose those that are there now."
+            )
 
     def validate_audience(self, field: RadioField) -> None:
-        if field.data not in {LINK, SUPPORT}:
-            raise ValidationError("Choose one of these.")
+        check_one(field, {LINK, SUPPORT})
+        if field.data == SUPPORT and not self._has_support:
+            raise ValidationError("There are no support staff any more: nobody could open the link. Choose again.")
 
     def validate_masks(self, field: SelectMultipleField) -> None:
         if not set(field.data or ()) <= set(Mask):
@@ -97,7 +105,7 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError("Leave out characters that cannot be seen.")
 
     def validate_seen(self, field: HiddenField) -> None:
-        if self._seen is None:
+        if self._seen is None or len(field.raw_data or ()) != 1:
             raise ValidationError("This page is damaged. Open it again from the log.")
 
     @property
@@ -123,4 +131,4 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
             seen = ids.from_text(self.seen.data or "")
         except ValueError:
             return None
-        return seen if seen <= ids.last_id_at(clock.now() + MAX_AHEAD) else None
+        return seen if 0 < seen <= ids.last_id_at(clock.now() + MAX_AHEAD) else None
