@@ -11,7 +11,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, RadioField, SelectField
+from wtforms import BooleanField, RadioField, SelectField, ValidationError
 from wtforms.fields.choices import SelectChoice
 
 from auditweb import clock, courtesy, holding, transactions
@@ -36,6 +36,7 @@ from auditweb.web import audit_log, figures
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.gate import origin, still
 from auditweb.web.sending import attached
+from auditweb.web.settings.fields import check_one
 from auditweb.web.viewing import asked, current_viewer
 
 FORMAT = "format"
@@ -54,14 +55,24 @@ bp.register_error_handler(TooSlow, audit_log.show_too_slow)
 
 
 class ExportForm(FlaskForm):  # type: ignore[misc]
-    format = RadioField("Format")
-    zone = SelectField("Time zone")
+    format = RadioField("Format", validate_choice=False)
+    zone = SelectField("Time zone", validate_choice=False)
     manifest = BooleanField("With manifest")
 
     def __init__(self, viewer: MemberViewer, **values: object) -> None:
         super().__init__(**values)
         self.format.choices = [SelectChoice(each.value, each.label) for each in Format]
         self.zone.choices = list(_zones(viewer))
+
+    def validate_format(self, field: RadioField) -> None:
+        check_one(field, set(Format))
+
+    def validate_zone(self, field: SelectField) -> None:
+        check_one(field, [choice.value for choice in field.choices])
+
+    def validate_manifest(self, field: BooleanField) -> None:
+        if field.raw_data not in ([], ["y"]):
+            raise ValidationError("Tick it, or leave it.")
 
 
 @bp.get("/export")

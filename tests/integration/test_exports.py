@@ -40,7 +40,7 @@ EXPORT = f"{LOG}/export"
 CSV = {"format": "csv", "zone": "Europe/London"}
 
 
-def download(reader: Reader, query: str = "", **form: str) -> Page:
+def download(reader: Reader, query: str = "", **form: str | list[str]) -> Page:
     """Ask for a file, and read it to its end."""
     page = reader.post(EXPORT + query, {**CSV, **form})
     assert page.response.get_data() is not None
@@ -381,9 +381,21 @@ def test_two_exports_at_a_time(
 def test_nothing_is_taken_out_by_a_form_or_an_address_that_cannot_be_meant(
     app: Flask, organisation: Place, reader: Reader
 ) -> None:
-    for form in ({"format": "xls"}, {"zone": "Asia/Tokyo"}, {"format": ""}, {"zone": ""}):
+    forms: list[dict[str, str | list[str]]] = [
+        {"format": "xls"},
+        {"format": ""},
+        {"format": []},
+        {"format": ["csv", "jsonl"]},
+        {"zone": "Asia/Tokyo"},
+        {"zone": ""},
+        {"zone": []},
+        {"zone": ["Europe/London", "UTC"]},
+        {"manifest": "maybe"},
+        {"manifest": ["y", "y"]},
+    ]
+    for form in forms:
         page = download(reader, "?category=team", **form)
-        assert page.status == 422
+        assert page.status == 422, form
         assert page.select(".fielderror")
         assert [str(each["value"]) for each in page.select("option[selected], [name=format]:checked")]
     for query in ("?category=boats", "?format=csv", "?action=boat.sunk"):
