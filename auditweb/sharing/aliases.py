@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, Update, func, insert, select, update
 from auditweb import transactions
 from auditweb.extensions import db
 from auditweb.models import FormerName, Membership, Person, Share, ShareAlias
-from auditweb.sharing.masking import Kind, Names, Subject, names_of_members
+from auditweb.sharing.kinds import Kind
+from auditweb.sharing.masking import Names, Subject, names_of_members
 from auditweb.sharing.opening import ClosedError
 
 _Stamps = tuple[int, int]

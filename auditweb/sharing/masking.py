@@ -17,6 +17,7 @@ from auditweb import catalogue
 from auditweb.parties import LINK_HOLDER, UNKNOWN_PERSON, ActorRef, ActorType
 from auditweb.reading.pages import WholeRow
 from auditweb.reading.words import folded, found_words
+from auditweb.sharing.kinds import Kind, kind_of_fact, kind_of_type
 
 
 class Mask(StrEnum):
@@ -38,21 +39,10 @@ _LABELS = {
 }
 
 
-class Kind(StrEnum):
-    """What a masked value was; it is called so, with a number."""
-
-    PERSON = "person"
-    CUSTOMER = "customer"
-    EMAIL = "email"
-    ADDRESS = "address"
-    PLACE = "place"
-    DEVICE = "device"
-    OTHER = "id"
-
-
 _CALLED = {
     Kind.PERSON: "Person",
     Kind.CUSTOMER: "Customer",
+    Kind.NAME: "Name",
     Kind.EMAIL: "E-mail",
     Kind.ADDRESS: "Address",
     Kind.PLACE: "Place",
@@ -60,19 +50,7 @@ _CALLED = {
     Kind.OTHER: "Id",
 }
 
-PEOPLE = frozenset({"member", "support", "anonymous", "person", "user", "contact", "employee", "driver"})
-CUSTOMERS = frozenset({"customer", "client"})
-"""The types of actors and targets whose names are those of people."""
-
 _NOBODY = frozenset({str(UNKNOWN_PERSON.ref), str(LINK_HOLDER.ref)})  # whose names tell nothing
-
-NAME_FACTS = {
-    **dict.fromkeys(
-        ("member", "owner", "person", "user", "contact", "driver", "inviter", "manager", "employee", "recipient"),
-        Kind.PERSON,
-    ),
-    **dict.fromkeys(("customer", "client", "duplicate"), Kind.CUSTOMER),
-}
 _ORIGIN_FACTS = {
     **dict.fromkeys(("ip", "address", "addresses"), Kind.ADDRESS),
     **dict.fromkeys(("device", "browser", "user_agent"), Kind.DEVICE),
@@ -81,7 +59,7 @@ _ORIGIN_FACTS = {
 _EMAIL = re.compile(r"[^\s<>\"“”‘’(),;:\[\]@＠]{1,64}(?:[@＠]|%40)[^\s<>\"“”‘’(),;:\[\]@＠]{1,255}")
 _SIGNS_OF_EMAIL = ("@", "＠", "%40")
 _LIKE_ADDRESS = re.compile(r"(?<![\w.])[0-9A-Fa-f:]{0,45}[.:][0-9A-Fa-f:.]{0,45}(?:%\w{1,20})?(?![\w])")
-_PSEUDONYM = re.compile(r"(person|customer|id)-([1-9][0-9]{0,8})")
+_PSEUDONYM = re.compile(r"(person|customer|name|id)-([1-9][0-9]{0,8})")
 _FEW_LETTERS = 3  # a shorter name is only found as it is written: "ed" stands in no text for Ed
 
 
@@ -113,13 +91,13 @@ class Names:
     """
 
     def __init__(self, named: Iterable[tuple[str, Subject]] = ()) -> None:
-        self._rows: dict[str, list[tuple[tuple[str, ...], str, Subject]]] = {}
+        self._rows: dict[str, list[_Row]] = {}
         self._signs: list[tuple[str, Subject]] = []  # names without a letter or a digit
         self._whole: dict[str, Subject] = {}
         for name, subject in named:
             self._add(name, subject)
         for rows in self._rows.values():
-            rows.sort(key=lambda row: -len(row[0]))
+            rows.sort(key=lambda row: -len(row.words))
 
     def subject(self, name: str) -> Subject | None:
         """Return whom exactly this name stands for."""
@@ -142,13 +120,17 @@ class Names:
             if match is None:
                 place += 1
                 continue
-            length, subject = match
-            spans.append((found[place][0], found[place + length - 1][1], subject))
-            place += length
+            row, subject = match
+            start, end = found[place][0], found[place + len(row.words) - 1][1]
+            start -= len(row.before) if text.endswith(row.before, 0, start) else 0
+            end += len(row.after) if text.startswith(row.after, end) else 0
+            spans.append((start, end, subject))
+            place += len(row.words)
         return spans
 
     def _add(self, name: str, subject: Subject) -> None:
-        words = tuple(word for _, _, word in found_words(name))
+        found = found_words(name)
+        words = tuple(word for _, _, word in found)
         known = self._whole.get(_key(name))
         if known is not None and known != subject:
             subject = by_name(subject.kind, name)  # two people are called so
@@ -157,20 +139,33 @@ class Names:
             if name.strip():
                 self._signs.append((name.strip(), subject))
             return
+        first, last = found[0][0], found[-1][1]
+        within = name[:first].lstrip(), name[first:last], name[last:].rstrip()
         for spelled in _spellings(words):
             rows = self._rows.setdefault(spelled[0], [])
-            rows[:] = [row for row in rows if row[:2] != (spelled, name)]
-            rows.append((spelled, name, subject))
+            rows[:] = [row for row in rows if (row.words, row.name) != (spelled, name)]
+            rows.append(_Row(spelled, name, subject, *within))
 
-    def _at(self, text: str, found: list[tuple[int, int, str]], place: int) -> tuple[int, Subject] | None:
-        for words, name, subject in self._rows.get(found[place][2], ()):
-            end = place + len(words)
-            if end > len(found) or tuple(word for _, _, word in found[place:end]) != words:
+    def _at(self, text: str, found: list[tuple[int, int, str]], place: int) -> "tuple[_Row, Subject] | None":
+        for row in self._rows.get(found[place][2], ()):
+            end = place + len(row.words)
+            if end > len(found) or tuple(word for _, _, word in found[place:end]) != row.words:
                 continue
-            short = sum(map(len, words)) < _FEW_LETTERS
-            if not short or text[found[place][0] : found[end - 1][1]] == name.strip():
-                return len(words), self._whole.get(_key(name), subject)
+            short = sum(map(len, row.words)) < _FEW_LETTERS
+            if not short or text[found[place][0] : found[end - 1][1]] == row.core:
+                return row, self._whole.get(_key(row.name), row.subject)
         return None
+
+
+class _Row(NamedTuple):
+    """A name as it may be spelled. Its signs *before* and *after* its words are part of it where they stand."""
+
+    words: tuple[str, ...]
+    name: str
+    subject: Subject
+    before: str
+    core: str
+    after: str
 
 
 class Masker:
@@ -215,10 +210,9 @@ class Masker:
     def id(self, type_: str, id_: str) -> str:
         """Return what stands for an id in addresses: itself, unless it is somebody's or tells something masked."""
         ref = f"{type_}:{id_}"
-        if Mask.NAMES in self._masks and type_ in CUSTOMERS:
-            return self._pseudonym(Subject(Kind.CUSTOMER, ref, ref))
-        if Mask.NAMES in self._masks and type_ in PEOPLE and ref not in _NOBODY:
-            return self._pseudonym(Subject(Kind.PERSON, ref, ref))
+        kind = kind_of_type(type_)
+        if Mask.NAMES in self._masks and kind and ref not in _NOBODY:
+            return self._pseudonym(Subject(kind, ref, ref))
         if self.text(id_) != id_:
             return self._pseudonym(Subject(Kind.OTHER, ref, ref))
         return id_
@@ -236,7 +230,7 @@ class Masker:
             found += self._known.spans(text)
         pieces, at = [], 0
         for start, end, subject in sorted(found, key=lambda span: (span[0], -span[1])):
-            if start >= at:
+            if end > at:  # of two that overlap, each is masked
                 pieces += [text[at:start], self._called(subject)]
                 at = end
         return "".join([*pieces, text[at:]]) if pieces else text
@@ -264,8 +258,9 @@ class Masker:
                 return self._called(Subject(_ORIGIN_FACTS[name], text))
             if name == "place" and row.category == catalogue.Category.AUTHENTICATION:
                 return self._called(Subject(Kind.PLACE, text))
-        if Mask.NAMES in self._masks and name in NAME_FACTS and "@" not in text:
-            return self._called(self._by_name(NAME_FACTS[name], text))
+        kind = kind_of_fact(name)
+        if Mask.NAMES in self._masks and kind and "@" not in text:
+            return self._called(self._by_name(kind, text))
         return self.text(text, own)
 
     def _origin(self, row: WholeRow) -> dict[str, Any]:
@@ -288,11 +283,12 @@ class Masker:
 
     def _somebody(self, type_: str, id_: str, name: str) -> Subject | None:
         ref = f"{type_}:{id_}"
-        if type_ in CUSTOMERS:
-            return Subject(Kind.CUSTOMER, ref, ref, by_name(Kind.CUSTOMER, name).value)
-        if type_ in PEOPLE and ref not in _NOBODY:
-            return Subject(Kind.PERSON, ref, ref, by_name(Kind.PERSON, name).value)
-        return None
+        kind = kind_of_type(type_)
+        if kind is None or ref in _NOBODY:
+            return None
+        if kind is Kind.NAME and (known := self._known.subject(name)):
+            return known
+        return Subject(kind, ref, ref, by_name(kind, name).value)
 
     def _names_of(self, row: WholeRow) -> Names:
         """Return the names that an entry itself has of people, to be found in its sentence and its facts, too."""
@@ -307,8 +303,8 @@ class Masker:
             subject = self._somebody(type_, id_, name) if type_ and id_ and name else None
             if subject and name:
                 named.append((name, subject))
-        for fact, kind in NAME_FACTS.items():
-            if isinstance(value := row.facts.get(fact), str) and "@" not in value:
+        for fact, value in row.facts.items():
+            if (kind := kind_of_fact(fact)) and isinstance(value, str) and "@" not in value:
                 named.append((value, self._by_name(kind, value)))
         return Names(dict(reversed(named)).items())  # the actor's own first, where one is called as another
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from auditweb.parties import ActorRef
 from auditweb.reading.pages import WholeRow
-from auditweb.sharing.masking import Kind, Mask, Masker, names_of_members
+from auditweb.sharing.kinds import Kind
+from auditweb.sharing.masking import Mask, Masker, names_of_members
 from tests.unit.test_masking import ALL, Counted, a_row
 
 WORDS = st.text(st.characters(categories=["Lu", "Ll", "Lo"]), min_size=3, max_size=9)

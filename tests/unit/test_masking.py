@@ -9,7 +9,8 @@ import pytest
 from auditweb import catalogue, ids
 from auditweb.parties import ActorRef
 from auditweb.reading.pages import WholeRow
-from auditweb.sharing.masking import Kind, Mask, Masker, Names, Subject, names_of_members, read_pseudonym
+from auditweb.sharing.kinds import Kind
+from auditweb.sharing.masking import Mask, Masker, Names, Subject, names_of_members, read_pseudonym
 
 NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)
 ALL = frozenset(Mask)
@@ -139,7 +140,7 @@ def test_what_is_masked_in_a_text(mask: Mask, text: str, masked: str) -> None:
         ({"actor_type": "system", "actor_id": "nightly", "actor_name": "Nightly"}, {"actor_name": "Nightly"}),
         ({"via_type": "api_key", "via_id": "key_1", "via_name": "Feed"}, {"via_name": "Feed", "via_id": "key_1"}),
         ({"target_type": "customer", "target_id": "c7", "target_name": "Whitcombe"}, {"target_id": "customer-1"}),
-        ({"target_type": "invitation", "target_id": "a@b.example"}, {"target_id": "id-1"}),
+        ({"target_type": "finding", "target_id": "a@b.example"}, {"target_id": "id-1"}),
         (
             {"actor_type": "anonymous", "actor_id": "unknown", "actor_name": "Unknown person"},
             {"actor_id": "unknown"},
@@ -152,6 +153,67 @@ def test_what_is_masked_in_an_entry(more: dict[str, Any], shown: dict[str, Any])
     row = Masker(ALL, KNOWN, Counted()).row(a_row(**more))
 
     assert {name: getattr(row, name) for name in shown} == shown
+
+
+@pytest.mark.parametrize(
+    ("type_", "called"),
+    [
+        *[
+            (type_, "Person 2")
+            for type_ in ("buyer", "consignee", "owner", "passenger", "seller", "guest", "applicant")
+        ],
+        *[(type_, "Customer 1") for type_ in ("customer", "client")],
+        *[(type_, "Name 1") for type_ in ("account", "profile", "vendor", "invitation", "anything")],
+        *[(type_, "Gareth Pugh") for type_ in ("vehicle", "shipment", "supplier", "document", "group", "api_key")],
+    ],
+)
+def test_only_the_names_of_known_things_stay(type_: str, called: str) -> None:
+    row = masker(Mask.NAMES).row(
+        a_row(target_type=type_, target_id="gp", target_name="Gareth Pugh", summary="Rang Gareth Pugh", action="x.rung")
+    )
+
+    masked = called != "Gareth Pugh"
+    assert (row.target_name, row.summary) == (called, f"Rang {called}")
+    assert row.target_id == (called.lower().replace(" ", "-") if masked else "gp")
+    assert masker(Mask.NAMES).may_be_named(type_, "gp") is not masked
+    assert not masked or read_pseudonym(row.target_id)
+
+
+def test_a_member_is_the_same_as_whatever_they_are_called() -> None:
+    row = masker(Mask.NAMES).row(a_row(target_type="profile", target_id="hana", target_name="Hana Sato"))
+
+    assert (row.actor_name, row.target_name) == ("Person 1", "Person 1")
+
+
+@pytest.mark.parametrize(
+    ("fact", "called"),
+    [
+        *[(fact, "Person 1") for fact in ("buyer", "buyer_name", "sellerName", "approved_by", "full_name", "surname")],
+        *[(fact, "Customer 1") for fact in ("client_name", "new_client", "Customer")],
+        *[(fact, "Gareth Pugh") for fact in ("name", "vessel", "place", "vehicle_name", "standby", "")],
+    ],
+)
+def test_which_facts_are_names_of_people(fact: str, called: str) -> None:
+    row = a_row(actor_type="system", facts={fact: "Gareth Pugh"}, summary="Rang Gareth Pugh", action="x.rung")
+
+    masked = masker(Mask.NAMES).row(row)
+
+    assert (masked.facts[fact], masked.summary) == (called, f"Rang {called}")
+
+
+@pytest.mark.parametrize("name", ["J.P.", "H. M.", "O.", "Al!", "K-9?", "=1+1", "-2+3", '{"a":1}', "(Jo)", "?!"])
+def test_a_short_name_is_found_with_its_signs(name: str) -> None:
+    row = a_row(target_type="customer", target_id="c1", target_name=name, action="x.rung")
+
+    for before, after in (("Called [", "] today"), ("", ""), ("To ", ", twice")):
+        masked = masker(Mask.NAMES).row(row._replace(summary=f"{before}{name}{after}"))
+        assert masked.summary == f"{before}Customer 1{after}"
+
+
+def test_of_two_that_overlap_each_is_masked() -> None:
+    mask = masker(*Mask, known=names_of_members([(1, "Ada northgate"), (2, "example Berg")]))
+
+    assert mask.text("ada@northgate.example Berg") == "E-mail 1Person 1"
 
 
 def test_whom_a_former_name_stands_for() -> None:

@@ -21,9 +21,10 @@ IN_SHORT = {
     FOLLOWING: "Entries that match show as they come, until the share is over.",
     LINK: "No account is needed. Whoever gets hold of the link can read it.",
     SUPPORT: "They sign in first. The link opens for nobody else.",
-    Mask.NAMES.value: "Members, customers and support staff become Person 1, Customer 2 and so on. "
-    "Someone who is not a member is found where an entry names them as who acted or whom it is about. "
-    "What else is in a text stays: a first name alone, say, or a supplier’s name.",
+    Mask.NAMES.value: "Members, customers, support staff and whatever else an entry is about become Person 1, "
+    "Customer 2, Name 3. Known things stay, such as a vehicle, a document or a supplier. Someone who is not a member "
+    "is found where their entry names them as who acted, as whom it is about, or in a detail such as “buyer”. "
+    "What else is in a text stays: a first name alone, say.",
     Mask.EMAILS.value: "Wherever one stands, also in a sentence.",
     Mask.ADDRESSES.value: "Where people signed in from, and with which browser.",
 }
