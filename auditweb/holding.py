@@ -23,7 +23,7 @@ from auditweb.config import THREADS, Settings
 STREAMS = 2  # of an organisation at a time
 MOST = {  # threads of a worker for all organisations, and for one
     "wait": (THREADS // 2, THREADS // 4),
-    "stream": (THREADS // 4, THREADS // 4 - 1),
+    "stream": (STREAMS + 1, STREAMS),  # also where there is but one worker
     "search": (THREADS // 4, THREADS // 4 - 1),
     "upload": (THREADS // 2, THREADS // 2 - 1),
 }

@@ -358,7 +358,6 @@ def _reading_nothing(url: str, cookie: str, form: str) -> Iterator[HTTPResponse]
 def test_two_exports_at_a_time(
     app: Flask, organisation: Place, reader: Reader, fill: FillLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(holding.MOST, "stream", (3, 3))
     fill(1)
     with app.app_context():
         ends = [holding.begin_stream(organisation.id) for _ in range(2)]
