@@ -155,7 +155,7 @@ def test_nothing_is_not_shared_unless_more_may_come(app: Flask, reader: Reader, 
 
 
 def test_a_damaged_filter_shares_nothing(app: Flask, reader: Reader, organisation: Place) -> None:
-    for query in ("?category=boats", "?from=2026-13-01", "?org=2", "?q=..."):
+    for query in ("?category=boats", "?from=2026-13-01", "?org=2", "?q=...", "?action=boat.sunk"):
         assert reader.get(f"{organisation.log}/share{query}").status == 400
         assert reader.post(f"{organisation.log}/share{query}", form()).status == 400
     assert about_shares(app) == []

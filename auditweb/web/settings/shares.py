@@ -18,7 +18,7 @@ from auditweb.parties import ActorRef
 from auditweb.reading.counts import count
 from auditweb.reading.filters import BadFilter, LogFilter
 from auditweb.reading.names import names_in
-from auditweb.reading.pages import find_whole_page
+from auditweb.reading.pages import check_action, find_whole_page
 from auditweb.sharing import shares as rules
 from auditweb.sharing.bounds import fixed
 from auditweb.sharing.masking import Mask
@@ -102,6 +102,8 @@ def new(org: str) -> ResponseReturnValue:
     seen = form.up_to or pinned_at
     frozen = fixed(wanted, seen, viewer.zone, follows=False)
     shown = _shown(viewer, wanted, frozen)
+    if shown.nothing:
+        check_action(wanted)
     if not form.is_submitted():
         return _ask(viewer, form, wanted, shown)
     if not form.validate():
