@@ -23,6 +23,10 @@ def check_export(path: Path) -> bool:
     click.echo(visible_text(told))
     click.echo(f"SHA-256 of the file: {digest_of(path)}")
     click.echo(
+        "How many entries there are, the first, the last and every byte of them are held against the manifest. Of whom "
+        "they are, which filter found them, who exported them and when, only the manifest tells."
+    )
+    click.echo(
         "Somebody who changed the entries and their manifest is found out by the log alone: if this was prepared in "
         "the background, compare that with the details of “Finished the export …”."
     )

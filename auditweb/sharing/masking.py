@@ -303,8 +303,9 @@ class Masker:
             subject = self._somebody(type_, id_, name) if type_ and id_ and name else None
             if subject and name:
                 named.append((name, subject))
-        for fact, value in row.facts.items():
-            if (kind := kind_of_fact(fact)) and isinstance(value, str) and "@" not in value:
+        for fact in row.facts:
+            kind, value = kind_of_fact(fact), str(row.facts[fact])
+            if kind and "@" not in value:
                 named.append((value, self._by_name(kind, value)))
         return Names(dict(reversed(named)).items())  # the actor's own first, where one is called as another
 
