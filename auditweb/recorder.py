@@ -105,6 +105,11 @@ def record_apart(action: AnyAction | str, *, session: AnySession | None = None, 
 # What may be recorded
 
 
+def shortened(name: str) -> str:
+    """Return a name as long as an event may hold."""
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
+
+
 def checked(
     action: AnyAction | str,
     org_id: int,

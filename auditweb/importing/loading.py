@@ -16,7 +16,7 @@ from auditweb.importing.lines import Counter, counter, key_of
 from auditweb.importing.mapping import MappingFile
 from auditweb.importing.reading import Found
 from auditweb.parties import Actor, ActorType
-from auditweb.recorder import MAX_NAME, IdempotencyConflict, record
+from auditweb.recorder import IdempotencyConflict, record, shortened
 
 CHUNK: Final = 500  # committed at once: on SQLite, where writers take turns, nobody waits long
 
@@ -61,7 +61,7 @@ class Import:
 
     def run(self, found: Iterable[Found]) -> None:
         """Record all that is *found*; the tally tells, also if it ends early, what is in the log."""
-        sender = Sender(self.org_id, Actor(ActorType.SYSTEM, "import", _shortened(f"Import of {self.file_name}")))
+        sender = Sender(self.org_id, Actor(ActorType.SYSTEM, "import", shortened(f"Import of {self.file_name}")))
         with counter() as seen:
             checks = _DryRun(sender, seen) if self.dry_run else _Writing(sender, self.file_name)
             chunk: dict[int, tuple[Found, Checked]] = {}
@@ -189,7 +189,3 @@ def _record_end(org_id: int, file_name: str, tally: Tally) -> None:
         db.session.commit()
     finally:
         db.session.rollback()
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"

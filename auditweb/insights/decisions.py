@@ -17,7 +17,7 @@ from auditweb.extensions import db
 from auditweb.models import Finding, FindingEvent, FindingPattern
 from auditweb.parties import Origin, Target
 from auditweb.reading.flags import Flag
-from auditweb.recorder import record
+from auditweb.recorder import record, shortened
 from auditweb.sentences import Category
 
 LONGEST_NOTE: Final = 500
@@ -119,7 +119,7 @@ def decide(
         _ACTIONS[kind.category, state],
         org_id=org_id,
         actor=by.actor,
-        target=Target("finding", finding_id, f"{kind.label}: {finding.subject_name}", address),
+        target=Target("finding", finding_id, shortened(f"{kind.label}: {finding.subject_name}"), address),
         facts=facts,
         origin=origin,
     )

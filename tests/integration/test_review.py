@@ -261,6 +261,16 @@ def test_confirming_is_an_entry_and_can_be_undone(reader: Reader, find: Find, as
     assert ask(sa.select(Finding.state)) == [("open",)]
 
 
+def test_whatever_the_subject_is_called_it_can_be_decided_and_its_log_is_its_own(reader: Reader, find: Find) -> None:
+    hostile = {"subject_id": "2&outcome=denied#\u202ex", "subject_name": "x" * 300}
+    finding_id = find(Flag.ROLE_RAISED, **hostile)
+    page = reader.get(f"{REVIEW}/{finding_id}")
+
+    (link,) = [str(each["href"]) for each in page.select(".headacts a")]
+    assert link == f"{LOG}?actor=member:2%26outcome%3Ddenied%23%E2%80%AEx"
+    assert decide(reader, finding_id, "confirmed").status == 303
+
+
 def test_a_pattern_is_set_aside_from_then_on_until_it_is_opened_again(reader: Reader, find: Find, ask: Ask) -> None:
     finding = find(Flag.UNFAMILIAR_PLACE, place="192.0.2.0/24")
 

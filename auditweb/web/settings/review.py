@@ -17,12 +17,13 @@ from auditweb.insights import findings
 from auditweb.insights.decisions import MissingError, OvertakenError, State, decide
 from auditweb.insights.findings import Listed, Wanted
 from auditweb.parties import ActorType
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import BadFilter, LogFilter, query_of
 from auditweb.reading.flags import KINDS, Flag
 from auditweb.reading.pages import find_page
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
+from auditweb.web.rows import actor_href
 from auditweb.web.settings.review_forms import DecisionForm
 from auditweb.web.viewing import asked
 
@@ -324,10 +325,11 @@ def _query(args: dict[str, str]) -> str:
 
 def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
     log = url_for("audit_log.index", org=viewer.org_slug)
+    own: str
     if found.subject.type in set(ActorType):
-        own = f"{log}?actor={found.subject}"
+        own = actor_href(log, found.subject)
     elif found.subject.type == "category":
-        own = f"{log}?category={found.subject.id}"
+        own = log + query_of({"category": found.subject.id})
     else:
         own = log
     in_full = Moments(current_time(), viewer.zone, absolute=True)
