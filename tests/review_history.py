@@ -2,7 +2,8 @@
 A year of 40 people with 60 things planted that a security review should find, five of each of twelve kinds.
 
 What people do besides is not tidy: they mistype passwords, travel, work late now and then and on a few Saturdays, and
-have days on which they do a month's paperwork. A seed tells it all.
+have days on which they do a month's paperwork. A third of them works in another application, and a third there and
+here: what they do there, an API key tells in their names. A seed tells it all.
 """
 
 import random
@@ -19,11 +20,13 @@ from auditweb.reading.flags import Flag
 
 ZONE = "Europe/London"
 PEOPLE = 40
+PORTAL = ("api_key", "key_portal", "Portal")
 BEGINS = date(2025, 1, 6)
 DAYS = 365
 PLANTED_FROM = 190  # days after the beginning: before that there is little past to go by
 OF_EACH_KIND = 5
 WEEKS = DAYS / 7
+NEVER, NOW_AND_THEN, ALWAYS = range(3)  # at work in an application that records what they do by the API
 
 _WORK = (
     *("vehicle.updated", "vehicle.status_changed", "vehicle.photos_added") * 2, "vehicle.created", "document.uploaded",
@@ -62,11 +65,16 @@ class Person:
     days: frozenset[int]
     networks: tuple[str, ...]
     busy: float
+    elsewhere: int
     away: tuple[int, int] | None = None
 
     @property
     def ref(self) -> str:
         return f"member:{self.id}"
+
+    def is_elsewhere(self, at: datetime) -> bool:
+        """Whether what they do at a moment is told by a key: for some always, for some now and then."""
+        return self.elsewhere == ALWAYS or (self.elsewhere == NOW_AND_THEN and at.minute % 2 == 1)
 
 
 @dataclass(slots=True)
@@ -112,8 +120,9 @@ def _person(rng: random.Random, number: int) -> Person:
     days = frozenset(range(6 if rng.random() < 0.15 else 5))
     busy = rng.choice((3, 5, 6, 8, 12))
     return Person(
-        str(number + 1), f"Person {number + 1}", role, rng.uniform(7, 10), rng.uniform(7.5, 9.5), days, networks, busy
-    )
+        str(number + 1), f"Person {number + 1}", role, rng.uniform(7, 10), rng.uniform(7.5, 9.5), days, networks, busy,
+        number % 3,
+    )  # fmt: skip
 
 
 def _ordinary(story: _Story, people: list[Person]) -> None:
@@ -322,10 +331,12 @@ def _thing(rng: random.Random) -> tuple[str, str, str]:
 
 
 def _refused(story: _Story, at: datetime, who: Person, ip: str) -> None:
-    story.told.append(
-        _entry(at, "sign_in.refused", ("anonymous", "unknown", "Unknown person"), {"reason": "wrong password"},
-               ("member", who.id, who.name), ip, "failure")
-    )  # fmt: skip
+    them, reason = ("member", who.id, who.name), {"reason": "wrong password"}
+    if who.is_elsewhere(at):  # and in whose name another application tells of it
+        story.told.append(_entry(at, "sign_in.refused", them, reason, None, ip, "failure", elsewhere=True))
+        return
+    unknown = ("anonymous", "unknown", "Unknown person")
+    story.told.append(_entry(at, "sign_in.refused", unknown, reason, them, ip, "failure"))
 
 
 def _tell(
@@ -335,9 +346,8 @@ def _tell(
     if who is not None and who.away is not None and at > _moment(who.away[0], 17.2, 0):
         return
     actor = ("member", who.id, who.name) if who else ("system", "nightly-jobs", "Nightly jobs")
-    story.told.append(
-        _entry(at, action, actor, facts or {}, target, ip or (who.networks[0] if who else None), "success")
-    )
+    came_from, elsewhere = ip or (who.networks[0] if who else None), who is not None and who.is_elsewhere(at)
+    story.told.append(_entry(at, action, actor, facts or {}, target, came_from, "success", elsewhere=elsewhere))
 
 
 def _tell_key(story: _Story, at: datetime, action: str, key: str, ip: str) -> None:
@@ -346,13 +356,13 @@ def _tell_key(story: _Story, at: datetime, action: str, key: str, ip: str) -> No
 
 def _entry(
     at: datetime, action: str, actor: tuple[str, str, str], facts: dict[str, str],
-    target: tuple[str, str, str] | None, ip: str | None, outcome: str,
+    target: tuple[str, str, str] | None, ip: str | None, outcome: str, *, elsewhere: bool = False,
 ) -> Entry:  # fmt: skip
     category = _CATEGORIES[action.partition(".")[0]]
     if action in {"member.removed", "two_factor.reset"}:
         category = "team"
-    about = target or (None, None, None)
-    return Entry._make((ids.new_id(at), category, action, facts, *actor, None, None, None, *about, ip, outcome))
+    about, via = target or (None, None, None), PORTAL if elsewhere else (None, None, None)
+    return Entry._make((ids.new_id(at), category, action, facts, *actor, *via, *about, ip, outcome))
 
 
 def _is_silenced(story: _Story, entry: Entry) -> bool:

@@ -47,8 +47,12 @@ class Entry(NamedTuple):
 
     @property
     def is_members(self) -> bool:
-        """Whether a member did this, and no key for them."""
-        return self.actor_type == ActorType.MEMBER and self.via_type is None
+        """
+        Whether a member did this: here, or elsewhere, as a key of the API tells in their name.
+
+        Of the latter, the address is theirs too: a key's own is never stored with what it tells of others.
+        """
+        return self.actor_type == ActorType.MEMBER
 
     @property
     def target_member(self) -> str:

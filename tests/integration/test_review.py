@@ -464,6 +464,53 @@ def test_the_api_and_exports_go_by_flags_too(
     assert ask("counts?flag=any").json["matching"]["number"] == 1
 
 
+def test_what_a_key_tells_of_members_is_looked_at_like_their_own(program: Program, engine: Engine, ask: Ask) -> None:
+    """Nine weeks of a member at work elsewhere, and what nobody expects of them at the end of it."""
+    them = {"type": "member", "id": "42", "name": "Callum Byrne"}
+    begins = NOW.replace(hour=9, minute=0) - timedelta(days=102)
+    told: list[dict[str, Any]] = []
+
+    def tell(days: float, action: str, *, ip: str = "192.0.2.7", **more: Any) -> None:
+        at = (begins + timedelta(days=days)).isoformat()
+        told.append({"action": action, "actor": them, "ip": ip, "occurred_at": at, **more})
+
+    def customer(number: int) -> dict[str, Any]:
+        return {"target": {"type": "customer", "id": f"cus_{number}", "name": f"Customer {number}"}}
+
+    for day in range(64):
+        if (begins + timedelta(days=day)).weekday() < 5:
+            tell(day, "sign_in.succeeded")
+            tell(day + 0.1, "customer.verified", **customer(day))
+    for number in range(8):
+        refused = {"email": "callum@northgate.example", "reason": "wrong password"}
+        tell(91 + number / 1440, "sign_in.refused", facts=refused, outcome="failure")
+    tell(91 + 9 / 1440, "sign_in.succeeded", ip="203.0.113.9")
+    for number in range(60):
+        tell(91.7 + number / 86400, "customer.deleted", **customer(number))
+    tell(91.75, "two_factor.removed")
+    tell(91.76, "recovery_codes.used", ip="203.0.113.9")
+    what = {"scope": "all customers", "format": "CSV"}
+    tell(91.77, "export.requested", facts=what)
+    tell(91.78, "export.completed", facts={"records": "4000", "size": "1 MB", **what})
+
+    answer = program.send(told)
+    assert answer.status_code == 201, answer.text
+    Sealer(engine).run()
+    Review(engine).run()
+
+    assert [tuple(row) for row in ask(sa.select(Finding.kind, Finding.subject_id).order_by(Finding.kind))] == [
+        ("burst", "42"),
+        ("guessed_password", "42"),
+        ("large_export", "42"),
+        ("odd_hours", "42"),
+        ("recovery_code", "42"),
+        ("two_factor_off", "42"),
+        ("unfamiliar_place", "42"),
+    ]
+    (evidence,) = ask(sa.select(sa.func.count()).where(FindingEvent.kind == "guessed_password"))
+    assert tuple(evidence) == (9,)
+
+
 def test_of_those_who_decide_at_once_one_does(app: Flask, signed_in_as: SignedInAs, find: Find, ask: Ask) -> None:
     """The others are told, whether they would have decided the same or not."""
     finding = find()

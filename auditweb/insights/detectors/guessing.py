@@ -8,7 +8,7 @@ from auditweb.insights.found import Found
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading.flags import Flag
 
-_REFUSED = frozenset({"sign_in.refused", "sign_in.blocked"})
+REFUSED = frozenset({"sign_in.refused", "sign_in.blocked"})
 _WITHIN = int(t.REFUSALS_WITHIN.total_seconds() * 1000)
 
 
@@ -17,8 +17,11 @@ class Guessing:
         self._desk = desk
 
     def hear(self, entry: Entry) -> None:
-        if entry.action in _REFUSED and entry.target_member:
-            kept = self._desk.of(ActorRef(ActorType.MEMBER, entry.target_member), "guessing")
+        if entry.action in REFUSED:
+            whose = entry.target_member or (entry.actor_id if entry.is_members else "")
+            if not whose:
+                return
+            kept = self._desk.of(ActorRef(ActorType.MEMBER, whose), "guessing")
             refused = [each for each in kept.get("refused", []) if each[0] > entry.ms - _WITHIN]
             kept["refused"] = [*refused, [entry.ms, entry.id, entry.action == "sign_in.refused"]][-t.EVIDENCE :]
         elif entry.action in SIGN_INS and entry.is_members and entry.outcome == "success":

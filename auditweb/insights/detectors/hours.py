@@ -6,12 +6,13 @@ from auditweb import ids
 from auditweb.insights import thresholds as t
 from auditweb.insights.detectors import rhythm
 from auditweb.insights.detectors.desk import Desk, counted
+from auditweb.insights.detectors.guessing import REFUSED
 from auditweb.insights.entries import HOUR, Entry
 from auditweb.insights.found import Found
 from auditweb.parties import ActorRef
 from auditweb.reading.flags import Flag
 
-PASSIVE = frozenset({"sign_out.completed", "session.expired"})
+PASSIVE = frozenset({"sign_out.completed", "session.expired"}) | REFUSED
 """What tells of nobody at a desk."""
 
 _REST = int(t.REST.total_seconds() * 1000)

@@ -22,7 +22,7 @@ class Keys:
             self._used(entry, entry.actor_id, entry.actor_name, network_of(entry.ip))
         elif entry.via_type == ActorType.API_KEY and entry.via_id:  # its address is that of whom the key acts for
             self._used(entry, entry.via_id, entry.via_name or entry.via_id, "")
-        elif entry.action in _TAKES_CHARGE and entry.target_type == "api_key" and entry.actor_type == ActorType.MEMBER:
+        if entry.action in _TAKES_CHARGE and entry.target_type == "api_key" and entry.actor_type == ActorType.MEMBER:
             kept = self._desk.of(f"api_key:{entry.target_id}", "key")
             kept["maker"] = entry.actor_id
             kept.pop("late", None)
