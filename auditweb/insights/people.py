@@ -66,7 +66,7 @@ class Known:
 
     It *began* when they joined or when the key was made, and *ended* when they left or it was revoked. *note* is an
     e-mail address. *factor_since* is told of present members only: how others sign in is no business of this
-    organisation. *maker* is who made a key, which *expires*.
+    organisation. *maker* is who made a key, which *expires*; *maker_left*: they do not belong there any more.
     """
 
     ref: ActorRef
@@ -79,12 +79,19 @@ class Known:
     is_active: bool = True
     factor_since: datetime | None = None
     maker: tuple[ActorRef, str] | None = None
+    maker_left: bool = False
     expires: datetime | None = None
 
     @property
     def person_id(self) -> int | None:
         """The id of a member; None for a key."""
         return int(self.ref.id) if self.ref.type == ActorType.MEMBER else None
+
+    @property
+    def outlives_its_maker(self) -> bool:
+        """Whether this is a key that works although whoever made it has left."""
+        works = self.ended is None and (self.expires is None or self.expires > clock.now())
+        return self.maker_left and works
 
 
 class RoleGiven(NamedTuple):
@@ -229,6 +236,9 @@ def _member(org_id: int, ref: ActorRef, person_id: int) -> Known | None:
 
 
 def _key(org_id: int, ref: ActorRef) -> Known | None:
+    belongs = and_(
+        Membership.org_id == ApiKey.org_id, Membership.person_id == ApiKey.maker_id, Membership.removed_at.is_(None)
+    )
     found = (
         select(
             ApiKey.name,
@@ -238,17 +248,19 @@ def _key(org_id: int, ref: ActorRef) -> Known | None:
             ApiKey.expires_at,
             Person.id,
             Person.name,
+            Membership.joined_at,
         )
         .join_from(ApiKey, Person, Person.id == ApiKey.maker_id)
+        .outerjoin(Membership, belongs)
         .outerjoin(ApiKeyUse, _used_here())
         .where(ApiKey.org_id == org_id, ApiKey.id == ref.id)
     )
     row = db.session.execute(found).first()
     if row is None:
         return None
-    name, began, ended, used, expires, maker_id, maker = row
+    name, began, ended, used, expires, maker_id, maker, maker_since = row
     made_by = (ActorRef(ActorType.MEMBER, str(maker_id)), maker)
-    return Known(ref, name, began, ended, used, maker=made_by, expires=expires)
+    return Known(ref, name, began, ended, used, maker=made_by, maker_left=maker_since is None, expires=expires)
 
 
 def _keys_of(org_id: int, person_id: int) -> list[MadeKey]:

@@ -118,7 +118,8 @@ class Glance:
         if known.maker:
             ref, name = known.maker
             href = person_href(self._base, ref)
-            by.append(Markup('by <a class="link" href="{}"><bdi>{}</bdi></a>').format(href, visible(name)))
+            told = Markup('by <a class="link" href="{}"><bdi>{}</bdi></a>{}')
+            by.append(told.format(href, visible(name), ", who has left" if known.maker_left else ""))
         yield Fact("Made", made, tuple(by))
         yield Fact("Last used", self._told(self._moments.since(known.seen)) if known.seen else Markup("Never"))
         if known.expires:

@@ -46,6 +46,7 @@ class Subject(NamedTuple):
     href: Markup
     entries: str
     settings: str
+    maker: Markup
 
     @property
     def has_left(self) -> bool:
@@ -104,6 +105,7 @@ def find_subject(viewer: MemberViewer, spelled: str) -> Subject:
         person_href(base, ref),
         base + log_of(viewer, actor=ref).query(),
         _settings_of(viewer, known),
+        visible(known.maker[1]) if known and known.maker else Markup(""),
     )
 
 

@@ -153,6 +153,23 @@ def test_what_is_known_of_a_key(app: Flask, reader: Reader, organisation: Place,
     assert "has not done anything" in page.words
 
 
+def test_a_key_that_outlives_its_maker_says_so(app: Flask, reader: Reader, organisation: Place, priya: Someone) -> None:
+    """For as long as it works, also where it only reads and nothing else tells of it."""
+    add_key(app, organisation, "key_1", "Security monitor", priya)
+    address, says = about(organisation, "api_key:key_1"), "It goes on working although Priya Raman"
+    assert says not in reader.get(address).words
+
+    since(app, priya, MONDAY, MONDAY + timedelta(days=9))
+    page = reader.get(address)
+    assert says in page.words
+    assert facts(page)["Made"].endswith("who has left")
+    for ended in ({"revoked_at": NOW}, {"revoked_at": None, "expires_at": NOW}):
+        with app.app_context():
+            db.session.execute(sa.update(ApiKey).values(ended))
+            db.session.commit()
+        assert says not in reader.get(address).words
+
+
 def test_every_number_is_what_the_log_shows(
     reader: Reader, organisation: Place, priya: Someone, tell: Tell, app: Flask
 ) -> None:
