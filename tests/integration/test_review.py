@@ -113,6 +113,18 @@ def test_findings_are_listed_newest_first_with_their_entries(
     assert badge.get_text(" ", strip=True) == "2 open"
 
 
+def test_whose_hours_are_whose_is_said_to_those_who_have_others(
+    reader: Reader, signed_in_as: SignedInAs, find: Find
+) -> None:
+    """Sentences tell those of the organisation, what stands beside entries those of the reader."""
+    finding, says = find(), "Findings tell the hours of Europe/London"
+    yuto = signed_in_as("auditor", zone="Asia/Tokyo")
+
+    for address in (REVIEW, f"{REVIEW}/{finding}"):
+        assert says in yuto.get(address).words
+        assert says not in reader.get(address).words
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

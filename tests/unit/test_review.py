@@ -1,9 +1,12 @@
 """The detectors of the security review: what they find in a year of 40 people, and that it is always the same."""
 
 import random
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+
+import pytest
 
 from auditweb import ids
 from auditweb.insights.detectors.desk import SpotOf
@@ -120,6 +123,47 @@ def test_what_is_recorded_late_is_no_burst() -> None:
         assert in_one_go([*usual, *uploaded]) == []
 
 
+def test_findings_say_whose_clocks_they_go_by_and_count_as_people_do() -> None:
+    """No time of day without its zone, no "1 days", and no weight of deletions where nothing was deleted."""
+    for each in the_findings():
+        told = f"{each.sentence} {each.unusual}"
+        assert (" London time" in each.sentence) == bool(re.search(r"(?:at|from|since) \d\d:\d\d", each.sentence)), told
+        assert not re.search(r"\b0 (by|days|times)\b|\b1 (days|entries|hours|minutes|places|times?)\b", told), told
+        if each.kind is Flag.BURST:
+            assert ("a deletion counts" in each.unusual) == ("deletion" in each.sentence), told
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["member.role_raised"], "The first time that anybody was made an admin here."),
+        (["member.role_raised"] * 2, "Before this, somebody was made an admin once, last less than a day earlier."),
+        (["member.role_raised"] * 3, "Before this, somebody was made an admin twice, last less than a day earlier."),
+        (
+            ["two_factor.reset"],
+            "Before this one, no resets by Person 1 on the first day here, and none in the whole organisation.",
+        ),
+        (
+            ["recovery_codes.used"],
+            "The first recovery code that was used by Person 1 on the first day here, and by anyone.",
+        ),
+        (
+            ["recovery_codes.used"] * 2,
+            "Before this, once by Person 1, last less than a day earlier; once before in the whole organisation.",
+        ),
+    ],
+)
+def test_how_unusual_it_is_reads_well_from_the_first_time_on(told: list[str], expected: str) -> None:
+    at = datetime(2026, 3, 4, 10, tzinfo=UTC)
+    reviewer = Reviewer(Memory(), ZONE)
+    for number, action in enumerate(told):
+        facts = {"role": "admin"} if action == "member.role_raised" else {}
+        reviewer.hear(an_entry(at + timedelta(hours=number), action, target="2", facts=facts))
+    reviewer.reach(at + timedelta(days=2))
+
+    assert reviewer.take_found()[-1].unusual == expected
+
+
 def test_every_kind_has_its_words() -> None:
     assert len({kind.label for kind in Flag}) == len(Flag)
     assert {kind.category.value for kind in Flag} == {"authentication", "team"}
@@ -141,9 +185,11 @@ def the_findings() -> list[Found]:
     return in_one_go(the_year().entries)
 
 
-def an_entry(at: datetime, action: str, *, actor: str = "1", target: str = "", ip: str | None = None) -> Entry:
-
+def an_entry(
+    at: datetime, action: str, *, actor: str = "1", target: str = "", ip: str | None = None,
+    facts: dict[str, str] | None = None,
+) -> Entry:  # fmt: skip
     about = ("member", target, f"Person {target}") if target else (None, None, None)
     who = ("member", actor, f"Person {actor}")
-    told = (ids.new_id(at), "authentication", action, {}, *who, None, None, None, *about, ip, "success")
+    told = (ids.new_id(at), "authentication", action, facts or {}, *who, None, None, None, *about, ip, "success")
     return Entry._make(told)

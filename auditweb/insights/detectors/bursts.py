@@ -98,7 +98,8 @@ class Bursts:
         told = (
             f"Usually about {usual:.0f} in such an hour of the week, and {busiest:.0f} in the busiest hour of the last "
         )
-        told += f"{t.REMEMBERED_DAYS} days; {now['most']:.0f} now, where a deletion counts as {t.DELETION:.0f}."
+        told += f"{t.REMEMBERED_DAYS} days; now {now['most']:.0f} within an hour"
+        told += f", where a deletion counts as {t.DELETION:.0f}." if deleted else "."
         within = counted(minutes, "minute") if minutes < 120 else counted(minutes / 60, "hour")
         self._desk.report(
             Found(
@@ -108,7 +109,7 @@ class Bursts:
                 first,
                 ids.moment_of(first),
                 f"{entry.actor_name} did far more than usual on {self._desk.day(began)} from "
-                f"{self._desk.clock(began)}: {' and '.join(parts)} within {within}.",
+                f"{self._desk.clock(began)} {self._desk.whose_time}: {' and '.join(parts)} within {within}.",
                 told,
                 tuple(now["evidence"]),
                 "deletions" if deleted > others else "",

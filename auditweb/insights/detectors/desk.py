@@ -51,8 +51,14 @@ class Desk:
         return (ids.EPOCH + timedelta(milliseconds=ms)).astimezone(ZoneInfo(self.zone))
 
     def clock(self, ms: int) -> str:
-        """Tell a time of day."""
+        """Tell a time of day, on the organisation's clocks."""
         return f"{self.local(ms):%H:%M}"
+
+    @property
+    def whose_time(self) -> str:
+        """Tell whose clocks that are: readers may have others."""
+        place = days.place(self.zone)
+        return place if place == "UTC" else f"{place} time"
 
     def day(self, ms: int) -> str:
         """Tell a day, with its weekday."""
@@ -68,11 +74,26 @@ class Detector(Protocol):
 
 
 def counted(number: float, word: str, words: str = "") -> str:
-    """Spell a number with its word: 1 entry, 1,412 entries."""
+    """Spell a number with its word: no entries, 1 entry, 1,412 entries."""
     whole = round(number)
     if whole == 1:
         return f"1 {word}"
-    return f"{whole:,} {words or word + ('es' if word.endswith(('s', 'x')) else 's')}"
+    return f"{f'{whole:,}' if whole else 'no'} {words or word + ('es' if word.endswith(('s', 'x')) else 's')}"
+
+
+def often(times: int) -> str:
+    """Tell how often: once, twice, 3 times."""
+    return {1: "once", 2: "twice"}.get(times, f"{times:,} times")
+
+
+def earlier(days: int) -> str:
+    """Tell how long before: 5 days earlier, or less than one."""
+    return f"{counted(days, 'day') if days else 'less than a day'} earlier"
+
+
+def known_for(days: int) -> str:
+    """Tell how long somebody has been here."""
+    return f"in {counted(days, 'day')} here" if days else "on the first day here"
 
 
 def keep_newest(seen: dict[str, int], oldest: int, most: int = 40) -> None:

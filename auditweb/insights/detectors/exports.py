@@ -74,8 +74,11 @@ class Exports:
     ) -> None:
         unit, what, kind = _SIZED[entry.action]
         verb = "shared" if entry.action == "audit_log.shared" else "took"
-        told = f"The largest of {all_.get('n', 0):,} {kind} before had {all_.get('most', 0):,} {unit}; "
-        told += f"of {own['n']:,} by {name}, {own['most']:,}." if own.get("n") else f"{name} had none."
+        told = f"There had been no {kind} before."
+        if number := all_.get("n", 0):
+            which = f"largest of {number:,} {kind} before" if number > 1 else f"only one of the {kind} before"
+            told = f"The {which} had {all_['most']:,} {unit}; "
+            told += f"of {own['n']:,} by {name}, {own['most']:,}." if own.get("n") else f"{name} had none."
         sized = counted(size, "entry", "entries") if unit == "entries" else counted(size, "record")
         comma = "," if reason[0] == "l" else ""
         self._desk.report(

@@ -40,6 +40,8 @@ class Guessing:
         if times < t.REFUSALS:
             return
         told = f"Before that, {counted(most, 'refusal')} in a row at most in {t.REMEMBERED_DAYS} days."
+        if not most:
+            told = f"Before that, none in {t.REMEMBERED_DAYS} days."
         self._desk.report(
             Found(
                 Flag.GUESSED_PASSWORD,
@@ -47,8 +49,8 @@ class Guessing:
                 entry.actor_name,
                 entry.id,
                 entry.at,
-                f"{entry.actor_name} signed in at {self._desk.clock(entry.ms)} after {times} refused attempts "
-                "within an hour: somebody may have guessed.",
+                f"{entry.actor_name} signed in at {self._desk.clock(entry.ms)} {self._desk.whose_time} after {times} "
+                "refused attempts within an hour: somebody may have guessed.",
                 told,
                 (*(id_ for _, id_, _ in heard), entry.id),
             )

@@ -82,9 +82,9 @@ class Hours:
         first, desk = occasion["first"], self._desk
         began = first >> ids.SEQUENCE_BITS
         from_, to = desk.clock(began), desk.clock(occasion["last"])
-        span = f"at {from_}" if from_ == to else f"from {from_} to {to}"
+        span = f"{f'at {from_}' if from_ == to else f'from {from_} to {to}'} {desk.whose_time}"
         told = f"In {counted(rhythm.active_days(known), 'day')} of work in the last {t.REMEMBERED_DAYS} days, nothing "
-        told += f"{occasion['why']} (times of {desk.zone})."
+        told += f"{occasion['why']}."
         desk.report(
             Found(
                 Flag.ODD_HOURS,

@@ -2,7 +2,7 @@
 
 from auditweb import ids
 from auditweb.insights import thresholds as t
-from auditweb.insights.detectors.desk import Desk, counted, keep_newest
+from auditweb.insights.detectors.desk import Desk, counted, keep_newest, often
 from auditweb.insights.entries import DAY, Entry, network_of
 from auditweb.insights.found import Found
 from auditweb.parties import ActorRef, ActorType
@@ -37,11 +37,13 @@ class Keys:
     def _used(self, entry: Entry, id_: str, name: str, network: str) -> None:
         subject = ActorRef(ActorType.API_KEY, id_)
         kept = self._desk.of(subject, "key")
+        used = kept.get("used", kept.get("n", 0))
+        kept["used"] = used + 1
         maker = kept.get("maker")
         if maker is not None:
             gone = self._desk.of(ActorRef(ActorType.MEMBER, maker), "membership")
             if gone.get("left", entry.ms) < entry.ms:
-                self._without_maker(entry, subject, name, gone["left"], gone["name"])
+                self._without_maker(entry, subject, name, gone["left"], gone["name"], used)
         if not network:
             return
         networks: dict[str, int] = kept.setdefault("networks", {})
@@ -57,7 +59,7 @@ class Keys:
     def _new_network(self, entry: Entry, subject: ActorRef, name: str, network: str, used: int, lately: int) -> None:
         spot = self._desk.spot_of(entry.ip)
         where = f"{network}, in {spot.name}" if spot else network
-        told = f"{counted(used, 'entry', 'entries')} with it before this one, from {counted(lately, 'other network')} "
+        told = f"Before this one, {counted(used, 'entry', 'entries')} with it, from {counted(lately, 'other network')} "
         told += f"in the last {t.REMEMBERED_DAYS} days."
         self._desk.report(
             Found(
@@ -73,17 +75,17 @@ class Keys:
             )
         )
 
-    def _without_maker(self, entry: Entry, subject: ActorRef, name: str, left: int, maker: str) -> None:
+    def _without_maker(self, entry: Entry, subject: ActorRef, name: str, left: int, maker: str, used: int) -> None:
         kept = self._desk.of(subject, "key")
-        late = kept.setdefault("late", {"left": left, "first": entry.id, "evidence": []})
-        if late["left"] != left:
-            late = kept["late"] = {"left": left, "first": entry.id, "evidence": []}
+        late = kept.get("late")
+        if late is None or late["left"] != left:
+            late = kept["late"] = {"left": left, "first": entry.id, "used": used, "evidence": []}
         if len(late["evidence"]) >= t.EVIDENCE:
             return
         late["evidence"].append(entry.id)
-        times = counted(len(late["evidence"]), "time")
+        times = often(len(late["evidence"]))
         times = f"at least {times}" if len(late["evidence"]) == t.EVIDENCE else times
-        told = f"{counted(kept.get('n', 0), 'entry', 'entries')} with it before this one."
+        told = f"Before that, {counted(late.get('used', used), 'entry', 'entries')} with it."
         first = late["first"]
         self._desk.report(
             Found(

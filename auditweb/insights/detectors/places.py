@@ -4,7 +4,7 @@ from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
 from auditweb.insights import thresholds as t
-from auditweb.insights.detectors.desk import Desk, counted, keep_newest
+from auditweb.insights.detectors.desk import Desk, counted, earlier, keep_newest
 from auditweb.insights.entries import DAY, HOUR, Entry, network_of
 from auditweb.insights.found import Found
 from auditweb.places import Spot
@@ -62,9 +62,9 @@ class Places:
         what = "place" if name else "network"
         lately = sum(day >= entry.ms // DAY - t.REMEMBERED_DAYS for day in kept["seen"].values())
         before = kept["seen"].get(place)
-        told = f"{counted(kept.get('n', 0), 'sign-in')} before this one, from {counted(lately, 'place')} in the last"
+        told = f"Before this one, {counted(kept.get('n', 0), 'sign-in')}, from {counted(lately, 'place')} in the last"
         told += f" {t.REMEMBERED_DAYS} days; "
-        told += "never from here." if before is None else f"last from here {entry.ms // DAY - before} days earlier."
+        told += "never from here." if before is None else f"last from here {earlier(entry.ms // DAY - before)}."
         self._desk.report(
             Found(
                 Flag.UNFAMILIAR_PLACE,
@@ -92,7 +92,7 @@ class Places:
         hours = max((entry.ms - ms) / HOUR, 1 / 60)
         if distance < t.NEAREST_KM or distance / hours <= t.FASTEST_KMH:
             return
-        minutes = counted((entry.ms - ms) / 60_000, "minute") if hours < 2 else counted(hours, "hour")
+        minutes = counted(max(1, (entry.ms - ms) / 60_000), "minute") if hours < 2 else counted(hours, "hour")
         self._desk.report(
             Found(
                 Flag.IMPOSSIBLE_TRAVEL,

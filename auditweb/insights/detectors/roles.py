@@ -1,6 +1,6 @@
 """Roles that were raised to admin or owner; and who has which, for other detectors."""
 
-from auditweb.insights.detectors.desk import Desk, counted
+from auditweb.insights.detectors.desk import Desk, earlier, often
 from auditweb.insights.entries import DAY, Entry
 from auditweb.insights.found import Found
 from auditweb.insights.memory import ORGANISATION
@@ -45,8 +45,7 @@ class Roles:
         times, last = ours.get(role, [0, day])
         told = f"The first time that anybody was made {_HIGH[role]} here."
         if times:
-            told = f"{counted(times, 'time')} before this one somebody was made {_HIGH[role]}, last "
-            told += f"{counted(day - last, 'day')} earlier."
+            told = f"Before this, somebody was made {_HIGH[role]} {often(times)}, last {earlier(day - last)}."
         ours[role] = [times + 1, day]
         by = "" if who == entry.actor else f", by {entry.actor_name}"
         self._desk.report(

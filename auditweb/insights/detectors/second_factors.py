@@ -4,7 +4,7 @@ from typing import Any
 
 from auditweb import ids
 from auditweb.insights import thresholds as t
-from auditweb.insights.detectors.desk import Desk, counted
+from auditweb.insights.detectors.desk import Desk, counted, earlier, known_for, often
 from auditweb.insights.entries import DAY, Entry
 from auditweb.insights.found import Found
 from auditweb.insights.memory import ORGANISATION
@@ -84,8 +84,8 @@ class SecondFactors:
     def _report(self, subject: str, reset: dict[str, Any]) -> None:
         from_, id_, name = reset["by"]
         reasons = "; ".join(reset["reasons"])
-        told = f"Resets before this one: {reset['mine']:,} by {name} in {counted(reset['known'], 'day')} here, "
-        told += f"{reset['ours']:,} in the organisation."
+        told = f"Before this one, {counted(reset['mine'], 'reset')} by {name} {known_for(reset['known'])}, "
+        told += f"and {reset['ours'] or 'none'} in the whole organisation."
         self._desk.report(
             Found(
                 Flag.TWO_FACTOR_RESET,
@@ -104,10 +104,9 @@ class SecondFactors:
         mine, ours = self._desk.of(entry.actor, NAME), self._desk.of(ORGANISATION, NAME)
         day, known = entry.ms // DAY, self._desk.known_days(entry.actor, entry.ms)
         times, last = mine.get(kind, [0, day])
-        told = f"The first {what} by {entry.actor_name} in {counted(known, 'day')} here"
+        told = f"The first {what} by {entry.actor_name} {known_for(known)}"
         if times:
-            told = f"Before this: {counted(times, 'time')} by {entry.actor_name}, "
-            told += f"last {counted(day - last, 'day')} earlier"
-        told += f"; {counted(ours[kind], 'time')} before in the organisation." if kind in ours else ", and by anyone."
+            told = f"Before this, {often(times)} by {entry.actor_name}, last {earlier(day - last)}"
+        told += f"; {often(ours[kind])} before in the whole organisation." if kind in ours else ", and by anyone."
         mine[kind], ours[kind] = [times + 1, day], ours.get(kind, 0) + 1
         self._desk.report(Found(kind, entry.actor, entry.actor_name, entry.id, entry.at, sentence, told, (entry.id,)))

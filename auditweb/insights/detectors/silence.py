@@ -80,8 +80,8 @@ class Silence:
                 label,
                 known["last_id"],
                 ids.moment_of((hour + 1) * HOUR << ids.SEQUENCE_BITS),
-                f"Nothing has been recorded under {label} since {desk.clock(last)} on {desk.day(last)}, while other "
-                "entries go on: what records it may be broken.",
+                f"Nothing has been recorded under {label} since {desk.clock(last)} {desk.whose_time} on "
+                f"{desk.day(last)}, while other entries go on: what records it may be broken.",
                 f"In {counted(silent / HOUR, 'hour')} about {counted(known['missing'], 'entry', 'entries')} would have "
                 f"come, going by the {t.WEEKS_COMPARED} weeks before.",
                 (known["last_id"],),
