@@ -115,7 +115,11 @@ SUPPORT_ADDRESS = "192.0.2.14"
 
 
 def more_colleagues(company: Company, how_many: int) -> tuple[Colleague, ...]:
-    """Return invented colleagues for a demo too big for the named ones, each with a desk job."""
+    """
+    Return invented colleagues for a demo too big for the named ones, each with a desk job.
+
+    Where so much goes on, somebody is at each kind of desk on holidays, too.
+    """
     rng = random.Random(f"colleagues of {company.slug}")
     names = [(first, last) for last in company.trade.last_names for first in company.trade.first_names]
     jobs = ("documents", "sales", "shipping", "yard", "suppliers")
@@ -123,9 +127,9 @@ def more_colleagues(company: Company, how_many: int) -> tuple[Colleague, ...]:
         Colleague(
             email=f"staff{number:03d}@{company.slug}.example",
             name=" ".join(name),
-            role="member",
-            jobs=frozenset({jobs[number % len(jobs)]}),
-            hours=Hours(company.zone, time(8, 30), time(17, 30)),
+            role="admin" if number % 12 == 1 else "member",
+            jobs=frozenset({"admin", "finance"} if number % 12 == 1 else {jobs[number % len(jobs)]}),
+            hours=Hours(company.zone, time(8, 30), time(17, 30), always=number % 2 == 1),
             browser=rng.choice(("chrome-windows", "edge-windows", "firefox-linux", "safari-mac")),
             office="203.0.113.10",
             home=f"2001:db8:1:{number:x}::{rng.randint(2, 250):x}",

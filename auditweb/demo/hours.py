@@ -19,12 +19,13 @@ _RHYTHM = (0.7, 1.2, 1.3, 1.2, 0.6, 0.9, 1.2, 1.1, 0.8, 0.4)
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Someone's working hours on *days* (0 is Monday), local to *zone*."""
+    """Someone's working hours on *days* (0 is Monday), local to *zone*; *always*: on holidays, too."""
 
     zone: str
     opens: time
     closes: time
     days: frozenset[int] = WEEKDAYS
+    always: bool = False
 
     def includes(self, moment: datetime) -> bool:
         """Tell if *moment* falls into working hours."""
@@ -32,7 +33,8 @@ class Hours:
         return self.works_on(local.date()) and self.opens <= local.time() < self.closes
 
     def works_on(self, day: date) -> bool:
-        return day.weekday() in self.days and (day.month, day.day) not in _CLOSED.get(self.zone, ())
+        is_open = self.always or (day.month, day.day) not in _CLOSED.get(self.zone, ())
+        return day.weekday() in self.days and is_open
 
     def local_day(self, moment: datetime) -> date:
         return moment.astimezone(_zone(self.zone)).date()

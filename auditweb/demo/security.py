@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from auditweb import catalogue as c
@@ -16,6 +16,7 @@ from auditweb.demo.world import World
 from auditweb.parties import UNKNOWN_PERSON, Origin, Outcome
 
 WRONG_PASSWORD = "wrong password"
+_NO_TROUBLE = timedelta(hours=2)  # of the end, when somebody else tries passwords
 _DEVICES = ("Chrome Mobile 156 on Android", "Mobile Safari 26 on iOS", "Firefox 150 on Windows")
 _PASSKEYS = ("Work laptop", "iPhone", "Security key", "MacBook", "Office desktop")
 
@@ -27,10 +28,17 @@ def matters(world: World, how_many: int) -> Iterator[Beginning]:
         _mistyped, _mistyped, _mistyped, _timed_out, _timed_out, _timed_out, _new_device, _forgotten, _tidied,
     )  # fmt: skip
     people = world.company.people
+    had_trouble: set[tuple[str, date]] = set()
     for number, moment in enumerate(moments(world, "security moments", how_many)):
         who = rng.choice(people)
         if world.belongs(who, moment - timedelta(days=3)) and world.belongs(who, moment + timedelta(days=2)):
-            yield moment, partial(rng.choice(kinds), world, number, who, who.hours.soon(rng, moment))
+            kind, at = rng.choice(kinds), who.hours.soon(rng, moment)
+            day = (who.email, who.hours.local_day(at))
+            if kind is _mistyped and (day in had_trouble or at > world.until - _NO_TROUBLE):
+                kind = _timed_out  # or two who mistype would look like one who guesses
+            if kind is _mistyped:
+                had_trouble.add(day)
+            yield moment, partial(kind, world, number, who, at)
 
 
 def refused(world: World, who: Colleague, at: datetime, origin: Origin, reason: str = WRONG_PASSWORD) -> Happening:

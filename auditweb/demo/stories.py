@@ -224,9 +224,13 @@ def _burst_of_deletions(world: World) -> Story:
         for number in range(KEI_TRUCKS)
     ]
     day, (morning, reinstated) = _night_of_deletions(world), _suspended(world)
-    bought = jun.hours.at(jun.hours.working_day(morning - timedelta(days=2), -1), time(13, 10))
-    for number, truck in enumerate(trucks):
-        yield world.by(jun, bought + timedelta(seconds=55 * number), c.VEHICLE_CREATED, truck, source="JU Saitama")
+    bought = jun.hours.working_day(morning - timedelta(days=2), -1)
+    for lot in (trucks[: KEI_TRUCKS // 2], trucks[KEI_TRUCKS // 2 :]):  # unhurried: this is no burst
+        afternoon = jun.hours.at(bought, time(13, 10))
+        for number, truck in enumerate(lot):
+            added = afternoon + timedelta(minutes=8 * number)
+            yield world.by(jun, added, c.VEHICLE_CREATED, truck, source="JU Saitama")
+        bought = jun.hours.working_day(afternoon - timedelta(days=1), -1)
     at = gareth.hours.at(day, time(1, 52))
     origin = origin_of(rng, gareth.home, gareth.browser, at)
     yield replace(world.by(gareth, at - timedelta(minutes=2), c.SIGNED_IN, method="password and code"), origin=origin)
@@ -325,8 +329,12 @@ def _last_hours(world: World) -> Story:
     rng, maya, tom = world.dice("last hours"), world.colleague(MAYA), world.colleague(TOM)
     dealer_feed = world.company.key("key_3HD9")
     at = world.ago(minutes=16)
-    signed_in = world.by(maya, at, c.SIGNED_IN, method="passkey")
-    yield replace(signed_in, origin=origin_of(rng, maya.home, "safari-iphone", at))
+    if maya.hours.includes(at):
+        signed_in = world.by(maya, at, c.SIGNED_IN, method="passkey")
+        yield replace(signed_in, origin=origin_of(rng, maya.home, "safari-iphone", at))
+    else:
+        waiting_for = Target("customer", "cus_0492", "Quantock Motorhomes")
+        yield world.by_itself(IMPORTOPS, at, c.DOCUMENT_REMINDED, waiting_for, document="V55/5 form")
     for seconds in (71, 38, 0):
         at = world.ago(minutes=44) - timedelta(seconds=seconds)
         yield refused(world, tom, at, origin_of(rng, "192.0.2.143", "chrome-windows", at), WRONG_PASSWORD)

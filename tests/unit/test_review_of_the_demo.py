@@ -1,19 +1,20 @@
 """What the security review finds in the demo: its stories, for the right reasons, and nothing in the other weeks."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from auditweb import ids
 from auditweb.demo import loading
-from auditweb.demo.cast import NORTHGATE, OSAKA_BAY
 from auditweb.demo.happenings import Happening
-from auditweb.demo.world import World
 from auditweb.insights.entries import Entry
 from auditweb.insights.found import Found
 from auditweb.insights.memory import Memory
 from auditweb.insights.reviewing import Reviewer
-from tests.unit.test_demo import A_MONDAY, A_SUNDAY_NIGHT
+from tests.unit.test_demo import A_MONDAY, A_SUNDAY_NIGHT, worlds
+
+A_TUESDAY_NIGHT = datetime(2026, 11, 24, 3, 42, tzinfo=UTC)
+A_SATURDAY_EVENING = datetime(2026, 11, 28, 20, 15, tzinfo=UTC)
 
 EXPECTED = [
     ("role_raised", "Eilidh Fraser was made an admin, by Maya Okafor"),
@@ -29,7 +30,6 @@ EXPECTED = [
         "two_factor_reset",
         "Ines Duarte reset two-factor authentication for Tom Lindqvist: Ines Duarte had never reset anyone’s before.",
     ),
-    ("burst", "Jun Watanabe did far more than usual"),
     ("odd_hours", "Gareth Pugh was at work from 01:50 to 02:05 London time on"),
     ("burst", "Gareth Pugh did far more than usual"),
     ("burst", "Ines Duarte did far more than usual"),
@@ -40,25 +40,41 @@ EXPECTED = [
 
 @pytest.mark.parametrize("until", [A_MONDAY, A_SUNDAY_NIGHT])
 def test_the_stories_are_found_and_nothing_else(until: datetime) -> None:
-    found = findings(until)
+    found = findings(until, loading.DEFAULT_ENTRIES)
 
-    # At a night's end the story of the last hours has the owner at work, which is unusual.
-    ours = [each for each in found[1] if each.at < until - timedelta(hours=1)]
-    told = sorted((str(each.kind), each.sentence) for each in ours)
+    told = sorted((str(each.kind), each.sentence) for each in found[1])
     assert [kind for kind, _ in told] == [kind for kind, _ in sorted(EXPECTED)]
     for (_, sentence), (_, expected) in zip(told, sorted(EXPECTED), strict=True):
         assert sentence.startswith(expected)
     assert found[2] == []
 
 
-def findings(until: datetime) -> dict[int, list[Found]]:
-    """Return what is found in each organisation of a demo of the usual size."""
-    numbers: dict[str, str] = {
-        who.email: str(number) for number, who in enumerate([*NORTHGATE.people, *OSAKA_BAY.people], start=1)
-    }
-    worlds = {number: World(company, until, numbers) for number, company in ((1, NORTHGATE), (2, OSAKA_BAY))}
-    reviewers = {number: Reviewer(Memory(), world.company.zone) for number, world in worlds.items()}
-    for told in loading.tell_all(worlds, loading.DEFAULT_ENTRIES):
+@pytest.mark.parametrize(
+    ("until", "entries"),
+    [
+        (A_MONDAY, 5_000),
+        (A_TUESDAY_NIGHT, 5_000),
+        (A_SATURDAY_EVENING, loading.LEAST_ENTRIES),
+    ],
+)
+def test_whenever_it_ends_and_however_small_it_is_nothing_but_stories_is_found(until: datetime, entries: int) -> None:
+    """Of fewer entries some stories do not stand out; nothing else does either."""
+    found = findings(until, entries)
+
+    missing = list(EXPECTED)
+    for each in found[1]:
+        story = [(kind, begins) for kind, begins in missing if kind == each.kind and each.sentence.startswith(begins)]
+        assert story, each.sentence
+        missing.remove(story[0])
+    assert len(missing) <= len(EXPECTED) / 2
+    assert found[2] == []
+
+
+def findings(until: datetime, entries: int) -> dict[int, list[Found]]:
+    """Return what is found in each organisation of a demo of so many *entries*."""
+    made = worlds(until, entries)
+    reviewers = {number: Reviewer(Memory(), world.company.zone) for number, world in made.items()}
+    for told in loading.tell_all(made, entries):
         reviewers[told.org_id].hear(as_entry(told.happening))
     return {number: reviewer.take_found() for number, reviewer in reviewers.items()}
 
