@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from auditweb import clock, ids
-from auditweb.accounts.charge import take_charge
+from auditweb.accounts.charge import RIGHTS_LOST, RightsError, take_charge
 from auditweb.accounts.permissions import Right, Role, may
 from auditweb.accounts.sessions import SignedIn
 from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.extensions import db
-from auditweb.models import Person, SavedView
+from auditweb.models import Membership, Person, SavedView
 from auditweb.viewer import NamedView
 
 LONGEST_NAME: Final = 60
@@ -59,7 +59,7 @@ def find_view(org_id: int, person_id: int, role: Role, view_id: str) -> NamedVie
 
 def save(org_id: int, by: SignedIn, name: str, query: str, *, shared: bool) -> NamedView:
     """Keep an address by a name; RefusedError if the name is taken, or if there are too many already."""
-    _take_charge_if(shared, org_id, by)
+    _begin(org_id, by, for_others=shared)
     known = find_views(org_id, by.person_id)
     _check_name(known, name)
     if sum(view.shared == shared for view in known) >= MOST:
@@ -72,7 +72,7 @@ def save(org_id: int, by: SignedIn, name: str, query: str, *, shared: bool) -> N
 
 def change(org_id: int, by: SignedIn, view: NamedView, *, name: str, shared: bool) -> None:
     """Give a view another name, or other readers; one that was shared becomes one's own. RefusedError as for `save`."""
-    _take_charge_if(shared or view.shared, org_id, by)
+    _begin(org_id, by, for_others=shared or view.shared)
     known = [other for other in find_views(org_id, by.person_id) if other.id != view.id]
     _check_name(known, name)
     if shared != view.shared and sum(other.shared == shared for other in known) >= MOST:
@@ -83,13 +83,17 @@ def change(org_id: int, by: SignedIn, view: NamedView, *, name: str, shared: boo
 
 def remove(org_id: int, by: SignedIn, view: NamedView) -> None:
     """Delete a view; its address goes on meaning the same."""
-    _take_charge_if(view.shared, org_id, by)
+    _begin(org_id, by, for_others=view.shared)
     db.session.execute(delete(SavedView).where(*_is(org_id, view)))
 
 
-def _take_charge_if(shared: bool, org_id: int, by: SignedIn) -> None:
-    if shared:
+def _begin(org_id: int, by: SignedIn, *, for_others: bool) -> None:
+    """Keep everybody else from what is going to be changed, until this transaction is over."""
+    if for_others:
         take_charge(org_id, by, Right.SHARE_LOG)
+    own = Membership.org_id == org_id, Membership.person_id == by.person_id, Membership.removed_at.is_(None)
+    if db.session.scalar(select(Membership.role).where(*own).with_for_update(key_share=True)) is None:
+        raise RightsError(RIGHTS_LOST)
 
 
 def _check_name(known: Sequence[NamedView], name: str) -> None:

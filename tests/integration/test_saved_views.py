@@ -212,13 +212,20 @@ def test_shared_views_stay_when_their_maker_leaves(
     assert "Ours" in menu(auditor)
 
 
-def test_pressed_twice_it_is_kept_once_and_the_second_is_told(app: Flask, ines: Reader, organisation: Place) -> None:
+@pytest.mark.parametrize("audience", ["shared", "private"])
+def test_pressed_often_it_is_kept_once_and_the_others_are_told(
+    app: Flask, ines: Reader, organisation: Place, audience: str
+) -> None:
     ines.token()
-    with ThreadPoolExecutor(2) as pool:
-        contexts = [copy_context() for _ in range(2)]  # in which it is NOW
-        statuses = sorted(pool.map(lambda each: each.run(keep, ines, "", "Once", "shared").status, contexts))
+    with ThreadPoolExecutor(6) as pool:
+        contexts = [copy_context() for _ in range(6)]  # in which it is NOW
+        statuses = sorted(pool.map(lambda each: each.run(keep, ines, "", "Once", audience).status, contexts))
 
-    assert statuses == [303, 409]
+    assert statuses == [303, *[409] * 5]
+
+
+def test_the_list_knows_no_filter(ines: Reader, organisation: Place) -> None:
+    assert ines.get(f"{VIEWS}?category=team").status == 400
 
 
 def test_what_every_organisation_has_can_be_asked(ines: Reader, organisation: Place) -> None:
