@@ -12,7 +12,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from markupsafe import Markup
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 from wtforms import RadioField, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
@@ -96,6 +96,8 @@ class ViewForm(FlaskForm):  # type: ignore[misc]
 def index(org: str) -> ResponseReturnValue:
     """List the views there are: those of one's own, the shared ones, and those that every organisation has."""
     viewer = member_of(org, Right.READ_LOG)
+    if request.args:
+        raise BadRequest("The list of views takes no filter. What is to be shown stands in each view.")
     kept = rules.find_kept(viewer.org_id, viewer.person.person_id, viewer.place.role)
     numbers = count(1)
     ready = [

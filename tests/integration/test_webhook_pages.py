@@ -334,6 +334,7 @@ def test_page_by_page(app: Flask, ines: Reader, organisation: Place) -> None:
     assert len(seen) == len(set(seen)) == 120
     assert ines.get(f"{address}?after=msg_nothing").status == 404
     assert ines.get(f"{address}?after=%00").status == 404
+    assert ines.get(f"{address}?state=failed").status == 400
 
 
 def test_whose_they_are(

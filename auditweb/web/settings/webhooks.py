@@ -216,6 +216,8 @@ def _policy() -> Policy:
 
 
 def _show(viewer: MemberViewer, hook: Hook, status: int = 200) -> Response:
+    if others := [name for name in request.args if name != "after"]:
+        raise BadRequest(f"The list of deliveries has no filter called “{visible_text(others[0][:40])}”.")
     found = deliveries.find_deliveries(viewer.org_id, hook.id, after=request.args.get("after"))
     here = partial(url_for, ".show", org=viewer.org_slug, hook_id=hook.id)
     page = render_template(
