@@ -51,7 +51,7 @@ def look(app: Flask, watcher: Watcher | None = None) -> int:
     """Seal what there is, and write down what webhooks are to be told of it."""
     with app.app_context():
         Sealer(db.engine).run()
-        return (watcher or Watcher(db.engine)).look()
+        return (watcher or Watcher(db.engine, lasts=60)).look()
 
 
 def send(app: Flask, receiver: Receiver) -> int:

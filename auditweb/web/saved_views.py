@@ -186,8 +186,9 @@ class _Told:
     def line(self, kept: Kept) -> Line:
         org = self._viewer.org_slug
         change = url_for(".change", org=org, view_id=kept.view.id) if kept.may_change else ""
-        asks_for = {"org_id": self._viewer.org_id, "org_zone": self._viewer.org_zone}
-        may_watch = self._viewer.place.may(Right.MANAGE_WEBHOOKS) and not why_unwatched(kept.view.query, **asks_for)
+        may_watch = self._viewer.place.may(Right.MANAGE_WEBHOOKS) and not why_unwatched(
+            kept.view.query, org_id=self._viewer.org_id, org_zone=self._viewer.org_zone
+        )
         watch = url_for("webhooks.new", org=org, view=kept.view.id) if may_watch else ""
         return Line(
             visible(kept.view.name),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any, Final
@@ -29,6 +30,7 @@ from auditweb.webhooks.sources import SOURCES, Kind, New, Watched
 from auditweb.webhooks.turns import Turns
 
 PAUSE: Final = 0.5  # seconds between looks
+LOOK_LASTS: Final = 1.0  # seconds, about
 TIDY_EVERY: Final = 60.0
 SENDERS: Final = 8  # deliveries under way at once
 
@@ -38,53 +40,87 @@ _TOLD_EVERY: Final = 30.0  # seconds
 _log = structlog.stdlib.get_logger("auditweb.webhooks")
 
 
-class Watcher:
-    """Finds what is new for each webhook, and writes it down to be sent."""
+@dataclass(slots=True)
+class _Behind:
+    """A webhook that was told of all up to *cursor*, while there may be more up to *end*."""
 
-    def __init__(self, engine: Engine) -> None:
+    kind: Kind
+    hook: Row[Any]
+    end: int
+    cursor: int
+    is_done: bool = False
+
+
+class Watcher:
+    """
+    Finds what is new for each webhook, and writes it down to be sent.
+
+    All get on by a step at a time, and a look ends after *lasts* seconds: whoever has much to look through after a long
+    pause holds up nobody else, and goes on with the next look.
+    """
+
+    def __init__(self, engine: Engine, *, lasts: float = LOOK_LASTS) -> None:
         self._engine = engine
+        self._lasts = lasts
         # How far each was looked through beyond its cursor: nothing was there, and that is seldom worth a write.
         self._seen: dict[str, tuple[int, float]] = {}
+        self._had_last = ""  # the webhook that got on last
 
     def look(self) -> int:
         """Write down what is new; return how many deliveries that made."""
-        made = 0
+        until = monotonic() + self._lasts
+        behind, made = self._find_behind(), 0
+        while behind:
+            for each in list(behind):
+                try:
+                    made += self._step(each)
+                except BadFilter as error:
+                    _log.warning("view_cannot_be_read", webhook=each.hook.id, reason=error.reason)
+                    each.is_done = True
+                except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are told
+                    _log.exception("watching failed", webhook=each.hook.id)
+                    each.is_done = True
+                self._had_last = each.hook.id
+                if monotonic() >= until:
+                    return made
+            behind = [each for each in behind if not each.is_done]
+        return made
+
+    def _find_behind(self) -> list[_Behind]:
+        """Return the webhooks for which there may be something new, first those that had their turn longest ago."""
+        behind = []
         for kind in SOURCES:
             with transactions.reading(), self._engine.connect() as connection:
                 watching = connection.execute(_watching(kind)).all()
                 ends = {org_id: SOURCES[kind].end(connection, org_id) for org_id in {hook.org_id for hook in watching}}
-            for hook in watching:
-                try:
-                    made += self._catch_up(kind, hook, ends[hook.org_id])
-                except BadFilter as error:
-                    _log.warning("view_cannot_be_read", webhook=hook.id, reason=error.reason)
-                except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are told
-                    _log.exception("watching failed", webhook=hook.id)
-        return made
+            behind += [_Behind(kind, hook, ends[hook.org_id], hook.cursor) for hook in watching]
+        behind.sort(key=lambda each: (each.hook.id <= self._had_last, each.hook.id))
+        return [each for each in behind if self._place(each)[0] < each.end]
 
-    def _catch_up(self, kind: Kind, hook: Row[Any], end: int) -> int:
-        """Go through what is new for one webhook, up to *end*."""
+    def _place(self, each: _Behind) -> tuple[int, float]:
+        """Return how far one was looked through, and when it was last told that there was nothing."""
+        seen, since = self._seen.get(each.hook.id, (each.cursor, monotonic()))
+        return max(seen, each.cursor), since
+
+    def _step(self, each: _Behind) -> int:
+        """Go on by a step for one webhook; return how many deliveries that made."""
+        hook = each.hook
+        seen, since = self._place(each)
         watched = Watched(hook.org_id, hook.slug, hook.zone, hook.query)
-        cursor, made = hook.cursor, 0
-        seen, since = self._seen.get(hook.id, (cursor, monotonic()))
-        seen = max(seen, cursor)
-        while seen < end:
-            with transactions.reading(), self._engine.connect() as connection:
-                if not outbox.has_room(connection, hook.org_id, hook.id):
-                    break
-                new = SOURCES[kind].after(connection, watched, seen)
-            if new.cursor <= seen:
-                break
-            if new.items:
-                if not self._write(kind, hook, cursor, new):
-                    break  # it was changed meanwhile: the next look goes by what is true then
-                cursor, since, made = new.cursor, monotonic(), made + 1
-            seen = new.cursor
-        if seen - cursor >= _TOLD_AFTER or (seen > cursor and monotonic() - since >= _TOLD_EVERY):
-            self._write(kind, hook, cursor, New((), seen))
-            since = monotonic()
-        self._seen[hook.id] = (seen, since)
-        return made
+        with transactions.reading(), self._engine.connect() as connection:
+            if not outbox.has_room(connection, hook.org_id, hook.id):
+                each.is_done = True
+                return 0
+            new = SOURCES[each.kind].after(connection, watched, seen)
+        each.is_done = new.cursor <= seen or new.cursor >= each.end
+        is_late = new.cursor > seen and monotonic() - since >= _TOLD_EVERY
+        if new.items or is_late or new.cursor - each.cursor >= _TOLD_AFTER:
+            if not self._write(each.kind, hook, each.cursor, new):
+                each.is_done = True  # it was changed meanwhile: the next look goes by what is true then
+                return 0
+            each.cursor, since = new.cursor, monotonic()
+        self._seen[hook.id] = (new.cursor, since)
+        return 1 if new.items else 0
 
     def _write(self, kind: Kind, hook: Row[Any], cursor: int, new: New) -> bool:
         """Move the cursor and write the delivery down, if the webhook is still as it was."""

@@ -213,6 +213,28 @@ def test_what_commits_late_is_told_once(app: Flask, organisation: Place, maya: S
     assert len(told) == len(set(told)) == 2
 
 
+def test_whoever_has_much_to_look_through_holds_up_nobody_else(
+    app: Flask, organisation: Place, other_organisation: Place, maya: Someone, fill: FillLog, signed_in_as: SignedInAs
+) -> None:
+    """A look has an end, and the next one goes on with whose turn it is."""
+    kenji = member(signed_in_as(Role.OWNER, other_organisation, name="Kenji Mori"))
+    made = [make(app, organisation, maya, name=f"All {number}")[0] for number in range(3)]
+    made += [make(app, organisation, maya, name="Sought", query="?q=nothing")[0]]
+    made += [make(app, other_organisation, kenji)[0]]
+    fill(3 * MOST)
+    seal(app)
+    with app.app_context():
+        watcher = Watcher(db.engine, lasts=0)
+        told = [watcher.look() for _ in range(len(made))]
+        assert sorted(told) == [0, 1, 1, 1, 1]
+        for hook_id in made[:3]:
+            assert len(items(app, hook_id)) == MOST
+        assert len(items(app, made[-1])) == 1  # of its own making
+        assert sum(watcher.look() for _ in range(20)) == 9
+        for hook_id in made[:3]:
+            assert items(app, hook_id) == list(range(3 * MOST + 4))
+
+
 def test_a_cursor_is_not_written_for_nothing(
     app: Flask, organisation: Place, maya: Someone, an_event: AnEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

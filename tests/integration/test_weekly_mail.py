@@ -425,7 +425,8 @@ def test_what_is_wrong_with_one_organisation_holds_up_no_other(
     for name in ("Kenji Mori", "Aiko Tanaka"):
         choose(signed_in_as(Role.OWNER, other_organisation, name=name), other_organisation)
     choose(ines, organisation)
-    told, tries = summary.tell, []
+    told = summary.tell
+    tries: list[int] = []
 
     def fail_for_one(week: Week, **given: str) -> str:
         if week.org_id == first:
