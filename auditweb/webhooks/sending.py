@@ -55,7 +55,7 @@ class Caller:
         except (TimeoutError, httpcore.TimeoutException):
             return Answer(None, f"There was no answer within {TIMEOUT:.0f} seconds.")
         except ssl.SSLCertVerificationError as error:
-            return Answer(None, f"The certificate cannot be trusted: {error.verify_message}.")
+            return Answer(None, f"The certificate cannot be trusted: {error.verify_message.rstrip('.')}.")
         except (OSError, httpcore.NetworkError) as error:
             return Answer(None, _why(error))
         except httpcore.ProxyError:
@@ -116,25 +116,41 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection on which nothing outlasts the *deadline*, however little at a time is sent or taken."""
+    """
+    A connection on which nothing outlasts the *deadline*, however little at a time is sent or taken.
+
+    What is written is sent when an answer is waited for, in one piece: a receiver that answers and closes without
+    reading on has a short body then, so that its answer is not lost with what it left unread.
+    """
 
     def __init__(self, made: socket.socket, deadline: float) -> None:
         self._socket = made
         self._deadline = deadline
+        self._unsent = b""
+        self._was_answered = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._send()
         self._socket.settimeout(_left(self._deadline))
-        return self._socket.recv(min(max_bytes, _AT_ONCE))
+        part = self._socket.recv(min(max_bytes, _AT_ONCE))
+        if not part and not self._was_answered:
+            raise ConnectionAbortedError
+        self._was_answered = True
+        return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._unsent += buffer
+
+    def _send(self) -> None:
+        buffer, self._unsent = self._unsent, b""
         while buffer:
             self._socket.settimeout(_left(self._deadline))
             try:
                 buffer = buffer[self._socket.send(buffer) :]
             except TimeoutError:
                 raise
-            except OSError as error:
-                raise httpcore.WriteError(str(error)) from error  # what was answered before may still be read
+            except OSError:
+                break  # what was answered before may still be read
 
     def close(self) -> None:
         self._socket.close()
@@ -163,6 +179,8 @@ def _left(deadline: float) -> float:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, ConnectionAbortedError):
+        return "The connection was closed before anything was answered."
     if isinstance(error, ConnectionRefusedError):
         return "Nothing listens there: the connection was refused."
     if isinstance(error, ssl.SSLError):

@@ -14,6 +14,7 @@ import pytest
 from auditweb.webhooks import sending, targets
 from auditweb.webhooks.sending import MOST_READ, Answer
 from auditweb.webhooks.targets import Policy
+from tests import receivers
 from tests.receivers import ALLOWING, LOOPBACK, PORT, Receiver, receiver
 from tests.servers import free_port
 
@@ -63,6 +64,7 @@ def test_a_name_is_looked_up_once_and_its_certificate_is_for_the_name(
     monkeypatch.setattr(targets, "look_up", lambda _host, _port: [hooks.ip])
     answer = post(hooks, f"https://other.example:{PORT}/in")
     assert answer.reason.startswith("The certificate cannot be trusted: Hostname mismatch")
+    assert answer.reason.endswith("'other.example'.")
     assert len(hooks.calls) == 1
 
 
@@ -88,6 +90,16 @@ def test_a_certificate_that_nobody_vouches_for(hooks: Receiver) -> None:
     assert answer.status is None
     assert answer.reason.startswith("The certificate cannot be trusted")
     assert not hooks.calls
+
+
+def test_an_answer_before_the_body_was_read(hooks: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(204)
+        handler.end_headers()
+        handler.close_connection = True
+
+    monkeypatch.setattr(receivers._Handler, "do_POST", answer)  # which reads nothing
+    assert {post(hooks).status for _ in range(20)} == {204}
 
 
 def test_redirects_are_not_followed(hooks: Receiver, tmp_path: Path) -> None:
@@ -151,7 +163,7 @@ def test_what_is_no_http_and_what_is_not_there(hooks: Receiver) -> None:
     hooks.behave = lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
     assert post(hooks).reason == "What was answered is no HTTP."
     hooks.behave = lambda _handler: None
-    assert post(hooks).reason == "What was answered is no HTTP."
+    assert post(hooks).reason == "The connection was closed before anything was answered."
     hooks.behave = lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000)
     assert post(hooks).reason == "What was answered is no HTTP."
     assert post(hooks, "https://127.0.0.1:8443/").reason == "Nothing listens there: the connection was refused."
