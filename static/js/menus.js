@@ -19,9 +19,11 @@ document.addEventListener("click", (event) => {
   chosen?.closest(".menu").hidePopover();
 });
 
-// The dates stay open until they are accepted: a refusal is there to be corrected.
+// The dates stay open until they are accepted: a refusal is there to be corrected. Another menu is left alone when an
+// answer arrives that was asked for elsewhere, as by typing.
 document.addEventListener("htmx:after:swap", (event) => {
-  if (event.detail.ctx.target?.id === "audit-table") document.querySelector(".menu:popover-open")?.hidePopover();
+  const { target, sourceElement } = event.detail.ctx;
+  if (target?.id === "audit-table") sourceElement?.closest(".menu:popover-open")?.hidePopover();
 });
 
 // The sidebar is a menu on narrow screens only.

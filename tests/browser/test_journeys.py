@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -126,11 +127,44 @@ def test_what_is_typed_and_an_entry_that_is_open_are_part_of_a_copied_link(new_c
     exact = copied("#copy-exact")
     page.locator("#q").evaluate("field => { field.value = 'alphard' }")
     assert copied("#copy-link").endswith("?category=vehicles&q=alphard")
+    page.locator("#q").evaluate("field => { field.value = '' }")
+    page.locator("[name=from]").evaluate("field => { field.value = '2026-01-05' }")
+    assert copied("#copy-link").endswith("?category=vehicles&from=2026-01-05&tz=Europe%2FLondon")
 
     page.goto("about:blank")
     page.goto(exact)
     expect(page.locator(f"#{open_row} + .detail")).to_be_visible()
     expect(page.locator("#notices")).to_contain_text("This link shows entries up to")
+
+
+@pytest.mark.parametrize(
+    ("menu", "way", "address"),
+    [
+        ("#share-pop", "Share with support…", f"{LOG}/share?category=vehicles&"),
+        ("#export-pop", "JSON Lines", f"{LOG}/export?category=vehicles&format=jsonl&"),
+        ("#export-pop", "Print", f"{LOG}/print?category=vehicles&"),
+    ],
+)
+def test_what_is_typed_is_what_is_shared_or_exported(maya: Page, menu: str, way: str, address: str) -> None:
+    """Also in a menu that is open when the answer to the letters arrives, and stays so."""
+    maya.goto(f"{LOG}?category=vehicles&last=7d")
+    wait_until_ready(maya)
+    maya.locator("[name=from]").evaluate("field => { field.value = '2026-01-05' }")
+    maya.locator("#q").evaluate("field => { field.value = 'alphard' }")
+    maya.locator(f"[popovertarget={menu[1:]}]").click()
+    maya.locator(menu).get_by_role("link", name=way).click()
+    at = urlsplit(maya.url)
+    asked = parse_qs(at.query)
+    assert address.startswith(f"{at.path}?category=vehicles&")
+    expected = {"category": ["vehicles"], "q": ["alphard"], "from": ["2026-01-05"], "tz": ["Europe/London"]}
+    assert {name: asked[name] for name in asked if name not in {"format", "to"}} == expected
+
+    maya.goto(f"{LOG}?category=vehicles")
+    wait_until_ready(maya)
+    maya.locator("#q").press_sequentially("alphard")
+    maya.locator(f"[popovertarget={menu[1:]}]").click()
+    expect(maya.locator(".chip")).to_have_text(["Search: alphard"])
+    expect(maya.locator(menu)).to_be_visible()
 
 
 def test_copy_link_follows_the_filter(maya: Page) -> None:

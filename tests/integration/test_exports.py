@@ -192,7 +192,7 @@ def test_check_export_tells_whole_files_from_others(
     operate: Operate, reader: Reader, fill: FillLog, tmp_path: Path
 ) -> None:
     fill(9)
-    whole = download(reader, manifest="y").response.data
+    whole: bytes = download(reader, manifest="y").response.data
     name, content, manifest = unpacked(whole)
 
     def packed(content: bytes, manifest: object, *more: str) -> bytes:
