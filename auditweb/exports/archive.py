@@ -20,7 +20,7 @@ MANIFEST = "manifest.json"
 ENTRIES = "entries"  # and the ending of their format
 FORM = "auditweb export 1"  # what a manifest is of, so that a later form is told from this one
 
-_LEVEL = 1  # of nine: a fifth of the size in a tenth of the time
+LEVEL = 1  # of nine: a fifth of the size in a tenth of the time
 _OLDEST, _NEWEST = 1980, 2107  # years that a ZIP can tell
 
 
@@ -56,7 +56,7 @@ def zipped(export: Export) -> Iterator[tuple[bytes, int]]:
 def _zipped(export: Export, entries: Entries) -> Iterator[tuple[bytes, int]]:
     sink, digest, size = _Sink(), hashlib.sha256(), 0
     name = f"{ENTRIES}.{export.format.ending}"
-    with ZipFile(sink, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as archive:  # type: ignore[call-overload]
+    with ZipFile(sink, "w", ZIP_DEFLATED, compresslevel=LEVEL) as archive:  # type: ignore[call-overload]
         with archive.open(_member(name, export), "w", force_zip64=True) as file:
             for written, _ in entries:
                 digest.update(written)

@@ -24,7 +24,7 @@ from auditweb.exports import archive, jobs
 from auditweb.exports.entries import Export, pieces
 from auditweb.exports.formats import Format
 from auditweb.exports.recording import record_export
-from auditweb.exports.sizes import guess_bytes, how_many, is_large, is_packed
+from auditweb.exports.sizes import Guess, guess_bytes, how_many, is_large, is_packed
 from auditweb.extensions import db
 from auditweb.holding import HeldError
 from auditweb.reading import days
@@ -190,7 +190,7 @@ def _names(viewer: MemberViewer, wanted: LogFilter, page: Page) -> dict[str, str
 def _dialog(viewer: MemberViewer, wanted: LogFilter, form: ExportForm, status: int = 200) -> Response:
     export = _export(viewer, wanted, Format.CSV, viewer.zone, clock.now())
     counted = how_many(export.wanted, export.made_at)
-    guesses = guess_bytes(export, counted)
+    guesses, packed = guess_bytes(export, counted), is_packed(counted)
     base = url_for("audit_log.index", org=viewer.org_slug)
     page = render_template(
         "audit_log/export.html",
@@ -200,9 +200,9 @@ def _dialog(viewer: MemberViewer, wanted: LogFilter, form: ExportForm, status: i
         words=visible_text(export.words),
         counted=figures.headed(counted),
         nothing=counted == Count(0),
-        sizes={each.value: _size(guesses[each], exact=counted.exact) for each in Format},
+        sizes={each.value: _told(guesses[each], packed=packed, exact=counted.exact) for each in Format},
         hints={each.value: _HINTS[each] for each in Format},
-        packed=is_packed(counted),
+        packed=packed,
         large=is_large(counted),
         base=base,
         back=base + wanted.query(),
@@ -267,10 +267,15 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield some
 
 
-def _size(number: int, *, exact: bool) -> str:
-    """Tell about how much so many bytes are: "about 7.4 MB", "some kilobytes"."""
+def _told(guess: Guess, *, packed: bool, exact: bool) -> str:
+    """Tell about how large the file will be, and if it is an archive, what comes out of it."""
     about = "about" if exact else "at least"
+    return f"{about} {_size(guess.packed)}, {_size(guess.bare)} unpacked" if packed else f"{about} {_size(guess.bare)}"
+
+
+def _size(number: int) -> str:
+    """Spell so many bytes: "7.4 MB"."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if number >= size:
-            return f"{about} {number / size:.{0 if number >= 10 * size else 1}f} {unit}"
-    return f"{about} {number} bytes"
+            return f"{number / size:.{0 if number >= 10 * size else 1}f} {unit}"
+    return f"{number} bytes"

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import socket
 import sys
 import zipfile
@@ -135,6 +136,37 @@ def test_times_are_told_in_the_zone_that_was_chosen(reader: Reader, an_event: An
     assert [line["Time (Europe/London)"] for line in london] == ["2026-07-01 00:30:00", "2026-01-30 23:30:00"]
     assert [line["Time (UTC)"] for line in london] == ["2026-06-30T23:30:00.123456Z", "2026-01-30T23:30:00.123456Z"]
     assert [line["Time (UTC)"] for line in utc[:1]] == ["2026-06-30T23:30:00.123456Z"]
+
+
+def test_the_size_that_is_told_is_that_of_the_file(
+    reader: Reader, organisation: Place, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where older entries are far longer than the newest, and where the file is an archive."""
+    with app.app_context():
+        for months, fields in ((0, "mileage"), (3, "colour, mileage, " * 40), (6, "grade, " * 80)):
+            at = clock.now() - timedelta(days=30 * months)
+            told = {"action": "vehicle.updated", "actor": ADA, "target": STEPWGN, "facts": {"fields": fields}}
+            record_many(
+                [{**told, "occurred_at": at - timedelta(minutes=number)} for number in range(150)],
+                org_id=organisation.id,
+            )
+        db.session.commit()
+
+    def told_of(page: Page, format_: Format) -> list[float]:
+        label = page.select_one(f"label:has([value={format_.value}]) .muted")
+        assert label is not None
+        numbers = re.findall(r"([0-9.]+) (bytes|kB|MB)", label.get_text())
+        return [float(number) * {"bytes": 1, "kB": 1e3, "MB": 1e6}[unit] for number, unit in numbers]
+
+    bare = {each: len(download(reader, "?category=vehicles", format=each.value).response.data) for each in Format}
+    page = reader.get(f"{EXPORT}?category=vehicles")
+    for each in Format:
+        assert told_of(page, each) == [pytest.approx(bare[each], rel=0.3)]
+    monkeypatch.setattr(sizes, "PACKED_FROM", 100)
+    page = reader.get(f"{EXPORT}?category=vehicles")
+    for each in Format:
+        packed = len(download(reader, "?category=vehicles", format=each.value).response.data)
+        assert told_of(page, each) == [pytest.approx(packed, rel=0.6), pytest.approx(bare[each], rel=0.3)]
 
 
 def test_json_lines_are_what_the_api_gives(reader: Reader, fill: FillLog) -> None:
