@@ -265,3 +265,9 @@ def _columns_read() -> Iterator["Column[Any]"]:
         for element in visitors.iterate(query):
             if isinstance(element, Column):
                 yield element
+
+
+def test_the_docs_name_each_file_that_is_in_it() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+
+    assert [sheet.name for sheet in SHEETS if f"`{sheet.name}`" not in told] == []
