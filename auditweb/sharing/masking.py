@@ -5,10 +5,8 @@ A masked value becomes "Person 2", the same throughout one share, so that its re
 entry is masked before anything is made of it: what a page, its links and its search are made from holds nothing else.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -16,8 +14,9 @@ from typing import Any, NamedTuple, Protocol
 from auditweb import catalogue
 from auditweb.parties import LINK_HOLDER, UNKNOWN_PERSON, ActorRef, ActorType
 from auditweb.reading.pages import WholeRow
-from auditweb.reading.words import folded, found_words
+from auditweb.reading.words import folded
 from auditweb.sharing.kinds import Kind, kind_of_fact, kind_of_type
+from auditweb.sharing.spellings import addresses_in, emails_in, words_in
 
 
 class Mask(StrEnum):
@@ -55,10 +54,6 @@ _ORIGIN_FACTS = {
     **dict.fromkeys(("ip", "address", "addresses"), Kind.ADDRESS),
     **dict.fromkeys(("device", "browser", "user_agent"), Kind.DEVICE),
 }
-# Each part has a length that it ends at: a pattern without one looks through a long text from each of its letters anew.
-_EMAIL = re.compile(r"[^\s<>\"“”‘’(),;:\[\]@＠]{1,64}(?:[@＠]|%40)[^\s<>\"“”‘’(),;:\[\]@＠]{1,255}")
-_SIGNS_OF_EMAIL = ("@", "＠", "%40")
-_LIKE_ADDRESS = re.compile(r"(?<![\w.])[0-9A-Fa-f:]{0,45}[.:][0-9A-Fa-f:.]{0,45}(?:%\w{1,20})?(?![\w])")
 _PSEUDONYM = re.compile(r"(person|customer|name|id)-([1-9][0-9]{0,8})")
 _FEW_LETTERS = 3  # a shorter name is only found as it is written: "ed" stands in no text for Ed
 
@@ -87,7 +82,8 @@ class Names:
     """
     Names that are looked for in texts, each with whom it stands for.
 
-    They are found whatever their case and accents, and where "Hana Sato" is written "Sato, Hana" or "HanaSato".
+    They are found whatever their case and accents, and where "Hana Sato" is written "Sato, Hana", "HanaSato",
+    "SatoHana", "Hana%20Sato" or "Hana&nbsp;Sato".
     """
 
     def __init__(self, named: Iterable[tuple[str, Subject]] = ()) -> None:
@@ -113,7 +109,7 @@ class Names:
                 at = text.find(sign, at + len(sign))
         if not self._rows:
             return spans
-        found = found_words(text)
+        found = words_in(text)
         place = 0
         while place < len(found):
             match = self._at(text, found, place)
@@ -129,7 +125,7 @@ class Names:
         return spans
 
     def _add(self, name: str, subject: Subject) -> None:
-        found = found_words(name)
+        found = words_in(name)
         words = tuple(word for _, _, word in found)
         known = self._whole.get(_key(name))
         if known is not None and known != subject:
@@ -223,8 +219,11 @@ class Masker:
 
     def text(self, text: str, own: "Names | None" = None) -> str:
         """Return *text* with all in it masked that can be told from other words; *own* are names of its entry."""
-        found = [(start, end, Subject(Kind.EMAIL, value.casefold())) for start, end, value in self._emails(text)]
-        found += [(start, end, Subject(Kind.ADDRESS, value)) for start, end, value in self._addresses(text)]
+        found: list[tuple[int, int, Subject]] = []
+        if Mask.EMAILS in self._masks:
+            found += [(start, end, Subject(Kind.EMAIL, value)) for start, end, value in emails_in(text)]
+        if Mask.ADDRESSES in self._masks:
+            found += [(start, end, Subject(Kind.ADDRESS, value)) for start, end, value in addresses_in(text)]
         if Mask.NAMES in self._masks:
             found += own.spans(text) if own else []
             found += self._known.spans(text)
@@ -312,20 +311,6 @@ class Masker:
     def _by_name(self, kind: Kind, name: str) -> Subject:
         return self._known.subject(name) or by_name(kind, name)
 
-    def _emails(self, text: str) -> Iterable[tuple[int, int, str]]:
-        if Mask.EMAILS in self._masks and any(sign in text for sign in _SIGNS_OF_EMAIL):
-            for match in _EMAIL.finditer(text):
-                yield match.start(), match.end(), match.group()
-
-    def _addresses(self, text: str) -> Iterable[tuple[int, int, str]]:
-        if Mask.ADDRESSES in self._masks and ("." in text or ":" in text):
-            for match in _LIKE_ADDRESS.finditer(text):
-                spelled = match.group().rstrip(".:" if "::" not in match.group() else ".")
-                for address in (spelled, spelled.rpartition(":")[0]):  # an address, or one with a port
-                    with suppress(ValueError):
-                        yield match.start(), match.start() + len(address), str(ipaddress.ip_address(address))
-                        break
-
     def _pseudonym(self, subject: Subject) -> str:
         return f"{subject.kind}-{self._aliases.number(subject)}"
 
@@ -355,7 +340,8 @@ def names_of_members(people: Iterable[tuple[int, str]]) -> Names:
 
 def _spellings(words: tuple[str, ...]) -> set[tuple[str, ...]]:
     """Return a name of these words as it is written, with its last word first, and without gaps."""
-    return {words, words[-1:] + words[:-1], ("".join(words),)}
+    turned = words[-1:] + words[:-1]
+    return {words, turned, ("".join(words),), ("".join(turned),)}
 
 
 def _key(name: str) -> str:
