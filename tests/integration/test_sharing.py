@@ -68,6 +68,7 @@ def test_the_page_says_exactly_what_would_be_shared(
     assert "Last entry 23 Nov 2026, 10:41:07 GMT" in page.words
     assert {str(box["value"]) for box in page.select("[name=masks][checked]")} == set(MASKS)
     assert not page.select("[name=audience]")  # nobody is support staff
+    assert [str(each["value"]) for each in page.select("[name=recipient]")] == [""]
     assert about_shares(app) == []
 
 
@@ -133,6 +134,7 @@ def test_what_cannot_be_meant_is_refused_beside_its_field(
 
     assert page.status == 422
     assert page.select_one(f"#{field}-error") is not None
+    assert [str(each["name"]) for each in page.select("main [autofocus]")] == ([field] if field != "seen" else [])
     assert about_shares(app) == []
 
 

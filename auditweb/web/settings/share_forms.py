@@ -64,7 +64,6 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, *, seen: int, may_follow: bool, has_support: bool) -> None:
         usual = {
-            "recipient": "support",
             "period": USUAL_PERIOD,
             "extent": FROZEN,
             "audience": LINK,
