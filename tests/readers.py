@@ -85,8 +85,9 @@ class Page:
 
     @cached_property
     def markup(self) -> BeautifulSoup:
-        # lxml is twice as quick, and makes a page of what is only part of one.
-        return BeautifulSoup(self.text, "lxml" if self.text[:9].lower() == "<!doctype" else "html.parser")
+        # lxml is twice as quick. But it makes a page of what is only part of one, and a NUL into something else.
+        quick = self.text[:9].lower() == "<!doctype" and "\0" not in self.text
+        return BeautifulSoup(self.text, "lxml" if quick else "html.parser")
 
     def select(self, selector: str) -> list[Tag]:
         return list(self.markup.select(selector))
