@@ -83,8 +83,8 @@ class Review:
             total += read
             if not read:
                 break
-        for error in failed.values():
-            raise error
+        for first in failed.values():
+            raise first
         return total
 
     def _advance(self, log: Log, progress: Progress) -> int:

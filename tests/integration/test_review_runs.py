@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from auditweb import catalogue, clock
 from auditweb.insights import runs, storage
 from auditweb.insights.runs import Review
+from auditweb.insights.storage import Log
 from auditweb.insights.watch import review_thread
 from auditweb.ledger import purger
 from auditweb.ledger.sealer import Sealer
@@ -96,7 +97,12 @@ def test_logs_take_turns(engine: Engine, session: Session, monkeypatch: pytest.M
     monkeypatch.setattr(runs, "AT_ONCE", 8)
     review, read = Review(engine), list[int]()
     read_on = review.read_on
-    monkeypatch.setattr(review, "read_on", lambda log: read.append(log.org_id) or read_on(log))
+
+    def noted(log: Log) -> int:
+        read.append(log.org_id)
+        return read_on(log)
+
+    monkeypatch.setattr(review, "read_on", noted)
 
     review.run()
 

@@ -99,8 +99,8 @@ def test_what_is_remembered_does_not_grow_with_what_somebody_writes() -> None:
     at = datetime(2026, 3, 4, tzinfo=UTC)
     for number in range(3_000):
         ip = f"2001:db8:{number:x}::1"
-        for action, more in (("sign_in.succeeded", {"ip": ip}), ("two_factor.reset", {"target": f"t{number}"})):
-            reviewer.hear(an_entry(at + timedelta(seconds=number), action, **more))
+        reviewer.hear(an_entry(at + timedelta(seconds=number), "sign_in.succeeded", ip=ip))
+        reviewer.hear(an_entry(at + timedelta(seconds=number), "two_factor.reset", target=f"t{number}"))
         key = an_entry(at + timedelta(seconds=number), "vehicle.updated", ip=ip)
         reviewer.hear(key._replace(actor_type="api_key", actor_id="k"))
 
