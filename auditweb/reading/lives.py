@@ -156,7 +156,7 @@ def _look_up(statement: Mapping[str, Any], wanted: LogFilter, most: int, now: da
     """
     now = now or clock.now()
     connection = db.session.connection()
-    if wanted.q:
+    if wanted.q or wanted.flag:
         ids = find_matches(wanted, now=now).ids[:most]
     else:
         values = wanted.values(now)

@@ -11,7 +11,9 @@ from markupsafe import Markup
 from auditweb import ids
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.catalogue import Category
+from auditweb.insights import findings as review
 from auditweb.insights import people as rules
+from auditweb.insights.decisions import State
 from auditweb.insights.people import Known
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading import activity, days, lives
@@ -33,6 +35,7 @@ from auditweb.web.times import Clock
 
 MOST_ADDRESSES = 6
 MOST_ROLES = 5
+MOST_FINDINGS = 10
 
 
 class Fact(NamedTuple):
@@ -60,6 +63,16 @@ class Address(NamedTuple):
     place: str
     number: str
     last: Told
+    href: str
+
+
+class FindingAbout(NamedTuple):
+    """A finding of the security review about the actor: its kind, in a sentence, when, how it was decided."""
+
+    kind: str
+    sentence: Markup
+    at: Told
+    state: State
     href: str
 
 
@@ -135,6 +148,33 @@ class Glance:
         if self._ref.type == ActorType.MEMBER:
             yield Fact("Membership", Markup("None, now or before"))
 
+    # What the security review found
+
+    @cached_property
+    def findings(self) -> list[FindingAbout]:
+        return [
+            FindingAbout(
+                each.kind.label,
+                visible(each.sentence),
+                self._moments.since(each.at),
+                each.state,
+                f"{self._base}/review/{each.id}",
+            )
+            for each in self._found[:MOST_FINDINGS]
+        ]
+
+    @property
+    def found(self) -> str:
+        """Say how many findings there are, and how many of them wait for a decision."""
+        number, is_open = len(self._found), sum(each.state is State.OPEN for each in self._found)
+        told = f"{'1 finding' if number == 1 else f'{number:,} findings'} among the last {review.LOOKED_AT} of all"
+        here = f", the last {MOST_FINDINGS} of them here" if number > MOST_FINDINGS else ""
+        return f"{told}{here}; {is_open:,} to be decided." if is_open else f"{told}{here}, all decided."
+
+    @cached_property
+    def _found(self) -> list[review.About]:
+        return review.find_about(self._viewer.org_id, self._ref)
+
     # First and last
 
     @cached_property
@@ -144,7 +184,8 @@ class Glance:
         told = Clock(self._now, self._viewer.zone, absolute=self._viewer.absolute_times)
         rows = [row for row in (self._oldest, self._newest) if row]
         profiles = self._viewer.actors(timeline.refs_of(rows))
-        writer = timeline.presenter(told, profiles, base=self._base, sprite=asset_url("vendor/icons.svg"))
+        flagged = {**self._first_page.flags, **self._last_page.flags}
+        writer = timeline.presenter(told, profiles, flagged, base=self._base, sprite=asset_url("vendor/icons.svg"))
         for label, row, wanted in (
             ("First action", self._oldest, self._wanted.at(oldest=True)),
             ("Last action", self._newest, self._wanted),
@@ -268,13 +309,21 @@ class Glance:
 
     # What is asked once
 
-    @cached_property
+    @property
     def _newest(self) -> Row | None:
-        return next(iter(find_page(self._wanted, size=1, now=self._now).rows), None)
+        return next(iter(self._last_page.rows), None)
+
+    @property
+    def _oldest(self) -> Row | None:
+        return next(iter(self._first_page.rows), None)
 
     @cached_property
-    def _oldest(self) -> Row | None:
-        return next(iter(find_page(self._wanted.at(oldest=True), size=1, now=self._now).rows), None)
+    def _last_page(self) -> Page:
+        return find_page(self._wanted, size=1, now=self._now)
+
+    @cached_property
+    def _first_page(self) -> Page:
+        return find_page(self._wanted.at(oldest=True), size=1, now=self._now)
 
     @cached_property
     def _counted(self) -> Counted:

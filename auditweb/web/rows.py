@@ -119,6 +119,10 @@ class Presenter:
         who = (row.actor_type, row.actor_id, row.actor_name, row.via_type, row.via_id, row.via_name)
         return Markup(self._actor(who))
 
+    def findings(self, id_: int) -> Markup:
+        """Return which findings an entry shows, as small flags that lead to them, to follow its sentence."""
+        return Markup("".join([f" {finding_link(self._base, shown)}" for shown in self._flagged.get(id_, ())]))
+
     def page_of(self, ref: ActorRef) -> Markup:
         """Return the address of the page about an actor; nothing where there are none."""
         return person_href(self._base, ref) if self._pages else _NOTHING
@@ -156,7 +160,7 @@ class Presenter:
         sentence = self._tell(action, summary, facts, (target_type, target_id, target_name, target_url))
         sentence += _flags(action, outcome, late=is_late(id_, recorded_at))
         if id_ in self._flagged:
-            sentence += "".join([f" {finding_link(self._base, shown)}" for shown in self._flagged[id_]])
+            sentence += str(self.findings(id_))  # markup would take the sentence for text
         return (
             f'<tr class="row" id="e-{spelled}" role="row">'
             f'<td class="c-x" role="cell"><a class="x" href="{href}" hx-get="{href}" hx-target="closest tr"'

@@ -17,6 +17,7 @@ from auditweb.parties import ActorRef
 from auditweb.reading import days
 from auditweb.reading.actors import find_name
 from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.flagged import find_flags
 from auditweb.reading.pages import Row, find_page
 from auditweb.web import figures, timeline
 from auditweb.web.actor_kinds import Kind, avatar, badges, kind_of
@@ -143,7 +144,8 @@ def days_of(viewer: MemberViewer, own: ActorRef, rows: Sequence[Row], *, seen: C
     told = Clock(clock.now(), viewer.zone, absolute=viewer.absolute_times)
     base = url_for("audit_log.index", org=viewer.org_slug)
     profiles = viewer.actors(timeline.refs_of(rows))
-    writer = timeline.presenter(told, profiles, base=base, sprite=asset_url("vendor/icons.svg"))
+    flagged = find_flags(viewer.org_id, [row.id for row in rows])
+    writer = timeline.presenter(told, profiles, flagged, base=base, sprite=asset_url("vendor/icons.svg"))
     return timeline.days(rows, own, told, writer, base=base, seen=seen)
 
 

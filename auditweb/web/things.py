@@ -154,6 +154,7 @@ class Thing:
             words=self._wanted.words,
             pages=has_pages(),
             in_page=Markup(""),
+            flagged=self._page.flags,
         )
         return presenter.days(self._page.rows)
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from auditweb import catalogue, ids
 from auditweb.parties import ActorRef
+from auditweb.reading.flagged import Shown
 from auditweb.reading.pages import Row
 from auditweb.viewer import ActorProfile
 from auditweb.web.rows import Presenter, flags_of
@@ -40,9 +41,16 @@ class Day(NamedTuple):
     moments: list[Moment]
 
 
-def presenter(clock: Clock, profiles: Mapping[ActorRef, ActorProfile], *, base: str, sprite: str) -> Presenter:
+def presenter(
+    clock: Clock,
+    profiles: Mapping[ActorRef, ActorProfile],
+    flagged: Mapping[int, Sequence[Shown]],
+    *,
+    base: str,
+    sprite: str,
+) -> Presenter:
     """Return what writes entries on a page that is not the log: every link leads to another page."""
-    return Presenter(clock, profiles, base=base, sprite=sprite, pages=True, in_page=_PLAIN)
+    return Presenter(clock, profiles, base=base, sprite=sprite, pages=True, in_page=_PLAIN, flagged=flagged)
 
 
 def refs_of(rows: Sequence[Row]) -> set[ActorRef]:
@@ -82,7 +90,7 @@ def moment(row: Row, own: ActorRef, clock: Clock, writer: Presenter, *, base: st
         full,
         f"{clock.local(row.id):%H:%M}",
         writer.tile(row.category),
-        sentence + flags_of(action, row.outcome, late=is_late(row.id, row.recorded_at)),
+        sentence + flags_of(action, row.outcome, late=is_late(row.id, row.recorded_at)) + writer.findings(row.id),
         writer.actor(row),
         (row.actor_type, row.actor_id) == own,
         seen,

@@ -251,7 +251,7 @@ def test_the_page_obeys_the_filters_of_the_log(reader: Reader, organisation: Pla
     assert "Only Vehicles entries by Priya Raman, 1 to 2 November 2026 (London)." in page.words
     assert [link.get_text(" ", strip=True) for link in page.select(".shares a")] == ["Vehicles 1"]
     assert "Of the one entry" in page.words
-    assert "Nothing that Priya Raman did is like that" in none.words
+    assert "Nothing that Priya Raman did matches." in none.words
     assert "1 entry" in searched.words
 
 

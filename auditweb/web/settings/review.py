@@ -23,6 +23,7 @@ from auditweb.reading.pages import find_page
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
+from auditweb.web.paths import person_href
 from auditweb.web.rows import actor_href
 from auditweb.web.settings.review_forms import DecisionForm
 from auditweb.web.viewing import asked
@@ -93,7 +94,7 @@ class Pattern(NamedTuple):
 
 class Row(NamedTuple):
     """
-    A finding ready to be shown. *log* is the address of what else its subject did.
+    A finding ready to be shown. *log* is the address of what else its subject did, *about* that of their page.
 
     One that was set aside *by_itself* was so as the *decider* had asked, on the day *asked* if that is known.
     """
@@ -106,6 +107,7 @@ class Row(NamedTuple):
     unusual: Markup
     subject: Markup
     log: str
+    about: Markup
     at: Told
     state: State
     note: Markup
@@ -326,8 +328,9 @@ def _query(args: dict[str, str]) -> str:
 def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
     log = url_for("audit_log.index", org=viewer.org_slug)
     own: str
+    about = Markup("")
     if found.subject.type in set(ActorType):
-        own = actor_href(log, found.subject)
+        own, about = actor_href(log, found.subject), person_href(log, found.subject)
     elif found.subject.type == "category":
         own = log + query_of({"category": found.subject.id})
     else:
@@ -343,6 +346,7 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
         unusual=visible(found.unusual),
         subject=visible(found.name),
         log=own,
+        about=about,
         at=moments.since(found.at),
         state=found.state,
         note=visible(found.note),
