@@ -175,7 +175,7 @@ def find_history(org_id: int, known: Known) -> History:
     own = [row for action, category in _TOLD_THEMSELVES if (row := _own(org_id, known, action, category))]
     roles = [given for row in (*done, *own) if row.id >= since and (given := _given(row))]
     ended = next((row for row in (*done, *own) if row.action in _ENDS), None) if known.ended else None
-    return History(sorted(roles, key=lambda given: -given.row.id), ended)
+    return History(_changes(sorted(roles, key=lambda given: -given.row.id)), ended)
 
 
 def find_aftermath(org_id: int, org_zone: str, known: Known) -> Aftermath:
@@ -202,6 +202,12 @@ def _is_after(moment: datetime | None, ended: datetime) -> bool:
 
 def _own(org_id: int, known: Known, action: Action, category: Category) -> Row | None:
     return lives.find_own(org_id, known.ref, action.slug, category=category.value)
+
+
+def _changes(roles: Sequence[RoleGiven]) -> list[RoleGiven]:
+    """Leave out who was given the role they had: an auditor joins as one, and then the log is opened to them."""
+    before = [*(given.role for given in roles[1:]), None]
+    return [given for given, role in zip(roles, before, strict=False) if given.role is not role]
 
 
 def _given(row: Row) -> RoleGiven | None:

@@ -135,6 +135,23 @@ def test_what_is_known_of_a_member(app: Flask, reader: Reader, organisation: Pla
     assert about(organisation, ines) in hrefs(page, ".facts4 a")
 
 
+def test_a_role_given_twice_is_no_change(reader: Reader, organisation: Place, priya: Someone, tell: Tell) -> None:
+    ines = reader.someone
+    assert ines is not None
+    as_target = Target("member", str(priya.id), priya.name)
+    tell(MONDAY, priya, "member.joined", facts={"role": "auditor"})
+    for days, action in ((0.1, "appointed"), (5, "dismissed"), (9, "appointed")):
+        tell(MONDAY + timedelta(days=days), ines, f"member.auditor_{action}", target=as_target)
+    tell(MONDAY + timedelta(days=12), ines, "member.role_changed", target=as_target, facts={"role": "member"})
+
+    known = facts(reader.get(about(organisation, priya)))
+
+    assert known["Role"] == (
+        "Member since 14 Nov 2026 before: auditor, from 11 Nov 2026"
+        " before: member, from 7 Nov 2026 before: auditor, from 2 Nov 2026"
+    )
+
+
 def test_what_is_known_of_a_key(app: Flask, reader: Reader, organisation: Place, priya: Someone) -> None:
     add_key(app, organisation, "key_1", "Dealer feed", priya)
     with app.app_context():
