@@ -6,7 +6,7 @@ Every function works in the open transaction; those that change something take c
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -89,8 +89,14 @@ def find_reviews(org_id: int, person_id: int) -> list[Review]:
 
 
 def find_page(org_id: int, review: Review, since: int = 0) -> tuple[lives.Stretch, set[int]]:
-    """Return a page of the entries of a review, with ids from *since* on, and which of them are ticked."""
+    """
+    Return a page of the entries of a review, with ids from *since* on, and which of them are ticked.
+
+    The first page of a joiner begins with the invitation, which is one entry more than a page has.
+    """
     stretch = lives.find_stretch(org_id, review.ref, max(review.since, since), review.until)
+    if since <= review.since and (invitation := _invitation_in(org_id, review)):
+        stretch = replace(stretch, rows=[invitation, *stretch.rows])
     if not stretch.rows:
         return stretch, set()
     first, last = stretch.rows[0].id, stretch.rows[-1].id
@@ -188,18 +194,36 @@ def finish(org_id: int, by: SignedIn, review_id: str, *, address: str, origin: O
     return find_review(org_id, review_id)
 
 
-def _check_part_of(org_id: int, review: Review, given: Collection[int]) -> None:
+def _check_part_of(org_id: int, review: Review, given: set[int]) -> None:
+    if given and (invitation := _invitation_in(org_id, review)):
+        given = given - {invitation.id}
     if not given:
         return
     low, high = max(min(given), review.since), min(max(given) + 1, review.until)
     rows: Sequence[Row] = lives.find_stretch(org_id, review.ref, low, high).rows if low < high else ()
-    if set(given) - {row.id for row in rows}:
+    if given - {row.id for row in rows}:
         raise MissingError
+
+
+def _invitation(org_id: int, kind: Kind, ref: ActorRef) -> Row | None:
+    """Return the entry by which a joiner was invited: it is by somebody else, about nobody here, and tells of them."""
+    known = people.find_known(org_id, ref) if kind is Kind.JOINING else None
+    return people.find_invitation(org_id, known) if known else None
+
+
+def _invitation_in(org_id: int, review: Review) -> Row | None:
+    """Return the invitation if it is part of a review: not of those that were finished without it."""
+    row = _invitation(org_id, review.kind, review.ref)
+    if row is None or review.finished_at is None:
+        return row
+    return row if review.entries > lives.count_stretch(org_id, review.ref, review.since, review.until).number else None
 
 
 def _all(org_id: int) -> Select[*tuple[Any, ...]]:
     starter, finisher = aliased(Person), aliased(Person)
-    seen = select(func.count()).where(MemberReviewTick.review_id == MemberReview.id).scalar_subquery()
+    ticks = MemberReviewTick.review_id == MemberReview.id
+    seen = select(func.count()).where(ticks).scalar_subquery()
+    first = select(func.min(MemberReviewTick.event_id)).where(ticks).scalar_subquery()
     return (
         select(
             MemberReview.id,
@@ -215,6 +239,7 @@ def _all(org_id: int) -> Select[*tuple[Any, ...]]:
             MemberReview.finished_at,
             MemberReview.entries,
             seen,
+            first,
         )
         .join_from(MemberReview, starter, starter.id == MemberReview.starter_id)
         .outerjoin(finisher, finisher.id == MemberReview.finisher_id)
@@ -223,12 +248,14 @@ def _all(org_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _review(org_id: int, *row: Any) -> Review:
-    id_, person_id, kind, zone, since, until, note, starter, started, finisher, finished, entries, seen = row
+    id_, person_id, kind, zone, since, until, note, starter, started, finisher, finished, entries, seen, first = row
     exact = True
     if entries is None:
         ref = ActorRef(ActorType.MEMBER, str(person_id))
         number = lives.count_stretch(org_id, ref, since, until)
-        entries, exact = number.number, number.exact
+        # Once it is ticked it counts, even if it is not found any more: it is known by the address it went to.
+        invited = (first is not None and first < since) or _invitation(org_id, Kind(kind), ref) is not None
+        entries, exact = number.number + invited, number.exact
     return Review(
         id_, person_id, Kind(kind), zone, since, until, note, starter, started, finisher, finished, entries, seen, exact
     )

@@ -294,7 +294,7 @@ def test_the_first_week_is_read_from_its_beginning_with_what_others_did(
     ines = reader.someone
     assert ines is not None
     as_target = Target("member", str(priya.id), priya.name)
-    tell(MONDAY - timedelta(days=3), ines, "member.invited", facts={"email": priya.email, "role": "member"})
+    invited = tell(MONDAY - timedelta(days=3), ines, "member.invited", facts={"email": priya.email, "role": "member"})
     tell(MONDAY, priya, "member.joined", facts={"role": "member"})
     tell(MONDAY + timedelta(hours=1), ines, "member.role_raised", target=as_target, facts={"role": "admin"})
     tell(MONDAY + timedelta(days=6, hours=15), priya)
@@ -309,8 +309,9 @@ def test_the_first_week_is_read_from_its_beginning_with_what_others_did(
         ("other", "Raised the role of Priya Raman to admin Sensitive"),
         ("own", "Updated the details of 2021 Toyota Alphard"),
     ]
-    did, told = hrefs(page, ".weekhead a")
-    assert "2 entries by Priya Raman , 1 entry about them" in page.words
+    did, told, invitation = hrefs(page, ".weekhead a")
+    assert "2 entries by Priya Raman , 1 entry about them, and the invitation" in page.words
+    assert invitation.endswith(ids.to_text(invited.id))
     assert (len(rows(reader.get(did))), len(rows(reader.get(told)))) == (2, 1)
 
 

@@ -126,6 +126,51 @@ def test_a_reviewer_of_a_leaver_sees_the_red_and_what_came_later(
     assert entry.facts == {"seen": "0 of 2 entries"}
 
 
+def test_the_invitation_is_part_of_the_review_of_a_joiner(
+    app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event], tell: Tell
+) -> None:
+    by = {"facts": {"email": priya.email, "role": "member"}}
+    invitation = ids.to_text(tell(MONDAY - timedelta(days=3), NIGHTLY, "member.invited", **by).id)
+    week = reader.get(about(organisation, priya, "?part=first-week"))
+    address = open_(reader, organisation, priya)
+
+    page = reader.get(address)
+
+    assert "1 entry about them, and the invitation" in week.words
+    assert "0 of 4 entries ticked" in page.words
+    assert list(boxes(page)) == [invitation, *(ids.to_text(event.id) for event in three)]
+    assert lanes(page)[0] == ("other", f"Invited {priya.email} as member")
+    reader.post(address, {"shown": list(boxes(page)), "seen": [invitation], "do": "save", "note": ""})
+    assert boxes(reader.get(address))[invitation]
+    assert "1 of 4 entries ticked" in reader.get(address).words
+    reader.post(address, {"shown": list(boxes(page)), "do": "all", "note": ""})
+    done = reader.get(str(reader.post(address, {"do": "finish", "note": ""}).location))
+    assert "4 of 4 entries seen" in done.words
+    assert len(lanes(done)) == 4
+    assert len(done.select("td.c-tick .ic")) == 4
+    other = tell(
+        MONDAY - timedelta(days=2), NIGHTLY, "member.invited", facts={"email": "b@c.example", "role": "member"}
+    )
+    again = open_(reader, organisation, priya)
+    forged = {"shown": [ids.to_text(other.id)], "seen": [ids.to_text(other.id)], "do": "save", "note": ""}
+    assert reader.post(again, forged).status == 404
+
+
+def test_a_review_that_was_finished_without_the_invitation_stays_so(
+    app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event], tell: Tell
+) -> None:
+    address = open_(reader, organisation, priya)
+    shown = list(boxes(reader.get(address)))
+    reader.post(address, {"shown": shown, "do": "all", "note": ""})
+    reader.post(address, {"do": "finish", "note": ""})
+    tell(MONDAY - timedelta(days=3), NIGHTLY, "member.invited", facts={"email": priya.email, "role": "member"})
+
+    page = reader.get(address)
+
+    assert "3 of 3 entries seen" in page.words
+    assert len(lanes(page)) == 3
+
+
 def test_ticks_are_kept_and_taken_away_page_by_page(
     app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event]
 ) -> None:
@@ -153,7 +198,7 @@ def test_ticks_are_kept_and_taken_away_page_by_page(
     [
         ({"do": "shred"}, 400),
         ({"shown": ["nonsense"], "do": "save"}, 400),
-        ({"shown": ["0"] * 101, "do": "save"}, 400),
+        ({"shown": ["0"] * 102, "do": "save"}, 400),
         ({"shown": ["7ZZZZZZZZZZZZ"], "do": "save"}, 404),
         ({"shown": ["0000000000001"], "seen": ["0000000000001"], "do": "finish"}, 404),
         ({"do": "finish", "note": "x" * 1_001}, 422),
