@@ -198,10 +198,10 @@ MEMBER_REINSTATED = Action("member.reinstated", _C, "Reinstated {target}")
 MEMBER_REMOVED = Action("member.removed", _C, "Removed {target} from the organisation")
 MEMBER_LEFT = Action("member.left", _C, "Left the organisation")
 ONBOARDING_REVIEWED = Action(
-    "member.onboarding_reviewed", _C, "Reviewed the first week of {target}", details=("seen", "note")
+    "member.onboarding_reviewed", _C, "Reviewed the first week of {target}", details=("seen", "note"), beside="seen"
 )
 OFFBOARDING_REVIEWED = Action(
-    "member.offboarding_reviewed", _C, "Reviewed the last week of {target}", details=("seen", "note")
+    "member.offboarding_reviewed", _C, "Reviewed the last week of {target}", details=("seen", "note"), beside="seen"
 )
 TWO_FACTOR_RESET = Action("two_factor.reset", _C, "Reset two-factor authentication for {target}", sensitive=True)
 GROUP_CREATED = Action("group.created", _C, "Created the team {target}")

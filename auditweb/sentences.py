@@ -45,7 +45,8 @@ class Action:
 
     The *slug* is stored in every row, so it is never renamed and never reused. *summary* is the sentence, with the
     facts it needs in braces; `{target}` stands for the target's name. *details* are facts that an event may carry
-    besides, shown in its details panel. *sensitive* marks what a security review looks at first.
+    besides, shown in its details panel; one of them, *beside*, stands behind the sentence as well. *sensitive* marks
+    what a security review looks at first.
     """
 
     slug: str
@@ -53,6 +54,7 @@ class Action:
     summary: str
     details: tuple[str, ...] = ()
     sensitive: bool = False
+    beside: str = ""
     needed: frozenset[str] = field(init=False, repr=False, compare=False)
     takes_target: bool = field(init=False, repr=False, compare=False)
     _pieces: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
@@ -65,6 +67,8 @@ class Action:
         for name in self.details:
             if not _FACT.fullmatch(name) or name == TARGET or name in names or self.details.count(name) > 1:
                 raise ValueError(f"{self.slug}: {name!r} cannot be a detail (a fact of its own, in lower case)")
+        if self.beside and self.beside not in self.details:
+            raise ValueError(f"{self.slug}: {self.beside!r} is none of its details")
         object.__setattr__(self, "category", Category(self.category))
         object.__setattr__(self, "details", tuple(self.details))
         object.__setattr__(self, "needed", frozenset(names - {TARGET}))

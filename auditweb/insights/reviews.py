@@ -35,6 +35,10 @@ MOST_LISTED: Final = 20
 FINISHED: Final = "This review was finished a moment ago, by somebody else. Nothing was changed now."
 
 
+class UnseenError(RuntimeError):
+    """Not every entry of a review has been seen, and nobody said to finish it all the same."""
+
+
 class Kind(StrEnum):
     """What is reviewed: how somebody came, or how they went."""
 
@@ -67,6 +71,11 @@ class Review:
     entries: int
     seen: int
     exact: bool = True
+
+    @property
+    def unseen(self) -> int:
+        """Of how many entries it is not known that they were seen."""
+        return max(self.entries - self.seen, 0 if self.exact else 1)
 
     @property
     def ref(self) -> ActorRef:
@@ -173,10 +182,16 @@ def save(
     return find_review(org_id, review_id)
 
 
-def finish(org_id: int, by: SignedIn, review_id: str, *, address: str, origin: Origin) -> Review:
-    """Close a review, and record it with its *address*, for the way back; RefusedError if it is closed already."""
+def finish(org_id: int, by: SignedIn, review_id: str, *, anyway: bool, address: str, origin: Origin) -> Review:
+    """
+    Close a review, and record it with its *address*, for the way back; RefusedError if it is closed already.
+
+    Raises UnseenError, and changes nothing, if entries were not seen, unless it is to be closed *anyway*.
+    """
     take_charge(org_id, by, Right.REVIEW_MEMBERS)
     review = find_review(org_id, review_id)
+    if review.finished_at is None and review.unseen and not anyway:
+        raise UnseenError
     known = people.find_known(org_id, review.ref)
     if known is None:
         raise MissingError

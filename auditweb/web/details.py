@@ -60,7 +60,7 @@ class Details:
         event = self._event
         target = (event.target_type, event.target_id, event.target_name, event.target_url)
         sentence = self._presenter.sentence(self._action, event.summary, event.facts, target)
-        return sentence + flags_of(self._action, event.outcome, late=self._is_late)
+        return sentence + flags_of(self._action, event.facts, event.outcome, late=self._is_late)
 
     @property
     def category(self) -> Markup:

@@ -86,7 +86,7 @@ def _line(row: Row, told: Clock, profile: ActorProfile | None) -> Line:
         exact(told.local(row.id)),
         Category(row.category).label,
         visible(row.summary),
-        flags_of(catalogue.find(row.action), row.outcome, late=is_late(row.id, row.recorded_at)),
+        flags_of(catalogue.find(row.action), row.facts, row.outcome, late=is_late(row.id, row.recorded_at)),
         visible(row.actor_name),
         kind_of(ActorRef(row.actor_type, row.actor_id), profile).badge,
         None if row.via_type is None else visible(row.via_name or row.via_id or ""),

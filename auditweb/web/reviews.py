@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
-from wtforms import TextAreaField, ValidationError
+from wtforms import BooleanField, TextAreaField, ValidationError
 
 from auditweb import ids
 from auditweb.accounts.permissions import Right
@@ -30,7 +30,7 @@ from auditweb.web.viewing import current_viewer
 
 PARTS = {Kind.JOINING: subjects.FIRST, Kind.LEAVING: subjects.LAST}
 WEEKS = {Kind.JOINING: "first week", Kind.LEAVING: "last week"}
-DOINGS = ("save", "all", "later", "finish")
+DOINGS = ("save", "all", "first", "later", "finish")
 
 bp = Blueprint("reviews", __name__)
 bp.register_error_handler(BadFilter, audit_log.show_bad_filter)
@@ -53,6 +53,7 @@ class Listed(NamedTuple):
 
 class ReviewForm(FlaskForm):  # type: ignore[misc]
     note = TextAreaField("Note")
+    anyway = BooleanField("Finish all the same")
 
     def validate_note(self, field: TextAreaField) -> None:
         if len(self.told) > LONGEST_NOTE:
@@ -119,7 +120,13 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
             note=form.told,
         )
         if doing == "finish":
-            review = rules.finish(viewer.org_id, viewer.person, review_id, address=here, origin=origin())
+            anyway = bool(form.anyway.data)
+            review = rules.finish(viewer.org_id, viewer.person, review_id, anyway=anyway, address=here, origin=origin())
+    except rules.UnseenError:
+        db.session.commit()  # what was ticked and noted stays
+        review = rules.find_review(viewer.org_id, review_id)
+        form.anyway.errors = [_unseen(review)]
+        return _show(viewer, review, form, 422)
     except RefusedError as error:
         db.session.rollback()
         flash(str(error), "bad")
@@ -128,7 +135,7 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
     if doing == "later" and shown:
         return redirect(f"{here}?after={ids.to_text(max(shown))}", 303)
     flash(_told(review))
-    return redirect(here if doing == "finish" else here + place, 303)
+    return redirect(here if doing in ("finish", "first") else here + place, 303)
 
 
 @bp.errorhandler(MissingError)
@@ -194,12 +201,19 @@ def _show(
     return private(make_response(page, status))
 
 
+def _unseen(review: Review) -> str:
+    none = f"None of the {review.entries:,}{'' if review.exact else ' or more'} entries is ticked."
+    some = f"Only {review.seen:,} of {review.entries:,}{'' if review.exact else ' or more'} entries are ticked."
+    return f"{some if review.seen else none} Tick what you have seen, or say that you finish all the same."
+
+
 def _told(review: Review) -> str:
-    unseen = review.entries - review.seen
     if review.finished_at is not None:
         return "The review is finished, and on record."
     return (
-        "Saved. Every entry is ticked." if unseen <= 0 else f"Saved. {review.seen:,} of {review.entries:,} are ticked."
+        "Saved. Every entry is ticked."
+        if not review.unseen
+        else f"Saved. {review.seen:,} of {review.entries:,} are ticked."
     )
 
 

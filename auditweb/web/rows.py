@@ -41,6 +41,7 @@ TILES = {
 }
 _NOTHING = Markup("")
 _UNFLAGGED: Mapping[int, Sequence[Shown]] = {}
+_LONGEST_BESIDE = 40  # characters of a fact behind a sentence
 _OUTCOMES = {Outcome.FAILURE.value: "Failed", Outcome.DENIED.value: "Denied"}
 
 # Type, id, name and address of what was acted on; type, id and name of who acted, then of what they acted through.
@@ -158,7 +159,7 @@ class Presenter:
         if (actor := self._actors.get(who)) is None:
             actor = self._actors[who] = self._actor(who)
         sentence = self._tell(action, summary, facts, (target_type, target_id, target_name, target_url))
-        sentence += _flags(action, outcome, late=is_late(id_, recorded_at))
+        sentence += _flags(action, facts, outcome, late=is_late(id_, recorded_at))
         if id_ in self._flagged:
             sentence += str(self.findings(id_))  # markup would take the sentence for text
         return (
@@ -242,9 +243,9 @@ class Presenter:
         return Markup(f"<b>{name}</b> {told}" if name else told)
 
 
-def flags_of(action: Action | None, outcome: str, *, late: bool) -> Markup:
+def flags_of(action: Action | None, facts: Mapping[str, str], outcome: str, *, late: bool) -> Markup:
     """Return what a reader should notice about an entry, as small flags to follow its sentence."""
-    return Markup(_flags(action, outcome, late=late))
+    return Markup(_flags(action, facts, outcome, late=late))
 
 
 def finding_link(base: str, shown: Shown) -> Markup:
@@ -267,8 +268,11 @@ def is_address(url: str) -> bool:
     return url.startswith("https://") or (url[:1] == "/" and url[1:2] not in ("/", "\\"))
 
 
-def _flags(action: Action | None, outcome: str, *, late: bool) -> str:
+def _flags(action: Action | None, facts: Mapping[str, str], outcome: str, *, late: bool) -> str:
     flags = ""
+    if action and action.beside and (told := facts.get(action.beside)):
+        told = visible(str(told)[:_LONGEST_BESIDE])
+        flags += f' <span class="flag f-late">{action.beside.capitalize()} {told}</span>'
     if outcome in _OUTCOMES:
         flags += f' <span class="flag f-fail">{_OUTCOMES[outcome]}</span>'
     if action and action.sensitive:

@@ -90,7 +90,9 @@ def moment(row: Row, own: ActorRef, clock: Clock, writer: Presenter, *, base: st
         full,
         f"{clock.local(row.id):%H:%M}",
         writer.tile(row.category),
-        sentence + flags_of(action, row.outcome, late=is_late(row.id, row.recorded_at)) + writer.findings(row.id),
+        sentence
+        + flags_of(action, row.facts, row.outcome, late=is_late(row.id, row.recorded_at))
+        + writer.findings(row.id),
         writer.actor(row),
         (row.actor_type, row.actor_id) == own,
         seen,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from tests.browser.site import LOG, wait_until_ready
 
@@ -70,3 +70,30 @@ def test_a_leaver_is_reviewed_in_under_ten_clicks_without_javascript(new_context
 
     page.goto(f"{DEPOT}?category=team")
     expect(page.locator(".row .tgt", has_text="Lee Carter")).to_have_count(1)
+
+
+def test_ticks_are_not_lost_by_a_wrong_click(new_context: NewContext) -> None:
+    page = new_context("nora").new_page()
+    page.goto(DEPOT)
+    wait_until_ready(page)
+    page.locator(".row .whois[title='About Jo Marsh']").first.click()
+    page.locator(".tabs a:text-is('First week')").click()
+    page.locator("button:has-text('Start a review')").click()
+    address = page.url
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.locator("[name=seen]").first.click()
+    page.locator(".headacts a").first.click()
+    page.wait_for_timeout(50)
+    assert (asked, page.url) == (["beforeunload"], address)
+
+    page.locator("button:has-text('Save what is ticked')").click()
+    expect(page.locator("[name=seen]").first).to_be_checked()
+    page.locator(".headacts a").first.click()
+    expect(page.locator("h1")).to_have_text("Jo Marsh")
+    assert asked == ["beforeunload"]

@@ -118,12 +118,53 @@ def test_a_reviewer_of_a_leaver_sees_the_red_and_what_came_later(
 
     assert len(boxes(page)) == 2
     assert page.select(".aftermath")
-    assert reader.post(address, {"shown": list(boxes(page)), "do": "finish", "note": ""}).status == 303
+    assert reader.post(address, {"shown": list(boxes(page)), "do": "finish", "note": "", "anyway": "y"}).status == 303
     tell(NOW, priya)
     assert "0 of 2 entries seen" in reader.get(address).words
     assert len(lanes(reader.get(address), ".ticked")) == 2
     (entry,) = entries(app, "member.offboarding_reviewed")
     assert entry.facts == {"seen": "0 of 2 entries"}
+
+
+def test_who_finishes_with_entries_unseen_is_asked_once_and_loses_no_tick(
+    app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event]
+) -> None:
+    address = open_(reader, organisation, priya)
+    first, second, third = boxes(reader.get(address))
+    form: dict[str, object] = {"shown": [first, second, third], "seen": [second], "do": "finish", "note": "So far."}
+
+    assert not reader.get(address).select("input[name=anyway]")
+    asked = reader.post(address, form)
+
+    assert asked.status == 422
+    assert "Only 1 of 3 entries are ticked." in asked.words
+    assert asked.select("input[name=anyway]")
+    assert not entries(app, "member.onboarding_reviewed")
+    kept = reader.get(address)
+    assert boxes(kept) == {first: False, second: True, third: False}
+    assert kept.select("textarea")[0].get_text().strip() == "So far."
+    assert "None of the 3 entries is ticked." in reader.post(address, {**form, "seen": []}).words
+    done = reader.post(address, {**form, "anyway": "y"})
+    assert (done.status, done.location) == (303, address)
+    (row,) = reader.get(f"{organisation.log}?action=member.onboarding_reviewed").select("tr.row .c-sum")
+    assert " ".join(row.get_text().split()) == "Reviewed the first week of Priya Raman Seen 1 of 3 entries"
+    assert reader.post(address, {"do": "finish", "note": ""}).location == address  # it is finished: nobody is asked
+
+
+def test_the_way_back_to_the_start_keeps_what_is_ticked(
+    reader: Reader, organisation: Place, priya: Someone, three: list[Event]
+) -> None:
+    address = open_(reader, organisation, priya)
+    first, second, third = boxes(reader.get(address))
+
+    page = reader.get(f"{address}?after={first}")
+    assert not page.select(".reviewbar a")
+    back = reader.post(
+        f"{address}?after={first}", {"shown": [second, third], "seen": [third], "do": "first", "note": ""}
+    )
+
+    assert back.location == address
+    assert boxes(reader.get(address)) == {first: False, second: False, third: True}
 
 
 def test_the_invitation_is_part_of_the_review_of_a_joiner(
@@ -250,7 +291,7 @@ def test_who_may_review(
     page = someone.get(address)
     assert page.status == (200 if may(role, Right.READ_LOG) else 403)
     assert bool(page.select("main form")) is allowed
-    assert someone.post(address, {"do": "finish", "note": ""}).status == (303 if allowed else 403)
+    assert someone.post(address, {"do": "finish", "note": "", "anyway": "y"}).status == (303 if allowed else 403)
     if may(role, Right.READ_LOG) and not allowed:
         assert "Owners and admins tick entries and finish it." in page.words
         assert not someone.get(about(organisation, priya, "?part=first-week")).select("main form")
@@ -277,7 +318,7 @@ def test_one_that_is_finished_stays_as_it_is(
     address = open_(reader, organisation, priya)
     assert open_(reader, organisation, priya) == address  # there is one of each kind at a time
     (first, *_) = boxes(reader.get(address))
-    reader.post(address, {"do": "finish", "note": "done"})
+    reader.post(address, {"do": "finish", "note": "done", "anyway": "y"})
 
     answer = reader.post(address, {"shown": [first], "seen": [first], "do": "finish", "note": "again"})
 
@@ -303,5 +344,6 @@ def test_two_who_press_at_once_end_in_one(
     addresses = {str(page.location) for page in pressing(lambda each: begin(each, organisation, priya))}
     assert len(addresses) == 1
     (address,) = addresses
-    assert {page.status for page in pressing(lambda each: each.post(address, {"do": "finish", "note": ""}))} == {303}
+    finished = {"do": "finish", "note": "", "anyway": "y"}
+    assert {page.status for page in pressing(lambda each: each.post(address, finished))} == {303}
     assert len(entries(app, "member.onboarding_reviewed")) == 1
