@@ -155,7 +155,10 @@ def week_of(viewer: MemberViewer, subject: Subject, part: str) -> tuple[date, da
     moment = (known.began if first else known.ended) if known else None
     if moment is None:
         rows = find_page(log_of(viewer, actor=subject.ref).at(oldest=first), size=1).rows
-        moment = ids.moment_of(rows[0].id) if rows else known.began if known else None
+        moment = ids.moment_of(rows[0].id) if rows else None
+    if moment is None and known:
+        # Who has no entry may have been here: reading leaves none.
+        moment = known.began if first or known.seen is None else known.seen
     if moment is None:
         return None
     day = days.day_of(moment, viewer.zone)

@@ -363,6 +363,20 @@ def test_places_are_told_where_the_operator_has_a_file_of_them(
     assert "Bristol" not in reader.get(about(organisation, priya)).words
 
 
+def test_the_last_week_of_a_key_that_only_reads_ends_when_it_was_used(
+    app: Flask, reader: Reader, organisation: Place, priya: Someone
+) -> None:
+    add_key(app, organisation, "key_1", "Dealer feed", priya)
+    with app.app_context():
+        db.session.execute(sa.update(ApiKey).values(created_at=MONDAY))
+        used = MONDAY + timedelta(days=8)
+        db.session.add(ApiKeyUse(key_id="key_1", org_id=organisation.id, used_at=used, ip=None))
+        db.session.commit()
+
+    assert "4 to 10 November 2026" in reader.get(about(organisation, "api_key:key_1", "?part=last-week")).words
+    assert "2 to 8 November 2026" in reader.get(about(organisation, "api_key:key_1", "?part=first-week")).words
+
+
 def test_someone_without_entries_has_an_empty_week(reader: Reader, organisation: Place, priya: Someone) -> None:
     assert "Nothing happened in these days" in reader.get(about(organisation, priya, "?part=first-week")).words
 
