@@ -71,15 +71,19 @@ def _reviews_of(viewer: MemberViewer, subject: Subject, part: str) -> dict[str, 
     """Return the reviews there are of somebody, and the kind of the one that can be started on this part."""
     known = subject.known
     if known is None or known.person_id is None:
-        return {"reviews": [], "startable": ""}
+        return {"reviews": [], "startable": "", "still_here": False}
     found = reviews.listed(viewer, known.person_id)
     kind = next((kind for kind, of_part in reviews.PARTS.items() if of_part == part), None)
     if kind is not None:
         found = [review for review in found if review.kind is kind]
     may = kind is not None and viewer.place.may(Right.REVIEW_MEMBERS)
-    may = may and (known.ended is not None or kind is Kind.JOINING)
+    still_here = may and known.ended is None and kind is Kind.LEAVING
     is_open = any(review.finished is None for review in found)
-    return {"reviews": found, "startable": kind if may and not is_open else ""}
+    return {
+        "reviews": found,
+        "startable": kind if may and not still_here and not is_open else "",
+        "still_here": still_here,
+    }
 
 
 def _show_week(viewer: MemberViewer, subject: Subject, part: str) -> Response:

@@ -384,6 +384,19 @@ def test_someone_without_entries_has_an_empty_week(reader: Reader, organisation:
 # Last week
 
 
+def test_the_last_week_of_who_is_still_here_says_when_it_can_be_reviewed(
+    app: Flask, reader: Reader, organisation: Place, priya: Someone, signed_in_as: SignedInAs
+) -> None:
+    told = "is still here. Their last week can be reviewed once they have left."
+    auditor = signed_in_as("auditor")
+
+    assert told in reader.get(about(organisation, priya, "?part=last-week")).words
+    assert told not in reader.get(about(organisation, priya, "?part=first-week")).words
+    assert told not in auditor.get(about(organisation, priya, "?part=last-week")).words
+    since(app, priya, MONDAY, NOW)
+    assert told not in reader.get(about(organisation, priya, "?part=last-week")).words
+
+
 def test_the_last_week_of_a_leaver_and_nothing_after_it(
     app: Flask, reader: Reader, organisation: Place, priya: Someone, tell: Tell
 ) -> None:

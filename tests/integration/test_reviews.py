@@ -131,7 +131,12 @@ def test_who_finishes_with_entries_unseen_is_asked_once_and_loses_no_tick(
 ) -> None:
     address = open_(reader, organisation, priya)
     first, second, third = boxes(reader.get(address))
-    form: dict[str, object] = {"shown": [first, second, third], "seen": [second], "do": "finish", "note": "So far."}
+    form: dict[str, str | list[str]] = {
+        "shown": [first, second, third],
+        "seen": [second],
+        "do": "finish",
+        "note": "So far.",
+    }
 
     assert not reader.get(address).select("input[name=anyway]")
     asked = reader.post(address, form)
@@ -193,7 +198,12 @@ def test_the_invitation_is_part_of_the_review_of_a_joiner(
         MONDAY - timedelta(days=2), NIGHTLY, "member.invited", facts={"email": "b@c.example", "role": "member"}
     )
     again = open_(reader, organisation, priya)
-    forged = {"shown": [ids.to_text(other.id)], "seen": [ids.to_text(other.id)], "do": "save", "note": ""}
+    forged: dict[str, str | list[str]] = {
+        "shown": [ids.to_text(other.id)],
+        "seen": [ids.to_text(other.id)],
+        "do": "save",
+        "note": "",
+    }
     assert reader.post(again, forged).status == 404
 
 
