@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from flask import render_template, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -13,9 +13,9 @@ from auditweb.ids import moment_of
 from auditweb.reading import days
 from auditweb.reading.counts import Count, count
 from auditweb.reading.coverage import Recorded, find_recorded
-from auditweb.reading.filters import LogFilter
+from auditweb.reading.filters import BadFilter, LogFilter
 from auditweb.web import figures
-from auditweb.web.foreign_text import visible
+from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.times import Clock, Told
 from auditweb.web.viewing import current_viewer
 
@@ -46,6 +46,9 @@ class Part(NamedTuple):
 def index(org: str) -> ResponseReturnValue:
     """Show for each action what was ever recorded: "nothing happened" and "nothing was recorded" look different."""
     viewer = current_viewer()
+    for name in request.args:
+        called = visible_text(name[:40])
+        raise BadFilter(name, f"What is recorded is told of the whole log: this page has no filter called “{called}”.")
     now = clock.now()
     base = url_for("audit_log.index", org=org)
     recorded, has_more = find_recorded(viewer.org_id)

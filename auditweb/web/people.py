@@ -146,7 +146,9 @@ def _render(name: str, viewer: MemberViewer, subject: Subject, part: str, **cont
 def _part() -> str:
     given = request.args.getlist("part")
     part = given[0] if given else ""
-    if len(given) > 1 or part not in PARTS:
+    if len(given) > 1:
+        raise BadFilter("part", "The link names more than one part of this page, which shows one at a time.")
+    if part not in PARTS:
         raise BadFilter("part", f"This page has no part called “{visible_text(part[:40])}”.")
     if part and (others := set(request.args) - {"part", "after"}):
         name = sorted(others)[0]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from markupsafe import Markup
@@ -81,6 +81,8 @@ class ViewForm(FlaskForm):  # type: ignore[misc]
             data={"name": view.name if view else "", "audience": SHARED if view and view.shared else PRIVATE}
         )
         if not viewer.may_share_log:
+            if (self.audience.data or PRIVATE) != PRIVATE:
+                abort(403)  # kept for themselves alone, it would not be what they asked for
             del self.audience
 
     def validate_audience(self, field: RadioField) -> None:

@@ -15,7 +15,7 @@ from auditweb.reading.coverage import find_recorded
 from auditweb.recorder import record
 from auditweb.sentences import Category, ForeignAction
 from tests.integration.conftest import SignedInAs
-from tests.log_pages import NOW, rows, statements
+from tests.log_pages import LOG, NOW, rows, statements
 from tests.readers import Place, Reader
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -108,6 +108,14 @@ def test_it_costs_a_few_statements(app: Flask, reader: Reader, organisation: Pla
         lines(reader)
 
     assert len([text for text in sent if not text.startswith("BEGIN")]) <= 5
+
+
+@pytest.mark.parametrize("query", ["x=1", "category=team", "last=7d", "x"])
+def test_it_takes_no_filter_and_says_so(reader: Reader, query: str) -> None:
+    page = reader.get(f"{LOG}/coverage?{query}")
+
+    assert page.status == 400
+    assert f"no filter called “{query.partition('=')[0]}”" in page.words
 
 
 @pytest.mark.parametrize(("role", "status"), [("owner", 200), ("auditor", 200), ("member", 403)])

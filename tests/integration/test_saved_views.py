@@ -105,8 +105,10 @@ def test_shared_views_are_for_all_who_read_and_changed_by_those_who_may(
 def test_an_auditor_shares_no_view(app: Flask, ines: Reader, auditor: Reader, organisation: Place) -> None:
     assert not auditor.get(f"{VIEWS}/new").select("[name=audience]")
 
-    keep(auditor, "?category=team", "For all", "shared")
-
+    assert keep(auditor, "?category=team", "For all", "shared").status == 403
+    assert "For all" not in menu(auditor)
+    assert keep(auditor, "?category=team", "For all").status == 303
+    assert auditor.post(first(auditor, "For all"), {"name": "For all", "audience": "shared"}).status == 403
     assert "For all" in menu(auditor)
     assert "For all" not in menu(ines)
 
