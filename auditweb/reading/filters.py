@@ -170,16 +170,17 @@ class LogFilter:
         """Return the moment that *last* is counted back from: *now*, or the one that this filter is pinned to."""
         return now if self.upto is None else min(now, ids.moment_of(self.upto))
 
-    def describe(self, names: Mapping[str, str] = {}) -> str:
+    def describe(self, names: Mapping[str, str] = {}, *, within: bool = False) -> str:
         """
         Tell in words what this asks for: "Vehicles entries by Hana Sato, 1 to 31 March 2026 (Tokyo)".
 
         *names* says how the "actor", the "target" and the "action" are called; an unnamed one is told by its id.
+        *within* a sentence it does not begin like one.
         """
         flagged = "flagged" if self.flag else ""
         adjectives = (flagged, self.outcome and _OUTCOME_WORDS[self.outcome], self.category and self.category.label)
         kind = " ".join(filter(None, adjectives))
-        told = f"{kind} entries" if kind else "Entries" if self.narrows else "All entries"
+        told = f"{kind} entries" if kind else "entries" if self.narrows else "all entries"
         if self.actor:
             told += f" by {names.get('actor') or self.actor}"
         if self.target:
@@ -190,7 +191,7 @@ class LogFilter:
             told += f" that show “{Flag(self.flag).label}”"
         if self.q:
             told += f" with {self.q}"
-        told = told[0].upper() + told[1:]
+        told = told if within else told[0].upper() + told[1:]
         return ", ".join(filter(None, (told, self.dates(), self.limit())))
 
     def limit(self) -> str:

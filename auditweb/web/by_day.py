@@ -76,7 +76,7 @@ class ByDay:
         assert self.calendar is not None
         counts = self.calendar.counts
         busy = [at for at, each in enumerate(counts) if each.number]
-        told = f"{figures.entries(sum(each.number for each in counts))} on {len(busy):,} days."
+        told = f"{figures.entries(sum(each.number for each in counts))} on {_days(len(busy))}."
         if busy:
             busiest = max(busy, key=lambda at: counts[at].number)
             day = days.spelled(self._first + busiest * _DAY)
@@ -85,21 +85,27 @@ class ByDay:
 
     @cached_property
     def silence(self) -> tuple[str, list[Silence]] | None:
-        """Return in a sentence on how many days there is no entry, and the longest times without; None if no days."""
+        """Say on how many days there is no entry, and return the longest times without; None to tell none."""
         first, final = max(self._began, self._first), min(self._ended, self._final)
         if self.calendar is None or first > final:
             return None
         gaps = self.calendar.gaps(first, final)
         empty, every = sum(gap.days for gap in gaps), (final - first).days + 1
-        told = f"No entry on {empty:,} of {every:,} days, {days.span(first, final)}."
-        if empty:
-            told += f" {sum(map(_weekdays, gaps)):,} of those are Mondays to Fridays."
+        if not empty:
+            return None if every == 1 else (f"No day without an entry, {days.span(first, final)}.", [])
+        told = f"No entry on {empty:,} of {_days(every)}, {days.span(first, final)}."
+        at_work = sum(map(_weekdays, gaps))
+        told += f" {at_work:,} of those {'is' if at_work == 1 else 'are'} between Monday and Friday."
         longest = sorted((gap for gap in gaps if gap.days >= LONG), key=lambda gap: (-gap.days, gap.first))
         return told, [self._silence(gap) for gap in longest[:MOST_GAPS]]
 
     def _silence(self, gap: Gap) -> Silence:
         wanted = self._wanted.with_(from_=gap.first, to=gap.final, tz=self._zone)
-        return Silence(days.span(gap.first, gap.final), f"{gap.days:,} days", self._base + wanted.query())
+        return Silence(days.span(gap.first, gap.final), _days(gap.days), self._base + wanted.query())
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number:,} days"
 
 
 def _weekdays(gap: Gap) -> int:

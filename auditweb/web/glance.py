@@ -36,6 +36,7 @@ from auditweb.web.times import Clock
 MOST_ADDRESSES = 6
 MOST_ROLES = 5
 MOST_FINDINGS = 10
+FEW = 10  # entries, of which nine in ten are all
 
 
 class Fact(NamedTuple):
@@ -236,7 +237,8 @@ class Glance:
         if not self._wanted.with_(actor=None).narrows:
             return ""
         page = Page([self._newest] if self._newest else [], has_newer=False, has_older=False)
-        return visible_text(self._wanted.describe(names_in(self._wanted, page, self._viewer.actors([self._ref]))))
+        names = names_in(self._wanted, page, self._viewer.actors([self._ref]))
+        return visible_text(self._wanted.describe(names, within=True))
 
     @cached_property
     def by_day(self) -> ByDay | None:
@@ -276,6 +278,14 @@ class Glance:
         if (first - final) % 24 == 0:
             return "At any hour"
         return f"{first:02}:00 to {final:02}:00"
+
+    @property
+    def often(self) -> str:
+        """Say how many of the entries that is true of: of a few it is all, and of one no habit."""
+        assert self.habits is not None
+        if self.habits.size == 1:
+            return f"once, on a {self.weekdays}"
+        return "nine times in ten" if self.habits.size >= FEW else "every time"
 
     @property
     def weekdays(self) -> str:

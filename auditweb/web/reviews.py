@@ -175,6 +175,7 @@ def _show(
     rows = stretch.rows
     first = days.day_of(ids.moment_of(review.since), review.zone)
     final = days.day_of(ids.moment_of(review.until - 1), review.zone)
+    span = days.span(first, final if review.until < ids.LAST_ID else None)
     page = render_template(
         "reviews/show.html",
         viewer=viewer,
@@ -183,7 +184,7 @@ def _show(
         exact=review.exact,
         is_open=review.finished_at is None and viewer.place.may(Right.REVIEW_MEMBERS),
         week=f"{subject.href}?part={PARTS[review.kind]}",
-        span=days.span(first, final) if review.until < ids.LAST_ID else days.span(first, None),
+        span=span[:1].upper() + span[1:],
         span_place=days.place(review.zone),
         days=subjects.days_of(viewer, review.ref, rows, seen=seen if ticked is None else ticked),
         number=len(rows),

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from auditweb import clock, ids
+from auditweb.catalogue import Category
 from auditweb.database import TooSlow
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading import days, lives
@@ -26,11 +27,23 @@ from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.htmx import private
 from auditweb.web.pager import Pager
 from auditweb.web.paths import person_href, read, thing_href
-from auditweb.web.rows import Presenter, is_address
+from auditweb.web.rows import TILES, Presenter, is_address
 from auditweb.web.times import Clock
 from auditweb.web.viewing import asked, current_viewer, has_pages
 
 MOST_SHOWN = 24  # of those who touched it
+_ANYTHING = ("", "layers")
+_KINDS = {
+    "organisation": Category.ORGANISATION,
+    "member": Category.TEAM,
+    "group": Category.TEAM,
+    "api_key": Category.ORGANISATION,
+    "vehicle": Category.VEHICLES,
+    "customer": Category.CUSTOMERS,
+    "document": Category.DOCUMENTS,
+    "shipment": Category.SHIPMENTS,
+    "supplier": Category.SUPPLIERS,
+}
 
 bp = Blueprint("things", __name__)
 bp.register_error_handler(BadFilter, audit_log.show_bad_filter)
@@ -108,7 +121,12 @@ class Thing:
 
     @property
     def kind(self) -> str:
-        return visible_text(self.type.replace("_", " ").capitalize())
+        return visible_text(self.type.replace("_", " ").capitalize().replace("Api ", "API "))
+
+    @property
+    def tile(self) -> tuple[str, str]:
+        """Return the colour and the icon of what it is, as the log has them for its category."""
+        return TILES[_KINDS[self.type]] if self.type in _KINDS else _ANYTHING
 
     @property
     def ref(self) -> Markup:
@@ -140,7 +158,7 @@ class Thing:
         if not replace(self._wanted, target=None).narrows:
             return ""
         actors = self._viewer.actors([self._wanted.actor]) if self._wanted.actor else {}
-        return visible_text(self._wanted.describe(names_in(self._wanted, self._page, actors)))
+        return visible_text(self._wanted.describe(names_in(self._wanted, self._page, actors), within=True))
 
     @property
     def days(self) -> list[tuple[Markup, Markup]]:
@@ -200,7 +218,7 @@ class Thing:
     def touched(self) -> str:
         """Say of which entries those are told who touched it."""
         found, is_all = self._touched
-        many = f"{len(found):,} did something to it" if len(found) > 1 else "One did something to it"
+        many = f"{len(found):,} actors did something to it" if len(found) > 1 else "One actor did something to it"
         more = f", the last {MOST_SHOWN} of them here" if len(found) > MOST_SHOWN else ""
         return f"{many}{more}." if is_all else f"{many}{more}, in the last {lives.SAMPLE:,} entries."
 

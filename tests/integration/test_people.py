@@ -211,7 +211,7 @@ def test_every_number_is_what_the_log_shows(
     assert len(rows(reader.get(days["5 entries"]))) == 5
     places = {link.get_text(): str(link["href"]) for link in page.select(".places a")}
     assert {ip: len(rows(reader.get(href))) for ip, href in places.items()} == {"203.0.113.7": 5, "2001:db8::1": 1}
-    assert "No entry on 19 of 22 days, 2 to 23 November 2026. 13 of those are Mondays to Fridays." in page.words
+    assert "No entry on 19 of 22 days, 2 to 23 November 2026. 13 of those are between Monday and Friday." in page.words
     silences = hrefs(page, ".silences a")
     assert [gap.get_text() for gap in page.select(".silences a")] == ["4 to 15 November 2026", "17 to 23 November 2026"]
     assert [rows(reader.get(href)) for href in silences] == [[], []]
@@ -268,8 +268,19 @@ def test_the_page_obeys_the_filters_of_the_log(reader: Reader, organisation: Pla
     assert "Only Vehicles entries by Priya Raman, 1 to 2 November 2026 (London)." in page.words
     assert [link.get_text(" ", strip=True) for link in page.select(".shares a")] == ["Vehicles 1"]
     assert "Of the one entry" in page.words
+    assert "08:00 to 09:00 in London, once, on a Monday." in page.words
     assert "Nothing that Priya Raman did matches." in none.words
     assert "1 entry" in searched.words
+
+
+def test_of_a_single_entry_no_habit_is_told(reader: Reader, organisation: Place, priya: Someone, tell: Tell) -> None:
+    tell(NOW - timedelta(hours=1), priya, "sign_out.completed")
+
+    page = reader.get(about(organisation, priya))
+
+    assert "1 entry on 1 day." in page.words
+    for words in ("No entry on", "No day without", "nine times in ten"):
+        assert words not in page.words, words
 
 
 def test_of_thousands_of_entries_a_sample_says_so(

@@ -40,7 +40,7 @@ def test_every_entry_about_it_and_who_touched_it(
 
     assert page.heading() == "2021 Toyota Alphard"
     assert shown(page) == spelled(told[::-1])
-    assert "2 did something to it. Last: Hana Sato , 2 h ago . First: Hana Sato , 9 h ago ." in page.words
+    assert "2 actors did something to it. Last: Hana Sato , 2 h ago . First: Hana Sato , 9 h ago ." in page.words
     touchers = {link.get_text(" ", strip=True): str(link["href"]) for link in page.select(".touchers a")}
     assert list(touchers) == ["HS Hana Sato 2 entries", "Dealer feed 1 entry"]
     for name, href in touchers.items():
@@ -141,7 +141,7 @@ def test_of_thousands_of_entries_a_sample_says_so(
 
     page = reader.get(about(organisation))
 
-    assert "One did something to it, in the last 1 entries." in page.words
+    assert "One actor did something to it, in the last 1 entries." in page.words
     assert [link.select("bdi")[0].get_text() for link in page.select(".touchers a")] == ["Hana Sato"]
 
 
