@@ -67,6 +67,16 @@ def test_a_view_is_a_name_for_an_address(ines: Reader, organisation: Place, fill
     assert rows(ines.get(menu(ines)["This week"])) == rows(ines.get(f"{LOG}?category=vehicles&last=7d"))
 
 
+def test_the_list_of_views_is_the_first_that_the_menu_leads_to(ines: Reader) -> None:
+    """However many views there are, it is not at an end that is out of sight."""
+    for number in range(3):
+        keep(ines, "?category=team", f"View {number}")
+
+    links = [link.get_text(strip=True) for link in ines.get(LOG).select("#views-pop a")]
+
+    assert links[:3] == ["Keep this view…", "All views", "View 0"]
+
+
 def test_private_views_are_nobody_elses(app: Flask, ines: Reader, auditor: Reader, organisation: Place) -> None:
     keep(ines, "?category=team", "Mine")
     keep(auditor, "?category=team", "Theirs")
