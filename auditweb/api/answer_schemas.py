@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from auditweb.api.schemas import ENTRY_ID
 from auditweb.catalogue import Category
 from auditweb.parties import ActorType, Outcome
+from auditweb.reading.flags import Flag
 
 
 class _Told(BaseModel):
@@ -118,6 +119,13 @@ class EntryInOrder(Entry):
     leaf_index: Annotated[int, Field(ge=0)]
 
 
+class Raised(_Told):
+    """A finding of the security review that an entry shows."""
+
+    flag: Annotated[Flag, Field(description="Its kind, as `flag` asks for it")]
+    url: Annotated[_Url, Field(description="The page of the finding")]
+
+
 class Page(_Told):
     """Entries, newest first."""
 
@@ -126,6 +134,9 @@ class Page(_Told):
     older: Annotated[_Url | None, Field(description="The address of the older page")]
     searched_to: Annotated[
         _Id | None, Field(description="Where a search ran out of time: entries beyond it were not searched yet")
+    ]
+    flags: Annotated[
+        dict[str, list[Raised]], Field(description="By their ids, the entries here that show findings, and which")
     ]
     events: list[Entry]
 

@@ -133,6 +133,7 @@ LIST: Final = (
             "newer": None,
             "older": None,
             "searched_to": None,
+            "flags": {},
             "events": [ENTRY],
         },
     ),

@@ -14,6 +14,7 @@ from auditweb.api.problems import Problem
 from auditweb.reading.as_json import entry_object
 from auditweb.reading.counts import Count
 from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.flagged import find_flags
 from auditweb.reading.names import names_in
 from auditweb.reading.numbers import find_numbers
 from auditweb.reading.pages import LARGEST, SIZE, Page, WholePage, check_action, find_event, find_page, find_whole_page
@@ -43,6 +44,7 @@ def events() -> Response:
             "newer": newer_address,
             "older": older_address,
             "searched_to": None if page.searched_to is None else ids.to_text(page.searched_to),
+            "flags": _flags(caller.org_id, page, log),
             "events": [entry_object(row, organisation=caller.org_slug, log=log) for row in page.rows],
         },
         prev=newer_address,
@@ -129,6 +131,15 @@ def _places_around(wanted: LogFilter, page: WholePage) -> tuple[LogFilter | None
 def _names(wanted: LogFilter, page: WholePage | Page) -> dict[str, str]:
     profiles = profiles_of(wanted.org_id, [wanted.actor]) if wanted.actor else {}
     return names_in(wanted, page, profiles)
+
+
+def _flags(org_id: int, page: WholePage, log: str) -> dict[str, list[dict[str, str]]]:
+    """Return by their ids which entries show findings. They stand beside the entries, which never change."""
+    found = find_flags(org_id, [row.id for row in page.rows])
+    return {
+        ids.to_text(id_): [{"flag": each.flag.value, "url": f"{log}/review/{each.finding_id}"} for each in shown]
+        for id_, shown in sorted(found.items(), reverse=True)
+    }
 
 
 def _count(count: Count) -> dict[str, object]:

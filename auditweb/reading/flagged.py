@@ -10,6 +10,7 @@ from auditweb.models import Event, FindingEvent
 from auditweb.reading.flags import Flag
 from auditweb.reading.questions import execute, for_each_engine
 
+_READ_AT_ONCE = 400  # of many more, asked for by their ids, PostgreSQL rather reads the table
 _event, _evidence = cast(Table, Event.__table__).c, cast(Table, FindingEvent.__table__).c
 
 
@@ -24,10 +25,11 @@ def find_flags(org_id: int, event_ids: Sequence[int]) -> Mapping[int, Sequence[S
     """Return what those of these events show that show a finding, by their ids; what was set aside is none."""
     if not event_ids:
         return {}
-    given = {"org_id": org_id, "events": list(event_ids)}
     found: dict[int, list[Shown]] = {}
-    for event_id, kind, finding_id in execute(db.session.connection(), _FLAGS, given):
-        found.setdefault(event_id, []).append(Shown(Flag(kind), finding_id))
+    for start in range(0, len(event_ids), _READ_AT_ONCE):
+        given = {"org_id": org_id, "events": list(event_ids[start : start + _READ_AT_ONCE])}
+        for event_id, kind, finding_id in execute(db.session.connection(), _FLAGS, given):
+            found.setdefault(event_id, []).append(Shown(Flag(kind), finding_id))
     return {event_id: sorted(shown) for event_id, shown in found.items()}
 
 

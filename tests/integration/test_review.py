@@ -464,6 +464,9 @@ def test_the_api_and_exports_go_by_flags_too(
         return program.client.get(f"/api/v1/{address}", headers={"Authorization": f"Bearer {program.token}"})
 
     assert [event["id"] for event in ask("events?flag=burst").json["events"]] == chosen
+    told = [{"flag": "burst", "url": f"http://localhost{REVIEW}/{finding}"}]
+    assert ask("events?flag=burst").json["flags"] == dict.fromkeys(chosen, told)
+    assert len(ask("events?limit=500").json["flags"]) == 8
     assert ask("counts?flag=burst").json["matching"]["number"] == 7
     assert ask("counts?flag=any").json["matching"]["number"] == 8
     assert ask("events?flag=boats").status_code == 400
