@@ -20,7 +20,7 @@ from auditweb.web import gate
 from auditweb.web.foreign_text import visible, visible_lines
 from auditweb.web.htmx import private, wants_fragment
 from auditweb.web.moments import Moments
-from auditweb.web.slice_cookies import let_in
+from auditweb.web.slice_cookies import let_in, note_place, take_place
 
 CLOSED = (
     "Nothing is open here. If somebody gave you a link to part of an audit log, open that link again: it may be over."
@@ -93,7 +93,10 @@ def show_closed(_error: Exception) -> ResponseReturnValue:
         response = make_response(CLOSED, 404)
         response.mimetype = "text/plain"
         return private(response)
-    return private(make_response(render_template("shared/closed.html", reason=CLOSED), 404))
+    response = private(make_response(render_template("shared/closed.html", reason=CLOSED), 404))
+    if wanted := (request.view_args or {}).get("slice_id"):
+        note_place(response, wanted)
+    return response
 
 
 def _support_person() -> SignedIn:
@@ -111,6 +114,8 @@ def _check_reader(slice_: Slice, person: SignedIn | None, *, or_nobody: bool = F
 def _enter(slice_: Slice, person: SignedIn | None) -> Response:
     open_slice(slice_, person, origin=gate.origin())
     db.session.commit()
-    response = make_response(redirect(url_for("slices.index", slice_id=slice_.id), 303))
+    base = url_for("slices.index", slice_id=slice_.id)
+    response = make_response(redirect(base, 303))
+    response.location = take_place(response, base) or base
     let_in(response, slice_)
     return response

@@ -160,6 +160,7 @@ def index(slice_id: str) -> ResponseReturnValue:
         "shared/_fragment.html",
         viewer=viewer,
         base=base,
+        lasting=absolute(base) + controls.lasting,
         in_page=IN_PAGE,
         sprite=sprite,
         wanted=asked,

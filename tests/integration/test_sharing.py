@@ -312,6 +312,34 @@ def test_the_cookie_is_for_one_share_only_and_for_half_a_day(
     assert visitor.get(address).status == 200
 
 
+def test_an_address_within_is_where_the_link_leads_next(
+    app: Flask, reader: Reader, organisation: Place, fill: FillLog, visitor: Reader
+) -> None:
+    fill(3)
+    link, other = share(reader, organisation), share(reader, organisation)
+    address = open_(visitor, link)
+    copied = visitor.get(f"{address}?category=vehicles").select_one("#copy-link")
+    assert copied is not None
+    assert str(copied["data-copy"]) == f"http://localhost{address}?category=vehicles"
+    assert visitor.get(f"{address}?category=vehicles", htmx=True).select_one("#copy-link") == copied
+    entry = f"{address}/entries/{rows(visitor.get(address))[0]}"
+
+    for place in (f"{address}?category=vehicles&q=honda%20x", entry):
+        colleague = outsider(app)
+        assert gone(colleague, place) == gone(outsider(app), "/slices/guessed")
+        assert open_(colleague, link) == place
+        assert open_(colleague, link) == address  # once
+    for place in (f"{address}x", "/slices/guessed", f"{address}/../../o/northgate"):
+        colleague = outsider(app)
+        colleague.get(place)
+        assert open_(colleague, link) == address
+    colleague = outsider(app)
+    gone(colleague, entry)
+    assert entry not in open_(colleague, other)
+    gone(colleague, f"{open_(colleague, link)}/entries/nonsense")  # what is not there is no place to go
+    assert open_(colleague, link) == address
+
+
 def test_a_browser_keeps_the_cookies_of_so_many_shares(
     app: Flask, reader: Reader, organisation: Place, fill: FillLog, visitor: Reader
 ) -> None:
