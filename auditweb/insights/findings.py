@@ -21,7 +21,7 @@ SIZE: Final = 25
 SHOWN_EVIDENCE: Final = 5  # entries of a finding that the list names
 MOST_COUNTED: Final = 99  # findings in a state, for the badge and the tabs
 IN_TIME: Final = timedelta(minutes=1)  # for which an entry may wait to be reviewed without being a matter of note
-LOOKED_AT: Final = 200  # findings, the newest ones, for those about somebody
+MOST_ABOUT: Final = 100  # findings about somebody, the newest ones
 
 _finding, _evidence = cast(Table, Finding.__table__).c, cast(Table, FindingEvent.__table__).c
 _event, _person = cast(Table, Event.__table__).c, cast(Table, Person.__table__).c
@@ -154,7 +154,7 @@ def find_finding(org_id: int, finding_id: str) -> Listed:
 
 
 def find_about(org_id: int, subject: ActorRef) -> list[About]:
-    """Return those of the newest findings of an organisation that are about *subject*, newest first."""
+    """Return the newest findings about *subject*, MOST_ABOUT of them at most, newest first."""
     given = {"org_id": org_id, "type": subject.type, "id": subject.id}
     rows = db.session.connection().execute(_ABOUT, given)
     return [About(id_, Flag(kind), sentence, at, State(state)) for id_, kind, sentence, at, state in rows]
@@ -265,21 +265,16 @@ def _evidence_of(org_id: int, finding_ids: list[str]) -> tuple[dict[str, int], d
     )
 
 
-def _about() -> Select[Any]:
-    newest = (
-        sa.select(Finding.__table__)
-        .where(_finding.org_id == sa.bindparam("org_id"))
-        .order_by(_finding.at.desc(), _finding.id.desc())
-        .limit(sa.literal_column(str(LOOKED_AT)))
-        .subquery()
-        .c
+_ABOUT = (
+    sa.select(_finding.id, _finding.kind, _finding.sentence, _finding.at, _finding.state)
+    .where(
+        _finding.org_id == sa.bindparam("org_id"),
+        _finding.subject_type == sa.bindparam("type"),
+        _finding.subject_id == sa.bindparam("id"),
     )
-    theirs = (newest.subject_type == sa.bindparam("type"), newest.subject_id == sa.bindparam("id"))
-    columns = (newest.id, newest.kind, newest.sentence, newest.at, newest.state)
-    return sa.select(*columns).where(*theirs).order_by(newest.at.desc(), newest.id.desc())
-
-
-_ABOUT = _about()
+    .order_by(_finding.at.desc(), _finding.id.desc())
+    .limit(sa.literal_column(str(MOST_ABOUT)))
+)
 _EVIDENCE = for_each_engine(
     "SELECT finding_id, event_id FROM finding_event WHERE org_id = :org_id AND finding_id {words}"
 )

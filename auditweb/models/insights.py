@@ -29,6 +29,7 @@ class Finding(Base):
         Index("ix_finding_org_id_kind_at_id", "org_id", "kind", "at", "id"),
         Index("ix_finding_org_id_kind_state_at_id", "org_id", "kind", "state", "at", "id"),
         Index("ix_finding_org_id_number", "org_id", "number"),
+        Index("ix_finding_org_id_subject", "org_id", "subject_type", "subject_id", "at", "id"),
     )
 
     org_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("organisation.id"), primary_key=True)

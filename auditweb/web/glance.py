@@ -168,7 +168,8 @@ class Glance:
     def found(self) -> str:
         """Say how many findings there are, and how many of them wait for a decision."""
         number, is_open = len(self._found), sum(each.state is State.OPEN for each in self._found)
-        told = f"{'1 finding' if number == 1 else f'{number:,} findings'} among the last {review.LOOKED_AT} of all"
+        told = "1 finding" if number == 1 else f"{number} findings"
+        told += " or more" if number == review.MOST_ABOUT else ""
         here = f", the last {MOST_FINDINGS} of them here" if number > MOST_FINDINGS else ""
         return f"{told}{here}; {is_open:,} to be decided." if is_open else f"{told}{here}, all decided."
 

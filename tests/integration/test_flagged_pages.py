@@ -74,7 +74,7 @@ def test_a_person_and_the_findings_about_them_lead_to_each_other(
     page = reader.get(about(organisation, priya))
 
     assert [link.get_text() for link in page.select(".about-findings .link")] == ["Far <b>more</b>.", "At night."]
-    assert "2 findings among the last 200 of all; 1 to be decided." in page.words
+    assert "2 findings; 1 to be decided." in page.words
     assert f"{REVIEW}/{decided}" in hrefs(page, ".about-findings .link")
     back = reader.get(f"{REVIEW}/{decided}")
     assert about(organisation, priya) in hrefs(back, ".headacts a")
@@ -83,7 +83,7 @@ def test_a_person_and_the_findings_about_them_lead_to_each_other(
     with statements(app) as many:
         page = reader.get(about(organisation, priya))
     assert len(page.select(".about-findings li")) == 10
-    assert "22 findings among the last 200 of all, the last 10 of them here; 21 to be decided." in page.words
+    assert "22 findings, the last 10 of them here; 21 to be decided." in page.words
     assert len([each for each in many if "FROM finding " in each]) <= 2  # and that of the number beside the review
 
 
