@@ -73,11 +73,20 @@ class _Controller(Controller):
     async def _hang_up(self) -> None:
         if self.server is not None:
             self.server.close()
-        await asyncio.sleep(0.01)  # in which whoever was let in gets their connection
-        for each in self._made:
-            if isinstance(each.transport, asyncio.Transport):
-                each.transport.abort()
-        await asyncio.sleep(0.01)  # in which the loop closes them
+        give_up_at = time.monotonic() + 2
+        await asyncio.sleep(0)
+        while any(map(_is_open, self._made)) and time.monotonic() < give_up_at:
+            for each in self._made:
+                if isinstance(each.transport, asyncio.Transport):
+                    each.transport.abort()
+            await asyncio.sleep(0.005)  # in which the loop closes them, and whoever was let in gets their connection
+
+
+def _is_open(made: SMTP) -> bool:
+    """Tell whether a connection is to come yet, or has not been closed."""
+    if made.session is None:
+        return True
+    return made.transport is not None and made.transport.get_extra_info("socket").fileno() != -1
 
 
 @contextmanager
