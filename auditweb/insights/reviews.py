@@ -5,13 +5,14 @@ Starting one, ticking and noting are work in progress; once it is finished it is
 Every function works in the open transaction; those that change something take charge of the organisation first.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from auditweb import clock, ids
@@ -23,7 +24,7 @@ from auditweb.catalogue import OFFBOARDING_REVIEWED, ONBOARDING_REVIEWED
 from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.insights import people
-from auditweb.models import MemberReview, MemberReviewTick, Person
+from auditweb.models import Event, MemberReview, MemberReviewTick, Person
 from auditweb.parties import ActorRef, ActorType, Origin, Target
 from auditweb.reading import lives
 from auditweb.reading.filters import LogFilter
@@ -37,6 +38,10 @@ FINISHED: Final = "This review was finished a moment ago, by somebody else. Noth
 
 class UnseenError(RuntimeError):
     """Not every entry of a review has been seen, and nobody said to finish it all the same."""
+
+
+class NotedError(RuntimeError):
+    """Somebody else has changed the note since it was shown. Nothing was changed now."""
 
 
 class Kind(StrEnum):
@@ -155,21 +160,36 @@ def start(org_id: int, by: SignedIn, person_id: int, kind: Kind, zone: str, firs
     return review_id
 
 
+def version_of(note: str) -> str:
+    """Tell a note from others by a few characters."""
+    return hashlib.sha256(note.encode()).hexdigest()[:16] if note else ""
+
+
 def save(
-    org_id: int, by: SignedIn, review_id: str, *, shown: Collection[int], seen: Collection[int], note: str
+    org_id: int,
+    by: SignedIn,
+    review_id: str,
+    *,
+    was: Collection[int],
+    seen: Collection[int],
+    note: str,
+    noted: str,
 ) -> Review:
     """
-    Tick of the entries *shown* those that were *seen*, and those only, and keep the note.
+    Tick the entries *seen*, take back the ticks of those that *was* shown ticked and are not, and keep the note.
 
-    Raises RefusedError once the review is finished, and MissingError for an entry that is not part of it.
+    So what a colleague has ticked meanwhile stays. Raises NotedError if the note is another by now than the one of the
+    version *noted*, RefusedError once the review is finished, and MissingError for an entry that is not part of it.
     """
     take_charge(org_id, by, Right.REVIEW_MEMBERS)
     review = find_review(org_id, review_id)
     if review.finished_at is not None:
         raise RefusedError(FINISHED)
-    _check_part_of(org_id, review, {*shown, *seen})
+    if note != review.note and noted != version_of(review.note):
+        raise NotedError
+    _check_part_of(org_id, review, {*was, *seen})
     db.session.execute(update(MemberReview).where(MemberReview.id == review.id).values(note=note))
-    ticks = (MemberReviewTick.review_id == review.id, MemberReviewTick.event_id.in_(sorted(shown)))
+    ticks = (MemberReviewTick.review_id == review.id, MemberReviewTick.event_id.in_(sorted({*was, *seen})))
     known = set(db.session.scalars(select(MemberReviewTick.event_id).where(*ticks)))
     gone, new = known - set(seen), set(seen) - known
     if gone:
@@ -237,7 +257,10 @@ def _invitation_in(org_id: int, review: Review) -> Row | None:
 def _all(org_id: int) -> Select[*tuple[Any, ...]]:
     starter, finisher = aliased(Person), aliased(Person)
     ticks = MemberReviewTick.review_id == MemberReview.id
-    seen = select(func.count()).where(ticks).scalar_subquery()
+    # What was purged since is no part of a review that is open; what one was finished with stays.
+    is_there = exists().where(Event.org_id == MemberReviewTick.org_id, Event.id == MemberReviewTick.event_id)
+    counts = or_(MemberReview.finished_at.is_not(None), is_there)
+    seen = select(func.count()).where(ticks, counts).scalar_subquery()
     first = select(func.min(MemberReviewTick.event_id)).where(ticks).scalar_subquery()
     return (
         select(

@@ -30,6 +30,9 @@ from auditweb.web.viewing import current_viewer
 
 PARTS = {Kind.JOINING: subjects.FIRST, Kind.LEAVING: subjects.LAST}
 WEEKS = {Kind.JOINING: "first week", Kind.LEAVING: "last week"}
+_NOTED = (
+    "Somebody else has changed the note meanwhile. It says now: {note} Nothing was saved. Save again to keep yours."
+)
 DOINGS = ("save", "all", "first", "later", "finish")
 
 bp = Blueprint("reviews", __name__)
@@ -105,7 +108,7 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
     doing = request.form.get("do", "save")
     if doing not in DOINGS:
         abort(400, "The form does not say what is to be done.")
-    shown, seen, place = _ids("shown"), _ids("seen"), _place()
+    shown, was, seen, place = _ids("shown"), _ids("was"), _ids("seen"), _place()
     form = ReviewForm()
     if not form.validate():
         return _show(viewer, rules.find_review(viewer.org_id, review_id), form, 422, ticked=seen)
@@ -115,13 +118,19 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
             viewer.org_id,
             viewer.person,
             review_id,
-            shown=shown,
+            was=was & shown,
             seen=shown if doing == "all" else seen & shown,
             note=form.told,
+            noted=request.form.get("noted", ""),
         )
         if doing == "finish":
             anyway = bool(form.anyway.data)
             review = rules.finish(viewer.org_id, viewer.person, review_id, anyway=anyway, address=here, origin=origin())
+    except rules.NotedError:
+        db.session.rollback()
+        review = rules.find_review(viewer.org_id, review_id)
+        form.note.errors = [_NOTED.format(note=f"“{visible_text(review.note)}”." if review.note else "nothing.")]
+        return _show(viewer, review, form, 409, ticked=seen)
     except rules.UnseenError:
         db.session.commit()  # what was ticked and noted stays
         review = rules.find_review(viewer.org_id, review_id)
@@ -187,6 +196,8 @@ def _show(
         span=span[:1].upper() + span[1:],
         span_place=days.place(review.zone),
         days=subjects.days_of(viewer, review.ref, rows, seen=seen if ticked is None else ticked),
+        was=[ids.to_text(each) for each in sorted(seen if ticked is None else _ids("was"))],
+        noted=request.form.get("noted", "") if status == 422 and ticked is not None else rules.version_of(review.note),
         number=len(rows),
         more=f"?after={ids.to_text(rows[-1].id)}" if stretch.has_more else "",
         continued=since > 0,

@@ -11,9 +11,13 @@ from flask import Flask
 from auditweb import clock, ids
 from auditweb.accounts.permissions import Right, Role, may
 from auditweb.extensions import db
+from auditweb.ledger import purger
+from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, MemberReview, MemberReviewTick
 from auditweb.parties import Target
+from tests.databases import Database
 from tests.integration.conftest import SignedInAs
+from tests.ledgers import operator_engine
 from tests.log_pages import NOW
 from tests.people import MONDAY, NIGHTLY, Tell, about, lanes, priya, since, tell
 from tests.readers import Page, Place, Reader, Someone
@@ -148,7 +152,7 @@ def test_who_finishes_with_entries_unseen_is_asked_once_and_loses_no_tick(
     kept = reader.get(address)
     assert boxes(kept) == {first: False, second: True, third: False}
     assert kept.select("textarea")[0].get_text().strip() == "So far."
-    assert "None of the 3 entries is ticked." in reader.post(address, {**form, "seen": []}).words
+    assert "None of the 3 entries is ticked." in reader.post(address, {**form, "was": [second], "seen": []}).words
     done = reader.post(address, {**form, "anyway": "y"})
     assert (done.status, done.location) == (303, address)
     (row,) = reader.get(f"{organisation.log}?action=member.onboarding_reviewed").select("tr.row .c-sum")
@@ -235,13 +239,62 @@ def test_ticks_are_kept_and_taken_away_page_by_page(
     assert "2 of 3 entries ticked" in page.words
     assert page.select("textarea")[0].get_text().strip() == "so\nfar"
 
-    reader.post(address, {"shown": [second], "seen": [second], "do": "save", "note": ""})
-    reader.post(address, {"shown": [first], "do": "save", "note": ""})
+    reader.post(address, {"shown": [second], "seen": [second], "do": "save", "note": "so\nfar"})
+    reader.post(address, {"shown": [first], "was": [first], "do": "save", "note": "so\nfar"})
     assert boxes(reader.get(address)) == {first: False, second: True, third: True}
-    later = reader.post(address, {"shown": shown, "seen": shown, "do": "later", "note": ""})
+    later = reader.post(address, {"shown": shown, "seen": shown, "do": "later", "note": "so\nfar"})
     assert later.location == f"{address}?after={third}"
     assert "no entry by or about Priya Raman" in reader.get(str(later.location)).words
     assert len(entries(app, "member.onboarding_reviewed")) == 0
+
+
+def test_what_a_colleague_has_done_meanwhile_is_not_undone(
+    reader: Reader, signed_in_as: SignedInAs, organisation: Place, priya: Someone, three: list[Event]
+) -> None:
+    """Both have opened the review before either saves it."""
+    maya, address = signed_in_as("admin", name="Maya Okafor"), open_(reader, organisation, priya)
+    first, second, third = shown = list(boxes(reader.get(address)))
+    reader.post(address, {"shown": shown, "seen": [first], "do": "save", "note": "Begun."})
+    (noted,) = {
+        str(field["value"])
+        for page in (reader.get(address), maya.get(address))
+        for field in page.select("input[name=noted]")
+    }
+    of_both: dict[str, str | list[str]] = {"shown": shown, "was": [first], "noted": noted, "do": "save"}
+
+    assert maya.post(address, of_both | {"seen": [first, second], "note": "Ask Sofia."}).status == 303
+    refused = reader.post(address, of_both | {"seen": [third], "note": "Nothing unusual."})
+
+    assert refused.status == 409
+    assert "Somebody else has changed the note meanwhile. It says now: “Ask Sofia.”." in refused.words
+    assert boxes(refused) == {first: False, second: False, third: True}
+    assert refused.select("textarea")[0].get_text().strip() == "Nothing unusual."
+    assert boxes(reader.get(address)) == {first: True, second: True, third: False}
+    now: dict[str, str | list[str]] = {
+        name: [str(field["value"]) for field in refused.select(f"input[name={name}]")] for name in ("was", "noted")
+    }
+    assert reader.post(address, of_both | now | {"seen": [third], "note": "Nothing unusual."}).status == 303
+    page = reader.get(address)
+    assert boxes(page) == {first: False, second: True, third: True}
+    assert "Nothing unusual." in page.words
+
+
+def test_what_was_purged_since_is_no_part_of_what_was_seen(
+    app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event], fresh: Database
+) -> None:
+    address = open_(reader, organisation, priya)
+    shown = list(boxes(reader.get(address)))
+    reader.post(address, {"shown": shown, "do": "all", "note": ""})
+    with app.app_context():
+        Sealer(db.engine).run()
+    with operator_engine(fresh.owner_url) as engine:
+        purger.purge(engine, organisation.id, ids.from_text(shown[1]), who="Ada", why="Past its time")
+
+    assert "1 of 1 entries ticked" in reader.get(address).words
+    reader.post(address, {"do": "finish", "note": ""})
+
+    (entry,) = entries(app, "member.onboarding_reviewed")
+    assert entry.facts == {"seen": "1 of 1 entries"}
 
 
 @pytest.mark.parametrize(
@@ -250,7 +303,7 @@ def test_ticks_are_kept_and_taken_away_page_by_page(
         ({"do": "shred"}, 400),
         ({"shown": ["nonsense"], "do": "save"}, 400),
         ({"shown": ["0"] * 102, "do": "save"}, 400),
-        ({"shown": ["7ZZZZZZZZZZZZ"], "do": "save"}, 404),
+        ({"shown": ["7ZZZZZZZZZZZZ"], "seen": ["7ZZZZZZZZZZZZ"], "do": "save"}, 404),
         ({"shown": ["0000000000001"], "seen": ["0000000000001"], "do": "finish"}, 404),
         ({"do": "finish", "note": "x" * 1_001}, 422),
         ({"do": "finish", "note": "a\0b"}, 422),
