@@ -1,6 +1,6 @@
 """What the log records: each action that there is, since when, how often and when last; and what was never seen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flask import render_template, request, url_for
@@ -34,11 +34,13 @@ class Line(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A category: how many entries it has, how many of its actions were ever recorded, and each of them."""
+    """A category: how many entries it has, since when and until when, and each of its actions, *seen* of them ever."""
 
     category: Category
     entries: str
     href: str
+    first: Told | None
+    last: Told | None
     seen: int
     lines: list[Line]
 
@@ -68,7 +70,7 @@ def index(org: str) -> ResponseReturnValue:
 
 
 def _parts(
-    recorded: Iterable[Recorded], counted: dict[Category | None, Count], told: Clock, base: str
+    recorded: Sequence[Recorded], counted: dict[Category | None, Count], told: Clock, base: str
 ) -> Iterator[Part]:
     found = {each.action: each for each in recorded}
     lines: dict[Category, list[Line]] = {category: [] for category in Category}
@@ -81,9 +83,19 @@ def _parts(
             category,
             figures.headed(counted[category]),
             f"{base}?category={category.value}",
+            *_span(category, recorded, told),
             sum(bool(line.last) for line in theirs),
             theirs,
         )
+
+
+def _span(category: Category, recorded: Iterable[Recorded], told: Clock) -> tuple[Told | None, Told | None]:
+    """Return when the first and the last entry of a category were."""
+    theirs = [each for each in recorded if each.category is category]
+    if not theirs:
+        return None, None
+    first, last = min(each.first_id for each in theirs), max(each.last_id for each in theirs)
+    return told.told(moment_of(first)), told.told(moment_of(last))
 
 
 def _line(slug: str, words: str, seen: Recorded | None, told: Clock, base: str) -> Line:

@@ -45,6 +45,9 @@ def test_each_action_says_since_when_how_often_and_when_last(
 
     assert told["vehicle.deleted"] == ["19 Oct 2025 11:42", "22 Nov 10:42", "3 3 entries"]
     assert told["vehicle.restored"] == ["Never recorded"]
+    headings = reader.get("/o/northgate/settings/audit-log/coverage").words
+    assert "recorded, since 19 Oct 2025 11:42 , last 22 Nov 10:42" in headings
+    assert "Suppliers 0 of" in headings
     assert set(told) == {action.slug for action in catalogue.all_actions()}
     page = reader.get("/o/northgate/settings/audit-log/coverage")
     (link,) = [str(each["href"]) for each in page.select("td a") if "vehicle.deleted" in str(each["href"])]
