@@ -258,7 +258,7 @@ def _all(org_id: int) -> Select[*tuple[Any, ...]]:
     starter, finisher = aliased(Person), aliased(Person)
     ticks = MemberReviewTick.review_id == MemberReview.id
     # What was purged since is no part of a review that is open; what one was finished with stays.
-    is_there = exists().where(Event.org_id == MemberReviewTick.org_id, Event.id == MemberReviewTick.event_id)
+    is_there = exists().where(Event.org_id == org_id, Event.id == MemberReviewTick.event_id)
     counts = or_(MemberReview.finished_at.is_not(None), is_there)
     seen = select(func.count()).where(ticks, counts).scalar_subquery()
     first = select(func.min(MemberReviewTick.event_id)).where(ticks).scalar_subquery()
