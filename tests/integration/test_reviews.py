@@ -49,6 +49,13 @@ def open_(reader: Reader, place: Place, someone: Someone, kind: str = "joining")
     return str(answer.location)
 
 
+def see_all(reader: Reader, address: str) -> list[str]:
+    """Mark all entries of a review as seen, and return them."""
+    shown = list(boxes(reader.get(address)))
+    assert reader.post(address, {"shown": shown, "do": "all", "note": ""}).status == 303
+    return shown
+
+
 def boxes(page: Page) -> dict[str, bool]:
     return {str(box["value"]): box.has_attr("checked") for box in page.select("input[name=seen]")}
 
@@ -215,8 +222,7 @@ def test_a_review_that_was_finished_without_the_invitation_stays_so(
     app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event], tell: Tell
 ) -> None:
     address = open_(reader, organisation, priya)
-    shown = list(boxes(reader.get(address)))
-    reader.post(address, {"shown": shown, "do": "all", "note": ""})
+    see_all(reader, address)
     reader.post(address, {"do": "finish", "note": ""})
     tell(MONDAY - timedelta(days=3), NIGHTLY, "member.invited", facts={"email": priya.email, "role": "member"})
 
@@ -283,8 +289,7 @@ def test_what_was_purged_since_is_no_part_of_what_was_seen(
     app: Flask, reader: Reader, organisation: Place, priya: Someone, three: list[Event], fresh: Database
 ) -> None:
     address = open_(reader, organisation, priya)
-    shown = list(boxes(reader.get(address)))
-    reader.post(address, {"shown": shown, "do": "all", "note": ""})
+    shown = see_all(reader, address)
     with app.app_context():
         Sealer(db.engine).run()
     with operator_engine(fresh.owner_url) as engine:
