@@ -1,8 +1,12 @@
 """An export of a log: what is asked for, and all of it in pieces, in constant memory."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from sqlalchemy import Engine
@@ -15,6 +19,7 @@ from auditweb.reading.strides import SIZES, Raw, Stride, read_stride
 
 _AT_ONCE = 100  # rows that are written in one go: a millisecond at most, before others get their turn
 _ENOUGH = 2_000_000  # bytes in a stride, from which on the next one has fewer rows
+_TURN = 0.00001  # seconds that the thread which reads gets between batches: unasked it would wait for five milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ class Entries:
         """Begin at the newest entry; or go on *after* one, with what is older, and without the head of a file."""
         self._export = export
         self._engine = db.engine
-        self._place = after
+        self._after = after
         self._is_rest = after is not None
         self.number = 0
         self.first_id: int | None = None
@@ -104,19 +109,22 @@ class Entries:
         if not self._is_rest:
             yield writer.head(), 0
         size = SIZES[0]
-        while True:
-            rows, go_on = _read(self._engine, self._export, writer, self._place, size)
-            length = 0
-            for some in _batches(rows):
-                courtesy.give_way()
-                written = writer.lines(some)
-                length += len(written)
-                self._note(some)
-                yield written, self.number
-            if go_on is None:
-                return
-            self._place = go_on
-            size = _next_size(size, length)
+        with closing(_Reader(self._engine, self._export, writer)) as reader:
+            take = reader.begin(self._after, size)
+            while True:
+                rows, go_on = take()
+                if go_on is not None:
+                    take = reader.begin(go_on, size)
+                length = 0
+                for some in _batches(rows):
+                    reader.give_way()
+                    written = writer.lines(some)
+                    length += len(written)
+                    self._note(some)
+                    yield written, self.number
+                if go_on is None:
+                    return
+                size = _next_size(size, length)
 
     def _note(self, rows: Sequence[Raw]) -> None:
         self.first_id = rows[0][0] if self.first_id is None else self.first_id
@@ -129,9 +137,37 @@ def pieces(export: Export) -> Iterator[tuple[bytes, int]]:
     return iter(Entries(export))
 
 
-def _read(engine: Engine, export: Export, writer: Writer, before: int | None, size: int) -> Stride:
-    with transactions.reading(), engine.connect() as connection:
-        return read_stride(connection, export.wanted, export.made_at, writer.columns, before=before, size=size)
+class _Reader:
+    """
+    Reads strides: each while the one before is written, where the database is a process of its own.
+
+    SQLite is none, and would only take turns with the writing: it reads when the rows are asked for.
+    """
+
+    def __init__(self, engine: Engine, export: Export, writer: Writer) -> None:
+        self._engine, self._export, self._writer = engine, export, writer
+        self._thread = ThreadPoolExecutor(1, "read-ahead") if engine.dialect.name == "postgresql" else None
+
+    def begin(self, before: int | None, size: int) -> Callable[[], Stride]:
+        """Begin to read what is *before* an entry; what is returned waits for it."""
+        if self._thread is None:
+            return partial(self._read, before, size)
+        return self._thread.submit(self._read, before, size).result
+
+    def give_way(self) -> None:
+        """Let the thread that reads have its turn, and those for whom someone waits."""
+        if self._thread is not None:
+            time.sleep(_TURN)
+        courtesy.give_way()
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def _read(self, before: int | None, size: int) -> Stride:
+        with transactions.reading(), self._engine.connect() as connection:
+            columns = self._writer.columns
+            return read_stride(connection, self._export.wanted, self._export.made_at, columns, before=before, size=size)
 
 
 def _batches(rows: Sequence[Raw]) -> Iterator[Sequence[Raw]]:

@@ -53,7 +53,8 @@ CELLS = {
 
 _BYTE_ORDER_MARK = "\ufeff"  # spreadsheets take a file without it for one of the last century
 _FORMULA = tuple("=+-@\t\r\n\0＝＋－＠")
-_RISKY_START = re.compile(r'(?:,"|;)[=+\-@＝＋－＠]')  # a quote inside a cell is doubled
+# What a cell must not begin with; a quote inside a cell is doubled. As one pattern they take four times as long.
+_RISKY_STARTS = re.compile(r',"[=+\-@＝＋－＠]'), re.compile(r";[=+\-@＝＋－＠]")
 _AFTER_SEPARATOR = re.compile(r";(?=[=+\-@＝＋－＠])")  # what parts cells in half of Europe
 _RISKY_IN_JSON = re.compile(r";([=+\-@＝＋－＠])")
 _CELL = re.compile(r'"([^"]*(?:""[^"]*)*)"')
@@ -88,7 +89,7 @@ class TableWriter:
         if not all(map(str.isprintable, cells)):
             cells = [each if each.isprintable() else _made_safe(each) for each in cells]
         text = END.join(self._lines(rows, cells))
-        if _RISKY_START.search(text) or any(blank in text for blank in BLANK):
+        if any(risky.search(text) for risky in _RISKY_STARTS) or any(blank in text for blank in BLANK):
             text = END.join(self._lines(rows, map(_made_safe, cells)))
         return f"{text}{END}".encode() if rows else b""
 
@@ -103,9 +104,19 @@ class TableWriter:
             local = seconds + ahead
             recorded, fraction = divmod(recorded_at, _MILLION)
             lines.append(
-                f"{spell(id_)},{days[local // _DAY]} {clock[local % _DAY]},"
-                f"{days[seconds // _DAY]}T{clock[seconds % _DAY]}.{microseconds:06}Z,"
-                f"{days[recorded // _DAY]}T{clock[recorded % _DAY]}.{fraction:06}Z,{rest}"
+                "%s,%s %s,%sT%s.%06dZ,%sT%s.%06dZ,%s"  # noqa: UP031  (f"{fraction:06}" takes twice as long)
+                % (
+                    spell(id_),
+                    days[local // _DAY],
+                    clock[local % _DAY],
+                    days[seconds // _DAY],
+                    clock[seconds % _DAY],
+                    microseconds,
+                    days[recorded // _DAY],
+                    clock[recorded % _DAY],
+                    fraction,
+                    rest,
+                )
             )
         return lines
 

@@ -19,7 +19,7 @@ from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.exports import entries
 from auditweb.exports.archive import zipped
-from auditweb.exports.entries import Export, pieces
+from auditweb.exports.entries import pieces
 from auditweb.exports.formats import Format
 from auditweb.exports.tables import safe_cell
 from auditweb.extensions import db
@@ -27,7 +27,7 @@ from auditweb.models import Event
 from auditweb.parties import Actor, ActorRef, ActorType, Outcome
 from auditweb.reading.filters import LogFilter
 from auditweb.recorder import record
-from tests.exported import ids_in, objects_of, table_of
+from tests.exported import export_of, ids_in, objects_of, table_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=2)
@@ -74,19 +74,6 @@ _organisations = count(1)
 def _context(app: Flask) -> Iterator[None]:
     with app.app_context():
         yield
-
-
-def an_export(log: LogFilter, format_: Format) -> Export:
-    return Export.of(
-        log,
-        format_,
-        zone="Asia/Kathmandu",
-        organisation="northgate",
-        name="Northgate",
-        log="https://x.example/log",
-        made_by="Ada",
-        made_at=NOW,
-    )
 
 
 def add(org_id: int, *milliseconds: int) -> set[int]:
@@ -145,7 +132,7 @@ def test_what_was_there_is_in_it_once_and_in_order_while_others_write(
     there, later = matching(log), list(meanwhile)
     written = []
     with patch.object(entries, "SIZES", sizes):
-        for some, number in pieces(an_export(log, form)):
+        for some, number in pieces(export_of(log, form, made_at=NOW)):
             written.append((some, number))
             if later:
                 add(log.org_id, later.pop())
@@ -167,7 +154,7 @@ def test_hostile_names_come_through_every_format(texts: list[str]) -> None:
     _raw(org_id, "Plain", "Plain", "Plain", {}, "Plain")
     log = LogFilter(org_id=org_id, org_zone="Europe/London")
 
-    made = {each: b"".join(some for some, _ in pieces(an_export(log, each))) for each in Format}
+    made = {each: b"".join(some for some, _ in pieces(export_of(log, each, made_at=NOW))) for each in Format}
 
     for each, content in made.items():
         lines = content.removeprefix("\ufeff".encode()).decode().splitlines()  # at whatever may end a line anywhere
@@ -186,7 +173,7 @@ def test_hostile_names_come_through_every_format(texts: list[str]) -> None:
     event = next(each for each in objects_of(made[Format.OCSF]) if each["metadata"]["uid"] == ids.to_text(event_id))
     assert (event["actor"]["user"]["name"], event["entity"]["name"]) == (name, target)
     assert event["unmapped"]["facts"] == entry["facts"]
-    packed = io.BytesIO(b"".join(some for some, _ in zipped(an_export(log, Format.CSV))))
+    packed = io.BytesIO(b"".join(some for some, _ in zipped(export_of(log, Format.CSV, made_at=NOW))))
     assert zipfile.ZipFile(packed).read("entries.csv") == made[Format.CSV]
 
 

@@ -15,11 +15,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from auditweb import clock
 from auditweb.bulk import record_many
 from auditweb.cli.exporting import NAME
 from auditweb.exports.archive import zipped
-from auditweb.exports.entries import Export, pieces
+from auditweb.exports.entries import pieces
 from auditweb.exports.formats import Format
 from auditweb.exports.tables import safe_cell
 from auditweb.extensions import db
@@ -27,12 +26,14 @@ from auditweb.parties import Actor, ActorType, Target
 from auditweb.reading.filters import LogFilter
 from tests.databases import Database
 from tests.export_jobs import ask_for_log, files, job
+from tests.exported import export_of
 from tests.ledgers import operator_engine
 from tests.readers import add_organisation, add_person, hash_cheaply, join
 from tests.servers import clean_environ
 
 Rounds = Callable[[int, int], int]
 
+LOG = LogFilter(org_id=1, org_zone="Europe/London")
 AT_ONCE = 10_000
 MORE = 24  # MB that a process may take more for a large export than for a small one
 NAMES = [
@@ -49,19 +50,6 @@ NAMES = [
 ]
 OPENING = "--infilter=CSV:44,34,76,1"  # without its window it does not look for the mark of UTF-8, as it does with it
 SAVING = "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false"
-
-
-def an_export(format_: Format = Format.CSV) -> Export:
-    return Export.of(
-        LogFilter(org_id=1, org_zone="Europe/London"),
-        format_,
-        zone="Europe/London",
-        organisation="northgate",
-        name="Northgate",
-        log="https://x.example/log",
-        made_by="Ada",
-        made_at=clock.now(),
-    )
 
 
 def record_some(number: int) -> None:
@@ -86,7 +74,7 @@ def test_an_export_takes_no_more_memory_however_long_it_is(app: Flask, rounds: R
     with app.app_context():
         record_some(number)
         for way in ("csv", "jsonl", "zip"):
-            written = zipped(an_export()) if way == "zip" else pieces(an_export(Format(way)))
+            written = zipped(export_of(LOG)) if way == "zip" else pieces(export_of(LOG, Format(way)))
             tracemalloc.start()
             try:
                 early = 0
@@ -152,7 +140,7 @@ def test_a_spreadsheet_reads_what_was_written(app: Flask, tmp_path: Path, rounds
     assert office, "LibreOffice is missing: install it (on Debian the package libreoffice-calc)."
     with app.app_context():
         record_some(len(NAMES))
-        (tmp_path / "log.csv").write_bytes(b"".join(some for some, _ in pieces(an_export())))
+        (tmp_path / "log.csv").write_bytes(b"".join(some for some, _ in pieces(export_of(LOG))))
     profile = f"-env:UserInstallation=file://{tmp_path}/profile"
     for made, more in (("log.xlsx", (OPENING, "--convert-to", "xlsx")), ("log.csv", SAVING)):
         source = tmp_path / ("log.csv" if made == "log.xlsx" else "log.xlsx")
