@@ -126,6 +126,10 @@ def fresh_database(engine_name: str, folder: Path) -> Iterator[Database]:
 
 
 def drop_postgresql(run: Run, name: str) -> None:
+    """Drop a database and end who is connected to it: PostgreSQL itself would look only after a tenth of a second."""
+    owner = _owner_connection(_owner_url(run), os.getpid())
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    _wait_until(lambda: owner.execute(end, [name]).rowcount == 0, 1, pause=0.001)
     _as_owner(run, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -283,7 +287,7 @@ def _text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _wait_until(done: Callable[[], bool], seconds: float) -> None:
+def _wait_until(done: Callable[[], bool], seconds: float, *, pause: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
     while not done() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(pause)
