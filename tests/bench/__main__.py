@@ -9,10 +9,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,37 +18,20 @@ from time import perf_counter
 from unittest.mock import patch
 
 import click
-from flask import Flask
-from sqlalchemy.engine import make_url
 
-from auditweb.accounts.people import find_organisation, find_person
-from auditweb.app import create_app
-from auditweb.config import Settings
-from auditweb.extensions import db
 from auditweb.reading.numbers import Memory
 from tests.bench import data, django_auditlog, exports, ingest, ledger, recording
-from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
-from tests.bench.pages import Case, Visit, cases, entries_on, visit
+from tests.bench.logs import ABOUT, LOG, MULTIPLIED, Log, filled, open_log, progress, sqlite_file
+from tests.bench.pages import Case, entries_on, visit
 from tests.bench.searches import query, searches
 from tests.bench.timing import Comparison, Row, compare, row
-from tests.databases import Database, Run, fresh_database
+from tests.databases import Database, Run
 from tests.ledgers import server_engine
-from tests.readers import Place, Someone, hash_cheaply, open_session
+from tests.readers import hash_cheaply
 
 BACKDATED = 100_000
-MULTIPLIED = 1_000_000  # entries that PostgreSQL multiplies by itself for a larger log
-LOG = "/o/northgate/settings/audit-log"
-READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
 PAGE_TARGET, DEPTH_TARGET, RECORD_TARGET, SEARCH_TARGET, BUSY_TARGET = 1.75, 1.1, 1.5, 2.0, 3.0
 AUDITLOG_TARGET, POST_TARGET = 0.333, 2.0
-ABOUT = {
-    "a person": "/people/{actor}",
-    "a first week": "/people/{actor}?part=first-week",
-    "a thing": "/targets/vehicle/veh_0471",
-    "the security review": "/review",
-    "what is flagged": "?flag=any",
-    "what is recorded": "/coverage",
-}
 
 
 @click.command(help=(__doc__ or "").strip())
@@ -83,34 +64,6 @@ def main(entries: Sequence[int], engines: Sequence[str], seconds: float, output:
     sys.exit(1 if missed else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """A database full of entries, and the product and the floor on it."""
-
-    engine_name: str
-    entries: int
-    app: Flask
-    driver: Driver
-    cookie: str
-    org_id: int
-    token: str
-    cases: dict[str, Case]
-
-    def product(self, name: str) -> Visit:
-        """Return a visit to the product's page *name*."""
-        case = self.cases[name]
-        return visit(self.app, LOG + case.query, cookie=self.cookie, whole=case.whole)
-
-    def about(self, name: str) -> Visit:
-        """Return a visit to one of the pages that are not the log itself, or only what the review flags in it."""
-        actor = self.cases["one actor"].query.removeprefix("?actor=")
-        return visit(self.app, LOG + ABOUT[name].format(actor=actor), cookie=self.cookie)
-
-    def floor(self, name: str) -> Visit:
-        app = floor_app(self.app, self.driver, self.cases[name].question, self.product(name))
-        return visit(app, PATH)
-
-
 def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds: float) -> Iterator[Row]:
     for engine_name in engines:
         _say(f"record() on {engine_name}")
@@ -120,16 +73,16 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
     with ExitStack() as stack:
         needed = {size if "sqlite" in engines else min(size, MULTIPLIED) for size in sizes}
         needed |= {min(size, MULTIPLIED) for size in sizes if "postgresql" in engines}
-        files = {size: _sqlite_file(stack, folder, size) for size in sorted(needed)}
+        files = {size: sqlite_file(stack, folder, size) for size in sorted(needed)}
         for engine_name in sorted(engines):  # PostgreSQL before SQLite, whose files it copies: they grow while measured
-            filled = []
+            databases = []
             for size in sizes:
-                made, entries = _filled(stack, engine_name, folder, size, files)
+                made, entries = filled(stack, engine_name, folder, size, files)
                 yield _all_of(made, entries, "Sealing", partial(ledger.seal, made, "sealing", ledger.SEALED_A_SECOND))
                 yield _all_of(made, entries, "Reviewing", partial(ledger.review, made))
                 data.settle(made)
-                filled.append((made, entries))
-            logs = [_open(stack, made, entries, folder) for made, entries in filled]
+                databases.append((made, entries))
+            logs = [open_log(stack, made, entries, folder) for made, entries in databases]
             for log in logs:
                 _say(f"{log.entries:,} entries on {engine_name}")
                 yield from _pages(log, seconds)
@@ -137,25 +90,45 @@ def _measure(folder: Path, engines: Sequence[str], sizes: Sequence[int], seconds
                 yield from _afresh(log, seconds)
                 yield from _about(log, seconds)
             for smaller, larger in pairwise(logs):
-                compared = compare(larger.product("newest"), smaller.product("newest"), seconds=seconds)
-                name = f"newest, against {smaller.entries:,} entries"
-                yield row(name, engine_name, larger.entries, compared, None)
-                for about in ABOUT:
-                    compared = compare(larger.about(about), smaller.about(about), seconds=seconds)
-                    name = f"{about}, against {smaller.entries:,} entries"
-                    yield row(name, engine_name, larger.entries, compared, None)
-            _say(f"{logs[-1].entries:,} entries on {engine_name}: rates and bytes")
-            yield ledger.weigh(made, logs[-1].entries)
-            yield from _exports(logs[-1], made)
-            yield _while_exporting(logs[-1], seconds)
-            yield _one_by_http(logs[-1], made, 3 * seconds)
-            yield from _while_ingesting(logs[-1], made, folder, seconds)
-            yield from _while_others_record(logs[-1], made, folder, seconds)
-            told = data.some(BACKDATED)
-            yield ledger.record_newest(made, told, logs[-1].entries)
-            yield ledger.record_backdated(made, told, logs[-1].entries)
-            yield ledger.seal(made, "sealing back-dated", ledger.BACKDATED_A_SECOND, logs[-1].entries, lambda _: None)
-            yield ledger.purge(made, folder, logs[-1].entries)
+                yield from _against_smaller(smaller, larger, seconds)
+            yield from _rates(logs[-1], made, folder, seconds)
+
+
+def _against_smaller(smaller: Log, larger: Log, seconds: float) -> Iterator[Row]:
+    """Hold pages of the larger log against the same ones of the smaller."""
+    compared = compare(larger.product("newest"), smaller.product("newest"), seconds=seconds)
+    yield row(f"newest, against {smaller.entries:,} entries", larger.engine_name, larger.entries, compared, None)
+    for about in ABOUT:
+        compared = compare(larger.about(about), smaller.about(about), seconds=seconds)
+        yield row(f"{about}, against {smaller.entries:,} entries", larger.engine_name, larger.entries, compared, None)
+
+
+def _rates(log: Log, made: Database, folder: Path, seconds: float) -> Iterator[Row]:
+    """Return how much of something is done in a second, what an entry takes, and what pages cost meanwhile."""
+    _say(f"{log.entries:,} entries on {log.engine_name}: rates and bytes")
+    yield ledger.weigh(made, log.entries)
+    yield from _exports(log, made)
+    yield _while_exporting(log, seconds)
+    yield _one_by_http(log, made, 3 * seconds)
+    yield from _while_ingesting(log, made, folder, seconds)
+    yield from _while_others_record(log, made, folder, seconds)
+    told = data.some(BACKDATED)
+    yield ledger.record_newest(made, told, log.entries)
+    yield ledger.record_backdated(made, told, log.entries)
+    yield ledger.seal(made, "sealing back-dated", ledger.BACKDATED_A_SECOND, log.entries, lambda _: None)
+    yield ledger.purge(made, folder, log.entries)
+
+
+def _all_of(made: Database, entries: int, label: str, work: Callable[[int, Callable[[int], object]], Row]) -> Row:
+    """Have *work* done on all entries, which tells how many it has just done, and show how far it is."""
+    with progress(f"{label} {entries:,} entries", entries) as show:
+        done = 0
+
+        def tell(more: int) -> None:
+            nonlocal done
+            show(done := done + more)
+
+        return work(entries, tell)
 
 
 def _against_auditlog(engine_name: str, folder: Path, seconds: float) -> Iterator[Row]:
@@ -225,6 +198,10 @@ def _exports(log: Log, made: Database) -> Iterator[Row]:
     ours, bare = exports.written_a_second(log.app), exports.bare_a_second(made, log.org_id)
     yield ledger.rate("export as CSV", made, log.entries, ours, exports.CSV_A_SECOND)
     yield ledger.rate("the bare driver and csv module", made, log.entries, bare, None)
+    (few, _), (all_, number) = exports.peak(log.app, exports.FEW), exports.peak(log.app, log.entries)
+    grown, most = round(all_ / few, 3), exports.GROWN_AT_MOST
+    name = f"MB while {number:,} are exported, not {exports.FEW:,}"
+    yield Row(name, log.engine_name, log.entries, round(all_, 1), round(few, 1), grown, most, grown <= most)
 
 
 def _while_exporting(log: Log, seconds: float) -> Row:
@@ -300,84 +277,6 @@ def _check(case: Case, ours: bytes, theirs: bytes) -> None:
     """Refuse to compare answers that are not the same entries."""
     if not entries_on(ours) or entries_on(ours) != entries_on(theirs):
         raise RuntimeError(f"{case.name}: the product and the floor show different entries")
-
-
-def _sqlite_file(stack: ExitStack, folder: Path, size: int) -> tuple[Database, int]:
-    """Make a SQLite database of about *size* entries; the other engine gets a copy of it."""
-    made = stack.enter_context(fresh_database("sqlite", folder))
-    with _progress(f"Making {size:,} entries", size) as progress:
-        return made, data.fill_sqlite(_app(made, folder), _path(made), size, progress)
-
-
-def _filled(
-    stack: ExitStack, engine_name: str, folder: Path, size: int, files: Mapping[int, tuple[Database, int]]
-) -> tuple[Database, int]:
-    """Return a database of about *size* entries, and how many they are."""
-    if engine_name == "sqlite":
-        return files[size]
-    source, entries = files[min(size, MULTIPLIED)]
-    made = stack.enter_context(fresh_database("postgresql", folder))
-    times = max(size // MULTIPLIED, 1)
-    with _progress(f"Copying {times * entries:,} entries to PostgreSQL", times * entries) as progress:
-        made_here = data.fill_postgresql(_app(made, folder), made.owner_url, _path(source), size, times, progress)
-    return made, made_here
-
-
-def _all_of(made: Database, entries: int, label: str, work: Callable[[int, Callable[[int], object]], Row]) -> Row:
-    """Have *work* done on all entries, which tells how many it has just done, and show how far it is."""
-    with _progress(f"{label} {entries:,} entries", entries) as progress:
-        done = 0
-
-        def tell(more: int) -> None:
-            nonlocal done
-            progress(done := done + more)
-
-        return work(entries, tell)
-
-
-def _open(stack: ExitStack, made: Database, entries: int, folder: Path) -> Log:
-    driver: Driver = SQLite(_path(made)) if made.engine_name == "sqlite" else PostgreSQL(made.url)
-    stack.callback(driver.close)
-    app = _app(made, folder)
-    with app.app_context():
-        organisation, reader, actor = find_organisation("northgate"), find_person(READER), find_person(ACTOR)
-        assert organisation
-        assert reader
-        assert actor
-        middle = driver.middle(organisation.id)
-        day = (data.UNTIL - timedelta(days=365)).date().replace(day=1)
-        found = cases(organisation.id, organisation.zone, str(actor.id), middle, day)
-        log_cases = {case.name: case for case in found}
-        someone = Someone(reader.id, reader.email, reader.name)
-        place = Place(organisation.id, organisation.slug, organisation.name, organisation.zone)
-    browser = open_session(app, app.test_client(), someone)
-    browser.get(LOG)  # the first visit changes the cookie, which then remembers the organisation
-    cookie = browser.cookie() or ""
-    stack.callback(_close, app)
-    token = ingest.key_for(app, place, someone)
-    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, token, log_cases)
-
-
-def _close(app: Flask) -> None:
-    with app.app_context():
-        db.engine.dispose()
-
-
-def _app(made: Database, folder: Path) -> Flask:
-    often = ingest.REQUESTS_A_MINUTE
-    return create_app(
-        Settings(data_dir=folder, database_url=made.url, secret_key="b" * 32, api_requests_a_minute=often)
-    )
-
-
-def _path(made: Database) -> str:
-    return make_url(made.url).database or ""
-
-
-@contextmanager
-def _progress(label: str, length: int) -> Iterator[Callable[[int], object]]:
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield lambda done: bar.update(done - bar.pos)
 
 
 def _warn_if_busy() -> None:

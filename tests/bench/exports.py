@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import psycopg
@@ -23,6 +24,8 @@ from tests.databases import Database
 
 CSV_A_SECOND = 100_000
 SLOWED_AT_MOST = 1.5  # times as long as while no export is made
+GROWN_AT_MOST = 1.1  # times the memory of a process that writes few entries
+FEW = 10_000
 
 _AT_ONCE = 1_000
 _MOST = 1_000_000  # rows that are written to measure: more take no longer each
@@ -55,6 +58,19 @@ def written_a_second(app: Flask) -> float:
         while number < _MOST and (piece := next(written, None)) is not None:
             number = piece[1]
         return number / (perf_counter() - began)
+
+
+def peak(app: Flask, most: int) -> tuple[float, int]:
+    """Return how many MB this process takes at most while so many entries are written, and how many there were."""
+    export = an_export(app)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is that from here on
+    with app.app_context(), as_served():
+        number = 0
+        for _, number in pieces(export):
+            if number >= most:
+                break
+    told = Path("/proc/self/status").read_text()
+    return int(told.partition("VmHWM:")[2].split()[0]) / 1024, number
 
 
 def bare_a_second(made: Database, org_id: int) -> float:
