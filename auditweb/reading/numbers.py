@@ -61,7 +61,9 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
             _remembered.put(key, counted)
     else:
         known = counted.categories[wanted.category].number
-        position = None if asked is None else find_position(wanted.at(), asked, known, now)
+        position = None if asked is None else _known_position(key, wanted, page)
+        if asked is not None and position is None:
+            position = find_position(wanted.at(), asked, known, now)
     categories = dict(counted.categories)
     total = categories[wanted.category]
     if not total.exact and total.number < len(page.rows):
@@ -70,7 +72,17 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
         position = 1
     elif page.rows and not page.has_older:
         position = max(total.number - len(page.rows) + 1, 1) if total.exact else None
+    if lasts and position is not None and page.rows:
+        _ordinals.put((key, page.rows[0].id), position)
+        _ordinals.put((key, page.rows[-1].id), position + len(page.rows) - 1)
     return Numbers(categories, position, histogram, counted.between, _count_later(wanted, now))
+
+
+def _known_position(key: Hashable, wanted: LogFilter, page: Page) -> int | None:
+    """Return the ordinal of the page's first event where this page, or the one it is reached from, was shown lately."""
+    ahead = {page.rows[0].id: 0, wanted.before: 1, wanted.after: -len(page.rows)}
+    known = ((_ordinals.get((key, event_id)), more) for event_id, more in ahead.items() if event_id is not None)
+    return next((ordinal + more for ordinal, more in known if ordinal is not None), None)
 
 
 def _count_later(wanted: LogFilter, now: datetime) -> Count:
@@ -115,4 +127,5 @@ class Memory(Generic[Kept]):
 
 
 _remembered = Memory[Counted]()  # by the revision of the counts: as long as that stands, so do these
+_ordinals = Memory[int]()  # of the events at both ends of the pages that were shown, by the same and their ids
 _told_lately = Memory[tuple[float, Counted]]()

@@ -97,17 +97,42 @@ def test_in_a_flood_numbers_may_be_a_second_old(
 
 
 def test_the_place_of_a_page_is_found_beside_what_is_remembered(
-    app: Flask, reader: Reader, organisation: Place, seal: Callable[[], None]
+    app: Flask, reader: Reader, organisation: Place, an_event: Callable[..., Event], seal: Callable[[], None]
 ) -> None:
-    fill_log(app, organisation, 160)
+    """And not asked for where it follows from the page that leads to it."""
+    fill_log(app, organisation, 260)
     seal()
+
+    def follow(page: Page, link: str) -> Page:
+        return reader.get(str(page.select(link)[0]["href"]))
+
+    def place(page: Page) -> str:
+        where = page.select_one(".where")
+        assert where is not None
+        return str(where.get_text()).strip()
+
     with clock.set_to(NOW):
         first = reader.get(LOG)
-        second = reader.get(str(first.select("#pager-older")[0]["href"]))
-        again = reader.get(str(first.select("#pager-older")[0]["href"]))
+        with statements(app) as seen:
+            pages = [second := follow(first, "#pager-older")]
+            pages += [
+                third := follow(second, "#pager-older"),
+                follow(first, "#pager-older"),
+                follow(third, "#pager-newer"),
+            ]
+        assert [place(page) for page in pages] == ["51–100 of 260", "101–150 of 260", "51–100 of 260", "51–100 of 260"]
+        assert not [statement for statement in seen if "tally" in statement]
 
-    assert "51–100 of 160" in second.words
-    assert "51–100 of 160" in again.words
+        last = follow(first, "#pager-oldest")
+        before_last = follow(last, "#pager-newer")
+        assert (place(last), place(before_last)) == ("211–260 of 260", "161–210 of 260")
+        address = str(second.select("#pager-older")[0]["href"])
+        an_event(org_id=organisation.id, occurred_at=NOW - timedelta(days=1))
+        seal()
+        assert place(reader.get(address)) == "102–151 of 261"
+        with statements(app) as seen:
+            assert place(reader.get(address)) == "102–151 of 261"
+        assert not [statement for statement in seen if "tally" in statement]
 
 
 def test_a_question_that_takes_too_long_gets_a_clean_page(reader: Reader) -> None:
