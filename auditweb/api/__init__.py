@@ -12,7 +12,7 @@ from auditweb.accounts.callers import note_use
 from auditweb.api import asking, callers, limits, operations, problems, reading, reference, writing
 from auditweb.config import Settings
 from auditweb.extensions import csrf
-from auditweb.reading.filters import BadFilter
+from auditweb.reading.parameters import BadFilter
 
 PREFIX = "/api/"
 

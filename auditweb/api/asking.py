@@ -9,7 +9,8 @@ from werkzeug.datastructures import MultiDict
 from auditweb.accounts.callers import Caller
 from auditweb.api import problems
 from auditweb.api.problems import Problem
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.parameters import BadFilter
 
 _PLACES = ("before", "after")
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)

@@ -13,8 +13,9 @@ from auditweb.api.asking import number, read_query, refuse
 from auditweb.api.problems import Problem
 from auditweb.extensions import db
 from auditweb.reading.as_json import entry_object
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.leaves import LARGEST, Stretch, find_last, find_stretch
+from auditweb.reading.parameters import BadFilter
 
 LONGEST_WAIT = 30
 LOOK_EVERY = 0.25  # seconds

@@ -13,11 +13,12 @@ from auditweb.api.callers import current_caller
 from auditweb.api.problems import Problem
 from auditweb.reading.as_json import entry_object
 from auditweb.reading.counts import Count
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.flagged import find_flags
 from auditweb.reading.names import names_in
 from auditweb.reading.numbers import find_numbers
 from auditweb.reading.pages import LARGEST, SIZE, Page, WholePage, check_action, find_event, find_page, find_whole_page
+from auditweb.reading.parameters import BadFilter
 
 
 def events() -> Response:

@@ -12,8 +12,9 @@ from auditweb.addresses import log_of
 from auditweb.api import callers
 from auditweb.api.asking import read_query, refuse
 from auditweb.reading.as_json import entry_object, spell
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import LARGEST, WholePage, WholeRow, check_action, find_whole_page
+from auditweb.reading.parameters import BadFilter
 
 MEDIA_TYPE = "application/x-ndjson"
 

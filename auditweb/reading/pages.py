@@ -12,8 +12,9 @@ from auditweb import catalogue, clock, ids
 from auditweb.extensions import db
 from auditweb.models import Event, LogHead, SealQueue
 from auditweb.reading import search
-from auditweb.reading.filters import BadFilter, LogFilter, clauses
+from auditweb.reading.filters import LogFilter, clauses
 from auditweb.reading.flagged import Shown, find_flags, flags_column, read_flags
+from auditweb.reading.parameters import BadFilter
 
 SIZE = 50
 LARGEST = 500

@@ -5,7 +5,8 @@ from datetime import date
 from typing import TypeVar
 
 from auditweb import ids
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.parameters import BadFilter
 from auditweb.reading.words import MOST
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from werkzeug.datastructures import MultiDict
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading.actors import find_actors_in_log
 from auditweb.reading.counts import Count, count_actors
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.parameters import BadFilter
 from auditweb.viewer import ActorProfile, Standing, Viewer
 from auditweb.web import figures
 from auditweb.web.actor_kinds import avatar, badges, kind_of

@@ -13,10 +13,11 @@ from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.parties import ActorRef
 from auditweb.reading import days
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.names import names_in
 from auditweb.reading.numbers import Numbers, find_numbers
 from auditweb.reading.pages import Page, check_action, find_page
+from auditweb.reading.parameters import BadFilter
 from auditweb.viewer import ActorProfile, Viewer
 from auditweb.web import actors, coverage, entry, jumps, new_entries, printing
 from auditweb.web.assets import asset_url

@@ -13,7 +13,8 @@ from auditweb.ids import moment_of
 from auditweb.reading import days
 from auditweb.reading.counts import Count, count
 from auditweb.reading.coverage import Recorded, find_recorded
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.parameters import BadFilter
 from auditweb.web import figures
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.times import Clock, Told

@@ -8,9 +8,9 @@ from auditweb.addresses import absolute, log_of
 from auditweb.models import Event
 from auditweb.parties import ActorRef
 from auditweb.reading.as_json import entry_object, spell
-from auditweb.reading.filters import BadFilter
 from auditweb.reading.flagged import find_flags
 from auditweb.reading.pages import find_event
+from auditweb.reading.parameters import BadFilter
 from auditweb.viewer import Viewer
 from auditweb.web.assets import asset_url
 from auditweb.web.details import Details

@@ -29,9 +29,10 @@ from auditweb.extensions import db
 from auditweb.holding import HeldError
 from auditweb.reading import days
 from auditweb.reading.counts import Count
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page, check_action, find_page
+from auditweb.reading.parameters import BadFilter
 from auditweb.web import audit_log, figures
 from auditweb.web.foreign_text import visible_text
 from auditweb.web.gate import origin, still

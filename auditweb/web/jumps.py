@@ -9,8 +9,9 @@ from werkzeug.datastructures import MultiDict
 from auditweb import clock, ids
 from auditweb.reading import days
 from auditweb.reading.counts import count, find_at
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.pages import SIZE
+from auditweb.reading.parameters import BadFilter
 from auditweb.viewer import Viewer
 from auditweb.web.htmx import private
 from auditweb.web.viewing import asked, current_viewer

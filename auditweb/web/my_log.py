@@ -16,9 +16,10 @@ from auditweb.catalogue import Category
 from auditweb.models import Event
 from auditweb.parties import ActorRef
 from auditweb.reading import days
-from auditweb.reading.filters import BadFilter, LogFilter, query_of
+from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.own_log import find_own_event, find_own_page
 from auditweb.reading.pages import Page, Row
+from auditweb.reading.parameters import BadFilter
 from auditweb.web.assets import asset_url
 from auditweb.web.details import Details
 from auditweb.web.foreign_text import visible_text

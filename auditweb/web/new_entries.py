@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from auditweb import clock
-from auditweb.reading.filters import BadFilter
 from auditweb.reading.pages import count_newer
+from auditweb.reading.parameters import BadFilter
 from auditweb.web.assets import asset_url
 from auditweb.web.htmx import IN_PAGE, private, render, wants_fragment
 from auditweb.web.viewing import asked, current_viewer

@@ -21,7 +21,8 @@ from auditweb.insights.reviews import Kind
 from auditweb.parties import ActorRef
 from auditweb.reading import days, lives
 from auditweb.reading.counts import Count, count
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.parameters import BadFilter
 from auditweb.web import audit_log, figures, reviews
 from auditweb.web.assets import asset_url
 from auditweb.web.foreign_text import visible_text

@@ -19,8 +19,8 @@ from auditweb.insights import reviews as rules
 from auditweb.insights.reviews import LONGEST_NOTE, Kind, Review
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading import days
-from auditweb.reading.filters import BadFilter
 from auditweb.reading.lives import AT_ONCE
+from auditweb.reading.parameters import BadFilter
 from auditweb.web import audit_log, errors, subjects
 from auditweb.web.foreign_text import visible, visible_lines, visible_text
 from auditweb.web.gate import member_of, origin

@@ -22,9 +22,10 @@ from auditweb.accounts.saved_views import LONGEST_NAME, Kept
 from auditweb.accounts.team import MissingError, RefusedError
 from auditweb.accounts.viewers import MemberViewer
 from auditweb.extensions import db
-from auditweb.reading.filters import BadFilter, LogFilter, read_query
+from auditweb.reading.filters import LogFilter, read_query
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page
+from auditweb.reading.parameters import BadFilter
 from auditweb.viewer import NamedView
 from auditweb.web import audit_log, errors
 from auditweb.web.foreign_text import visible, visible_text

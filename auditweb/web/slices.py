@@ -17,9 +17,10 @@ from auditweb.accounts import directory
 from auditweb.holding import HeldError
 from auditweb.parties import LINK_HOLDER, ActorRef
 from auditweb.reading import days
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.numbers import find_numbers
 from auditweb.reading.pages import Row, WholeRow
+from auditweb.reading.parameters import BadFilter
 from auditweb.sharing.bounds import OutsideError
 from auditweb.sharing.masking import Mask
 from auditweb.sharing.opening import ClosedError, Slice, find_slice

@@ -16,9 +16,10 @@ from auditweb.insights.people import Aftermath, Known
 from auditweb.parties import ActorRef
 from auditweb.reading import days
 from auditweb.reading.actors import find_name
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.flagged import find_flags
 from auditweb.reading.pages import Row, find_page
+from auditweb.reading.parameters import BadFilter
 from auditweb.web import figures, timeline
 from auditweb.web.actor_kinds import Kind, avatar, badges, kind_of
 from auditweb.web.assets import asset_url

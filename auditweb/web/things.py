@@ -15,9 +15,10 @@ from auditweb.database import TooSlow
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading import days, lives
 from auditweb.reading.counts import Counted, count
-from auditweb.reading.filters import LONGEST_ID, BadFilter, LogFilter, query_of
+from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page, Row, find_page
+from auditweb.reading.parameters import LONGEST_ID, BadFilter
 from auditweb.viewer import Viewer
 from auditweb.web import audit_log, figures
 from auditweb.web.actor_kinds import avatar, kind_of

@@ -33,7 +33,8 @@ from auditweb.database import storable
 from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, Person, Webhook, WebhookDelivery
 from auditweb.parties import Origin, Target
-from auditweb.reading.filters import BadFilter, read_query
+from auditweb.reading.filters import read_query
+from auditweb.reading.parameters import BadFilter
 from auditweb.recorder import record
 from auditweb.webhooks import signing
 from auditweb.webhooks.sources import SOURCES, Kind

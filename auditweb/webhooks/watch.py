@@ -22,7 +22,7 @@ from sqlalchemy import Engine, Row
 from auditweb import transactions
 from auditweb.ledger.leading import ServerThread, keep_at
 from auditweb.models import Organisation, Webhook
-from auditweb.reading.filters import BadFilter
+from auditweb.reading.parameters import BadFilter
 from auditweb.webhooks import outbox
 from auditweb.webhooks.delivering import LogOf, deliver
 from auditweb.webhooks.sending import Caller

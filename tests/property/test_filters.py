@@ -14,8 +14,9 @@ from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.parties import ActorRef, ActorType, Outcome
 from auditweb.reading import days
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.flags import ANY, Flag
+from auditweb.reading.parameters import BadFilter
 
 NAMES = (
     "category", "actor", "target", "action", "outcome", "flag", "from", "to", "tz", "last", "upto", "before", "after",

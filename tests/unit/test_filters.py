@@ -8,7 +8,8 @@ from werkzeug.datastructures import MultiDict
 from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.parties import ActorRef, Outcome
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.parameters import BadFilter
 
 PLACE = "32ST6QNF15NM7"
 NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)

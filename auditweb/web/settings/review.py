@@ -17,9 +17,10 @@ from auditweb.insights import findings
 from auditweb.insights.decisions import MissingError, OvertakenError, State, decide
 from auditweb.insights.findings import Listed, Wanted
 from auditweb.parties import ActorType
-from auditweb.reading.filters import BadFilter, LogFilter, query_of
+from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.flags import KINDS, Flag
 from auditweb.reading.pages import find_page
+from auditweb.reading.parameters import BadFilter
 from auditweb.web.foreign_text import visible, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told

@@ -16,9 +16,10 @@ from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.parties import ActorRef
 from auditweb.reading.counts import count
-from auditweb.reading.filters import BadFilter, LogFilter
+from auditweb.reading.filters import LogFilter
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import check_action, find_whole_page
+from auditweb.reading.parameters import BadFilter
 from auditweb.sharing import shares as rules
 from auditweb.sharing.bounds import fixed
 from auditweb.sharing.masking import Mask
