@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from auditweb.app import create_app
     from auditweb.catalogue import Action, Category
     from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
-    from auditweb.recorder import RecordError, record
+    from auditweb.recordable import RecordError
+    from auditweb.recorder import record
 
 __all__ = [
     "Action",
@@ -34,7 +35,7 @@ _HOMES = {
     "Category": "auditweb.catalogue",
     "Origin": "auditweb.parties",
     "Outcome": "auditweb.parties",
-    "RecordError": "auditweb.recorder",
+    "RecordError": "auditweb.recordable",
     "Target": "auditweb.parties",
     "create_app": "auditweb.app",
     "record": "auditweb.recorder",

@@ -14,11 +14,12 @@ import psycopg
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from auditweb import recorder
+from auditweb import recordable, recorder
 from auditweb.database import TooSlow
 from auditweb.extensions import db
 from auditweb.models import Event
-from auditweb.recorder import AnySession, IdempotencyConflict, RecordError
+from auditweb.recordable import RecordError
+from auditweb.recorder import AnySession, IdempotencyConflict
 
 CHUNK = 1_000  # written at once: in a fraction of a second, far from the limit on a statement's time
 
@@ -111,11 +112,11 @@ def find_conflicts(
 
 def _checked(event: Mapping[str, Any], place: int, org_id: int) -> Checked:
     try:
-        row = recorder.checked(org_id=org_id, **event)
+        row = recordable.checked(org_id=org_id, **event)
     except RecordError as error:
         error.index = place
         raise
-    return Checked(row, place) if row["idempotency_key"] is None else Checked(row, place, recorder.omitted(**event))
+    return Checked(row, place) if row["idempotency_key"] is None else Checked(row, place, recordable.omitted(**event))
 
 
 def _unknown(connection: Connection, org_id: int, chunk: list[Checked], others: list[_Known]) -> list[Checked]:

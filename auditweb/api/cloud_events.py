@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from auditweb.api.ingest import Fault, Sender, crowd_in, faults_of, row_of
 from auditweb.api.schemas import SentCloudEvent, SentTarget, Told
 from auditweb.bulk import Checked
-from auditweb.recorder import MAX_ID
+from auditweb.recordable import MAX_ID
 
 _JSON = "application/json"
 _NAMES = {"action": "type", "occurred_at": "time", "idempotency_key": "id"}  # of fields that are attributes here

@@ -14,13 +14,14 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from pydantic import ValidationError
 
-from auditweb import bulk, catalogue, recorder, transactions
+from auditweb import bulk, catalogue, recordable, transactions
 from auditweb.api.schemas import SentEvent, Told
 from auditweb.bulk import Checked
 from auditweb.catalogue import Category, ForeignAction
 from auditweb.extensions import db
 from auditweb.parties import Actor, ActorType, Origin, Target
-from auditweb.recorder import AnyAction, IdempotencyConflict, RecordError
+from auditweb.recordable import AnyAction, RecordError
+from auditweb.recorder import IdempotencyConflict
 
 DEEPEST: Final = 8  # levels of lists and objects; an event needs two, and a list of cloud events five
 MOST_FAULTS: Final = 10  # told of one event
@@ -117,7 +118,7 @@ def row_of(
     target = None if thing is None else Target(thing.type, thing.id, thing.name, thing.url)
     origin = _origin(told, sender)
     try:
-        row = recorder.checked(
+        row = recordable.checked(
             action, sender.org_id, actor, target, told.facts, via, told.outcome, happened, origin, key
         )
     except RecordError as error:
@@ -128,7 +129,7 @@ def row_of(
     unsaid = {"actor_id", "actor_name"} if via is None else {"via_id", "via_name"}
     if told.ip is None:
         unsaid.add("ip")
-    return Checked(row, place, recorder.omitted(action, told.facts, told.outcome, happened) | unsaid)
+    return Checked(row, place, recordable.omitted(action, told.facts, told.outcome, happened) | unsaid)
 
 
 def write(items: Sequence[Checked], sender: Sender) -> Sequence[bool]:

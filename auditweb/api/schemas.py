@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from auditweb import recorder
+from auditweb import recordable
 from auditweb.catalogue import Category
 from auditweb.parties import Outcome
 from auditweb.reading.flags import Flag
@@ -31,16 +31,16 @@ class SentActor(_Sent):
     """On whose behalf the key acted."""
 
     type: Literal["member", "system", "support", "anonymous"]
-    id: Annotated[str, _text(recorder.MAX_ID, "Your stable id of that person or process")]
-    name: Annotated[str, _text(recorder.MAX_NAME, "Their name at the time; it stays with the entry")]
+    id: Annotated[str, _text(recordable.MAX_ID, "Your stable id of that person or process")]
+    name: Annotated[str, _text(recordable.MAX_NAME, "Their name at the time; it stays with the entry")]
 
 
 class SentTarget(_Sent):
     """The thing that was acted on."""
 
-    type: Annotated[str, _text(recorder.MAX_TYPE, "Lower case letters, digits and underscores, such as vehicle")]
-    id: Annotated[str, _text(recorder.MAX_ID, "Your stable id of the thing")]
-    name: Annotated[str, _text(recorder.MAX_NAME, "Its name at the time")]
+    type: Annotated[str, _text(recordable.MAX_TYPE, "Lower case letters, digits and underscores, such as vehicle")]
+    id: Annotated[str, _text(recordable.MAX_ID, "Your stable id of the thing")]
+    name: Annotated[str, _text(recordable.MAX_NAME, "Its name at the time")]
     url: Annotated[str | None, Field(description="https://… or a path that starts with one slash")] = None
 
 
@@ -66,7 +66,7 @@ class Told(_Sent):
 class SentEvent(Told):
     """One event."""
 
-    action: Annotated[str, _text(recorder.MAX_SLUG, "A slug of the catalogue, or your own: order.shipped")]
+    action: Annotated[str, _text(recordable.MAX_SLUG, "A slug of the catalogue, or your own: order.shipped")]
     occurred_at: Annotated[
         _Moment | None, Field(description="With its zone; now if left out, at most five minutes ahead")
     ] = None

@@ -4,7 +4,8 @@ from auditweb import catalogue
 from auditweb.exports.entries import Export
 from auditweb.parties import Actor, Origin
 from auditweb.reading.counts import Count
-from auditweb.recorder import MAX_FACT, record
+from auditweb.recordable import MAX_FACT
+from auditweb.recorder import record
 
 
 def record_export(

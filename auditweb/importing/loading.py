@@ -16,7 +16,8 @@ from auditweb.importing.lines import Counter, counter, key_of
 from auditweb.importing.mapping import MappingFile
 from auditweb.importing.reading import Found
 from auditweb.parties import Actor, ActorType
-from auditweb.recorder import IdempotencyConflict, record, shortened
+from auditweb.recordable import shortened
+from auditweb.recorder import IdempotencyConflict, record
 
 CHUNK: Final = 500  # committed at once: on SQLite, where writers take turns, nobody waits long
 

@@ -17,7 +17,8 @@ from auditweb.extensions import db
 from auditweb.models import Finding, FindingEvent, FindingPattern
 from auditweb.parties import Origin, Target
 from auditweb.reading.flags import Flag
-from auditweb.recorder import record, shortened
+from auditweb.recordable import shortened
+from auditweb.recorder import record
 from auditweb.sentences import Category
 
 LONGEST_NOTE: Final = 500

@@ -23,7 +23,7 @@ from auditweb.accounts.viewers import MemberViewer
 from auditweb.extensions import db, login_manager
 from auditweb.logs import request_id
 from auditweb.parties import Origin
-from auditweb.recorder import MAX_USER_AGENT
+from auditweb.recordable import MAX_USER_AGENT
 
 _LOCAL_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # visible ASCII without the backslash, which browsers read as a slash
 _PUNCTUATION = "/:@!$&'()*+,;=-._~%"

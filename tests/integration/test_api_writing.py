@@ -16,7 +16,7 @@ from auditweb.api.writing import CLOUD_EVENT, JSON, MOMENT
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import ApiKey
-from auditweb.recorder import REDACTED
+from auditweb.recordable import REDACTED
 from tests.callers import BID, HANA, NOW, ORDER, STEPWGN, Program, new_key, rows, told
 from tests.readers import Place, Reader, Someone, add_organisation
 

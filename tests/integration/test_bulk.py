@@ -13,7 +13,8 @@ from auditweb import bulk, catalogue, clock, database, ids, recorder
 from auditweb.bulk import CHUNK, record_many
 from auditweb.models import Event, SealQueue
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
-from auditweb.recorder import REDACTED, IdempotencyConflict, RecordError, record
+from auditweb.recordable import REDACTED, RecordError
+from auditweb.recorder import IdempotencyConflict, record
 from tests.ledgers import FEED, HANA, NOON, STEPWGN, a_bid
 
 MANY = CHUNK * 2 + CHUNK // 2 + 57  # chunks, and what is left over, in all sizes it is written in

@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from auditweb import catalogue, recorder
+from auditweb import catalogue, recordable, recorder
 from auditweb.bulk import CHUNK, Checked, find_conflicts, write_checked
 from auditweb.catalogue import Category, ForeignAction
 from auditweb.database import OUT_OF_REACH
 from auditweb.models import Event
-from auditweb.recorder import IdempotencyConflict, RecordError
+from auditweb.recordable import RecordError
+from auditweb.recorder import IdempotencyConflict
 from tests.ledgers import FEED, HANA, NOON, STEPWGN, a_bid
 
 SHIPPED = ForeignAction("order.shipped", Category.SHIPMENTS, "Shipped the order 4471")
@@ -24,8 +25,8 @@ SHIPPED = ForeignAction("order.shipped", Category.SHIPMENTS, "Shipped the order 
 
 def a_row(place: int, key: str | None = None, **more: Any) -> Checked:
     given: dict[str, Any] = {"action": catalogue.BID_RAISED, "actor": HANA, "target": STEPWGN} | more
-    row = recorder.checked(org_id=1, idempotency_key=key, **given)
-    return Checked(row, place, recorder.omitted(**given))
+    row = recordable.checked(org_id=1, idempotency_key=key, **given)
+    return Checked(row, place, recordable.omitted(**given))
 
 
 def stored(session: Session) -> dict[int, str | None]:
@@ -212,7 +213,7 @@ def test_a_foreign_action_brings_its_sentence(session: Session) -> None:
 def test_foreign_actions_that_cannot_be_recorded() -> None:
     for make, field in REFUSED:
         with pytest.raises(RecordError) as error:
-            recorder.checked(make(), 1, HANA)
+            recordable.checked(make(), 1, HANA)
         assert error.value.field == field
     for slug in ("shipped", "Order.shipped", "order.", "order shipped", ""):
         with pytest.raises(ValueError, match="no slug"):

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from auditweb import catalogue
 from auditweb.models import Event
 from auditweb.parties import ActorType, Origin, Outcome
-from auditweb.recorder import IdempotencyConflict, RecordError, record
+from auditweb.recordable import RecordError
+from auditweb.recorder import IdempotencyConflict, record
 from tests.ledgers import FEED, HANA, NOON, STEPWGN, a_bid
 
 SENT: dict[str, Any] = {

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from auditweb import catalogue, clock, ids, recorder
+from auditweb import catalogue, clock, ids, recordable
 from auditweb.models import Event
 from auditweb.parties import UNKNOWN_PERSON, Actor, ActorType, Origin, Outcome, Target
-from auditweb.recorder import RecordError, record, record_apart
+from auditweb.recordable import RecordError
+from auditweb.recorder import record, record_apart
 from tests.ledgers import FEED, HANA, NOON, STEPWGN, a_bid, only_row
 
 # What is stored
@@ -147,7 +148,7 @@ def test_long_user_agent_is_cut(session: Session) -> None:
     """It is what a stranger sent: it must not keep their refused sign-in from being recorded."""
     a_bid(session, origin=Origin("203.0.113.58", "M" * 9000))
 
-    assert only_row(session)["user_agent"] == "M" * (recorder.MAX_USER_AGENT - 1) + "…"
+    assert only_row(session)["user_agent"] == "M" * (recordable.MAX_USER_AGENT - 1) + "…"
 
 
 def test_address_has_one_spelling(session: Session) -> None:

@@ -12,7 +12,8 @@ from auditweb import catalogue, clock
 from auditweb.catalogue import Action, Category
 from auditweb.models import Event
 from auditweb.parties import Actor, ActorType, Origin, Target
-from auditweb.recorder import RecordError, record
+from auditweb.recordable import RecordError
+from auditweb.recorder import record
 from tests.ledgers import HANA, NOON, STEPWGN, a_bid, only_row
 
 

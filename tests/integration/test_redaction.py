@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from auditweb import catalogue
 from auditweb.catalogue import Action, Category
-from auditweb.recorder import RecordError, record
+from auditweb.recordable import RecordError
+from auditweb.recorder import record
 from tests.databases import Database
 from tests.ledgers import HANA, only_row, operator_engine
 

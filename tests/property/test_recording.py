@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, SessionTransaction
 
 from auditweb.models import Event, Rate
-from auditweb.recorder import RecordError
+from auditweb.recordable import RecordError
 from tests.ledgers import NOON, a_bid
 
 STEPS = st.lists(

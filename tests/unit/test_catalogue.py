@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from auditweb import catalogue, recorder
+from auditweb import catalogue, recordable
 from auditweb.catalogue import Action, Category
 
 # One line per action: its slug and its sentence, the facts (and the target's name) marked with what they are called.
@@ -377,7 +377,7 @@ def test_sentences_keep_the_rules(action: Action) -> None:
     assert verb in IRREGULAR or verb.endswith("ed")
     assert not re.search(r"\bfrom \{\w+\} to\b|\bwas \{|\bpreviously\b|\bold\b|\binstead of\b", action.summary)
     assert not any(re.search(r"(^|_)(old|before|previous|was|from|amount|price|date)(_|$)", name) for name in names)
-    assert not any(recorder._is_secret(name) for name in names)
+    assert not any(recordable._is_secret(name) for name in names)
     assert re.fullmatch(r"[a-z_]+\.[a-z_]+", action.slug)
 
 

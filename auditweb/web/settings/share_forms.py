@@ -7,7 +7,7 @@ from wtforms.fields.choices import RadioField, SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from auditweb import clock, ids
-from auditweb.recorder import MAX_AHEAD
+from auditweb.recordable import MAX_AHEAD
 from auditweb.sharing.masking import Mask
 from auditweb.sharing.shares import LONGEST_NOTE, LONGEST_RECIPIENT, PERIODS
 from auditweb.web.settings.fields import check_one, choices, one_line, visible_only
