@@ -40,7 +40,19 @@ from auditweb.web import (
 )
 from auditweb.web.help import bp as help_pages
 from auditweb.web.invitations import bp as invitations
-from auditweb.web.settings import api_keys, data, deletion, exports, general, ownership, review, shares, team, webhooks
+from auditweb.web.settings import (
+    api_keys,
+    data,
+    deletion,
+    exports,
+    general,
+    ownership,
+    review,
+    review_patterns,
+    shares,
+    team,
+    webhooks,
+)
 from auditweb.web.settings import sign_in as sign_in_settings
 
 BLUEPRINTS = (
@@ -58,6 +70,7 @@ BLUEPRINTS = (
     api_keys.bp,
     shares.bp,
     review.bp,
+    review_patterns.bp,
     shared.bp,
     shared.support,
     slices.bp,

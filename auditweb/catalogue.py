@@ -211,6 +211,8 @@ _DECIDED = ("note", "pattern")
 TEAM_FINDING_CONFIRMED = Action("team_finding.confirmed", _C, "Confirmed the finding {target}", details=_DECIDED)
 TEAM_FINDING_SET_ASIDE = Action("team_finding.set_aside", _C, "Set aside the finding {target}", details=_DECIDED)
 TEAM_FINDING_REOPENED = Action("team_finding.reopened", _C, "Opened the finding {target} again", details=_DECIDED)
+_NO_LONGER = "Stopped setting aside findings like {target}"
+TEAM_PATTERN_ENDED = Action("team_finding.pattern_ended", _C, _NO_LONGER, details=("scope",))
 
 # Authentication: sign-ins, password changes, 2FA enrolment
 
@@ -250,6 +252,7 @@ SUPPORT_SIGNED_IN = Action(
 SIGN_IN_FINDING_CONFIRMED = Action("sign_in_finding.confirmed", _C, "Confirmed the finding {target}", details=_DECIDED)
 SIGN_IN_FINDING_SET_ASIDE = Action("sign_in_finding.set_aside", _C, "Set aside the finding {target}", details=_DECIDED)
 SIGN_IN_FINDING_REOPENED = Action("sign_in_finding.reopened", _C, "Opened the finding {target} again", details=_DECIDED)
+SIGN_IN_PATTERN_ENDED = Action("sign_in_finding.pattern_ended", _C, _NO_LONGER, details=("scope",))
 
 # Vehicles: creations, updates, deletions, and other notable vehicle actions
 

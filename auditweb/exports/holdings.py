@@ -292,6 +292,7 @@ def _findings(org_id: int) -> Question:
             Finding.state,
             Person.name.label("decided_by"),
             Finding.decided_at,
+            Finding.by_itself.label("set_aside_by_itself"),
             Finding.note,
         )
         .outerjoin(Person, Person.id == Finding.decided_by)

@@ -100,6 +100,7 @@ def decide(
     now, decided = clock.now(), state is not State.OPEN
     finding.state, finding.note = state.value, note if decided else ""
     finding.decided_by, finding.decided_at = (by.person_id, now) if decided else (None, None)
+    finding.by_itself = False
     db.session.execute(
         sa.update(FindingEvent)
         .where(FindingEvent.org_id == org_id, FindingEvent.finding_id == finding_id)
@@ -108,7 +109,13 @@ def decide(
     if always or state is not State.SET_ASIDE:
         db.session.execute(sa.delete(_pattern).where(*same))
     if always:
-        new = {**like_it, "note": note, "decided_by": by.person_id, "decided_at": now}
+        new = {
+            **like_it,
+            "subject_name": finding.subject_name,
+            "note": note,
+            "decided_by": by.person_id,
+            "decided_at": now,
+        }
         db.session.execute(sa.insert(_pattern).values(new))
     kind = Flag(finding.kind)
     facts = {"note": note} if note else {}

@@ -89,8 +89,7 @@ class Listed(NamedTuple):
             row.decided_at,
             evidence,
             entries,
-            # Nobody can decide about a finding in the very microsecond in which the review writes it down.
-            row.state == State.SET_ASIDE and row.decided_at == row.found_at,
+            row.by_itself,
             Pattern(row.pattern_since, row.pattern_asker or "", row.pattern_note) if row.pattern_since else None,
         )
 

@@ -140,6 +140,7 @@ def _put(connection: Connection, log: Log, found: Found, now: datetime) -> None:
             "decided_by": pattern.decided_by if pattern else None,
             "decided_at": now if pattern else None,
             "note": pattern.note if pattern else "",
+            "by_itself": pattern is not None,
         },
     )
     shown = int(state != "set_aside")
@@ -173,9 +174,9 @@ _LOAD = sa.select(_memory.c.known).where(
 _NEW_CURSOR = text("INSERT INTO review_cursor (org_id, position, run) VALUES (:org_id, 0, 1) ON CONFLICT DO NOTHING")
 _PUT = text("""
     INSERT INTO finding (org_id, id, number, kind, subject_type, subject_id, subject_name, place, at, sentence, unusual,
-        run, found_at, state, decided_by, decided_at, note)
+        run, found_at, state, decided_by, decided_at, note, by_itself)
     VALUES (:org_id, :id, :number, :kind, :subject_type, :subject_id, :subject_name, :place, :at, :sentence, :unusual,
-        :run, :now, :state, :decided_by, :decided_at, :note)
+        :run, :now, :state, :decided_by, :decided_at, :note, :by_itself)
     ON CONFLICT (org_id, id) DO UPDATE SET
         subject_name = excluded.subject_name, sentence = excluded.sentence, unusual = excluded.unusual,
         run = excluded.run

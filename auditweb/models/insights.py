@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auditweb.models.base import Base, Moment
@@ -17,8 +17,8 @@ class Finding(Base):
     *id* follows from what was found (`insights/found.py`), so that it is there once, however often it is found. It is
     about a subject, which is called *subject_name*; *place* narrows what is the same pattern. *run* is the last reading
     of the log that found it. It is open until *decided_at*: then *decided_by* has confirmed it or set it aside, and
-    *note* says why. One that is set aside by a pattern has that pattern's note. *number* rises with each that is new in
-    the organisation, in the order of commits.
+    *note* says why. One that is set aside *by_itself* has the note of the pattern that it follows. *number* rises with
+    each that is new in the organisation, in the order of commits.
     """
 
     __tablename__ = "finding"
@@ -49,6 +49,7 @@ class Finding(Base):
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
     note: Mapped[str]
+    by_itself: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class FindingEvent(Base):
@@ -84,6 +85,7 @@ class FindingPattern(Base):
     subject_type: Mapped[str] = mapped_column(primary_key=True)
     subject_id: Mapped[str] = mapped_column(primary_key=True)
     place: Mapped[str] = mapped_column(primary_key=True)
+    subject_name: Mapped[str] = mapped_column(default="", server_default="")
     note: Mapped[str]
     decided_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime] = mapped_column(Moment)

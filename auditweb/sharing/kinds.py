@@ -29,9 +29,9 @@ _PEOPLE = frozenset((
 ))  # fmt: skip
 _CUSTOMERS = frozenset({"customer", "client"})
 _THINGS = frozenset((
-    "api_key", "audit_log", "container", "document", "export", "file", "finding", "folder", "group", "integration",
-    "organisation", "part", "plan", "port", "product", "report", "review", "role", "setting", "share", "shipment",
-    "supplier", "system", "team", "thing", "vehicle", "vessel", "view", "warehouse", "webhook",
+    "api_key", "audit_log", "container", "document", "export", "file", "finding", "finding_pattern", "folder", "group",
+    "integration", "organisation", "part", "plan", "port", "product", "report", "review", "role", "setting", "share",
+    "shipment", "supplier", "system", "team", "thing", "vehicle", "vessel", "view", "warehouse", "webhook",
 ))  # fmt: skip
 """The types of targets whose names stay. Others send what they like: any other type may be that of somebody."""
 

@@ -22,6 +22,7 @@ from auditweb.models import (
     ExportJob,
     Finding,
     FindingEvent,
+    FindingPattern,
     Invitation,
     Organisation,
     OwnershipOffer,
@@ -177,8 +178,10 @@ def _hand_out_hostile_keys(organisation: Organisation, maker: Person) -> None:
         api_keys.add(organisation.id, f"key_hostile_{number}", name, maker.id, rights, secret="s" * 43)
 
 
-def _findings(organisation: Organisation, name: str, maya: Person, now: datetime) -> Iterator[Finding | FindingEvent]:
-    """Yield a finding of each kind, with entries; two of them are decided about."""
+def _findings(
+    organisation: Organisation, name: str, maya: Person, now: datetime
+) -> Iterator[Finding | FindingEvent | FindingPattern]:
+    """Yield a finding of each kind, with entries; two of them are decided about, and one is set aside from now on."""
     recent = sa.select(Event.id).where(Event.org_id == organisation.id).order_by(Event.id.desc()).limit(12)
     events = db.session.scalars(recent).all()
     states = ("open", "confirmed", "set_aside")
@@ -204,6 +207,10 @@ def _findings(organisation: Organisation, name: str, maya: Person, now: datetime
             decided_at=None if state == "open" else now,
             note="" if state == "open" else f"Asked {name}: it was a drill.",
         )
+        if state == "set_aside":
+            like_it = {"kind": kind.value, "subject_type": "member", "subject_id": "1", "place": name}
+            given = {"subject_name": name, "note": f"Asked {name}: they are drills.", "decided_by": maya.id}
+            yield FindingPattern(org_id=organisation.id, **like_it, **given, decided_at=now)
         for event_id in events[: 12 if number == 0 else 2]:
             shown = int(state != "set_aside")
             yield FindingEvent(org_id=organisation.id, finding_id=id_, event_id=event_id, kind=kind.value, shown=shown)

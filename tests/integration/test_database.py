@@ -246,6 +246,45 @@ OLD_ROWS = (
 )
 
 
+def test_what_was_set_aside_by_itself_is_known_after_an_upgrade(fresh: Database, tmp_path: Path) -> None:
+    with empty_database(fresh, tmp_path) as url:
+        with operator_engine(url) as engine:
+            with engine.begin() as connection:
+                command.upgrade(database._alembic(connection), "0017")
+            early, late = 946_684_800_000_000, 946_684_800_000_001
+            if engine.dialect.name != "sqlite":
+                early, late = "2000-01-01T00:00:00Z", "2000-01-01T00:00:00.000001Z"  # type: ignore[assignment]
+            given = {"moment": early, "early": early, "late": late}
+            with engine.begin() as connection:
+                for statement in (*OLD_ROWS, *OLD_FINDINGS):
+                    connection.execute(sa.text(statement), given)
+        database.upgrade(url)
+
+        with operator_engine(url) as engine, engine.begin() as connection:
+            told = connection.exec_driver_sql("SELECT id, by_itself FROM finding ORDER BY id").all()
+            assert [(id_, bool(by_itself)) for id_, by_itself in told] == [("a", True), ("b", False), ("c", False)]
+            patterns = connection.exec_driver_sql("SELECT kind, subject_name FROM finding_pattern ORDER BY kind").all()
+            assert patterns == [("burst", "Maya Sato"), ("role_raised", "1")]
+
+
+_FINDING = (
+    "INSERT INTO finding (org_id, id, kind, subject_type, subject_id, subject_name, place, at, sentence, unusual, run,"
+    " found_at, state, decided_by, decided_at, note) VALUES (1, {}, 'burst', 'member', '1', {}, '', {}, '', '', 1,"
+    " :early, {}, '')"
+)
+_PATTERN = (
+    "INSERT INTO finding_pattern (org_id, kind, subject_type, subject_id, place, note, decided_by, decided_at)"
+    " VALUES (1, '{}', 'member', '1', '', '', 1, :early)"
+)
+OLD_FINDINGS = (
+    _FINDING.format("'a'", "'Maya'", ":early", "'set_aside', 1, :early"),
+    _FINDING.format("'b'", "'Maya Sato'", ":late", "'set_aside', 1, :late"),
+    _FINDING.format("'c'", "'Maya'", ":early", "'open', NULL, NULL"),
+    _PATTERN.format("burst"),
+    _PATTERN.format("role_raised"),
+)
+
+
 def test_migrations_make_what_the_models_say(fresh: Database) -> None:
     with operator_engine(fresh.owner_url) as engine, engine.connect() as connection:
         inspector = sa.inspect(connection)

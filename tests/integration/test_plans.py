@@ -169,6 +169,7 @@ ADDRESSES: dict[str, list[str]] = {
         f"{REVIEW}?last=30d",
         f"{REVIEW}?state=all&from=2026-06-01&to=2026-06-30&tz=Asia/Tokyo",
     ],
+    "/o/<org>/settings/audit-log/review/patterns": [f"{REVIEW}/patterns"],
     "/o/<org>/settings/audit-log/review/<finding_id>": [f"{REVIEW}/f00042", f"{REVIEW}/nothing"],
     "/o/<org>/settings/ownership": [f"{SETTINGS}/ownership"],
     "/o/<org>/my-log": [

@@ -305,7 +305,7 @@ def test_a_page_tells_that_a_pattern_is_in_force_and_what_it_set_aside(
     with clock.set_to(NOW - timedelta(hours=1)):
         decide(maya, first, "set_aside", note="New office", always="y")
     asker = ask(sa.select(FindingPattern.decided_by))[0][0]
-    aside = {"state": "set_aside", "decided_by": asker, "decided_at": NOW, "note": "New office"}
+    aside = {"state": "set_aside", "decided_by": asker, "decided_at": NOW, "note": "New office", "by_itself": True}
     later = find(Flag.UNFAMILIAR_PLACE, id="later", place="192.0.2.0/24", **aside)
     earlier = find(Flag.UNFAMILIAR_PLACE, id="earlier", place="192.0.2.0/24")
     elsewhere = find(Flag.UNFAMILIAR_PLACE, id="elsewhere", place="198.51.100.0/24")
@@ -332,6 +332,51 @@ def test_a_page_tells_that_a_pattern_is_in_force_and_what_it_set_aside(
     decide(reader, later, "open")
     assert ask(sa.select(FindingPattern.place)) == []
     assert notes(reader, first) == ["Set aside by Maya Okafor 1 h ago: New office"]
+
+
+def test_what_is_set_aside_by_itself_is_listed_and_can_be_ended(
+    app: Flask, reader: Reader, find: Find, ask: Ask, signed_in_as: SignedInAs
+) -> None:
+    """Also where no finding is left of those that it set aside."""
+    patterns = f"{REVIEW}/patterns"
+    assert "Nothing is set aside by itself" in reader.get(patterns).words
+    assert reader.get(f"{REVIEW}?state=set_aside").select(f"a[href='{patterns}']") == []
+    maya = signed_in_as("admin", name="Maya Okafor")
+    burst, abroad = find(Flag.BURST), find(Flag.UNFAMILIAR_PLACE, place="192.0.2.0/24")
+    decide(maya, burst, "set_aside", always="y")
+    with clock.set_to(NOW + timedelta(minutes=1)):
+        decide(maya, abroad, "set_aside", note="New <b>office</b>", always="y")
+    with app.app_context():
+        db.session.execute(sa.delete(FindingEvent))
+        db.session.execute(sa.delete(Finding))
+        db.session.commit()
+    listed = reader.get(patterns)
+    assert [" ".join(row.get_text(" ").split()) for row in listed.select("li.finding")] == [
+        "Unfamiliar place since 23 Nov 2026 Hana <b>Sato</b> · from 192.0.2.0/24 Wanted by Maya Okafor : "
+        "New <b>office</b> Stop setting aside What was set aside",
+        "Burst of activity since 23 Nov 2026 Hana <b>Sato</b> Wanted by Maya Okafor . "
+        "Stop setting aside What was set aside",
+    ]
+    assert "2 patterns are set aside as they are found" in reader.get(f"{REVIEW}?state=set_aside").words
+    stop = str(listed.select("li.finding form")[0]["action"])
+
+    auditor = signed_in_as("auditor")
+    assert auditor.get(patterns).select("li.finding form") == []
+    assert auditor.post(stop).status == 403
+    assert reader.post(stop).location == patterns
+    assert "Later findings like it wait for a decision again." in reader.get(patterns).words
+    assert ask(sa.select(FindingPattern.kind)) == [("burst",)]
+    assert reader.post(stop).location == patterns
+    assert "That had ended already." in reader.get(patterns).words
+    told = sa.select(Event.summary, Event.category, Event.facts, Event.target_url)
+    assert ask(told.where(Event.action == "sign_in_finding.pattern_ended")) == [
+        (
+            "Stopped setting aside findings like Unfamiliar place: Hana <b>Sato</b>",
+            "authentication",
+            {"scope": "from 192.0.2.0/24"},
+            patterns,
+        )
+    ]
 
 
 def test_a_form_that_somebody_else_was_quicker_than_changes_nothing(

@@ -81,6 +81,7 @@ def addresses(app: Flask, organisation: Place, owner: Reader) -> list[tuple[str,
         "type_": "thing",
         "job_id": job_id,
         "finding_id": "found",
+        "pattern_id": "p",
     }
     with app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
@@ -240,6 +241,7 @@ def test_the_pages_that_change_something_are_these(app: Flask) -> None:
         f"{settings}/audit-log/exports/<job_id>/delete",
         f"{settings}/audit-log/exports/<job_id>/file",
         f"{settings}/audit-log/review/<finding_id>",
+        f"{settings}/audit-log/review/patterns/<pattern_id>/end",
         f"{settings}/ownership/accept",
         f"{settings}/ownership/decline",
         f"{settings}/sign-in/password",

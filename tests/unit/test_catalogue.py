@@ -84,6 +84,7 @@ group.member_removed = Took [member: Callum Byrne] out of the team [target: Bris
 team_finding.confirmed = Confirmed the finding [target: Burst of activity: Gareth Pugh]
 team_finding.set_aside = Set aside the finding [target: Burst of activity: Gareth Pugh]
 team_finding.reopened = Opened the finding [target: Burst of activity: Gareth Pugh] again
+team_finding.pattern_ended = Stopped setting aside findings like [target: Burst of activity: Gareth Pugh]
 
 sign_in.succeeded = Signed in
 sign_in.new_device_seen = Signed in from a new device
@@ -110,6 +111,7 @@ support_access.opened = Opened this organisation to help with ticket [ticket: #4
 sign_in_finding.confirmed = Confirmed the finding [target: Burst of activity: Gareth Pugh]
 sign_in_finding.set_aside = Set aside the finding [target: Burst of activity: Gareth Pugh]
 sign_in_finding.reopened = Opened the finding [target: Burst of activity: Gareth Pugh] again
+sign_in_finding.pattern_ended = Stopped setting aside findings like [target: Burst of activity: Gareth Pugh]
 
 vehicle.created = Added [target: 2021 Alphard]
 vehicle.updated = Updated the details of [target: 2021 Alphard]

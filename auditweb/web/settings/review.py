@@ -16,6 +16,7 @@ from auditweb.extensions import db
 from auditweb.insights import findings
 from auditweb.insights.decisions import MissingError, OvertakenError, State, decide
 from auditweb.insights.findings import Listed, Wanted
+from auditweb.insights.patterns import find_patterns
 from auditweb.parties import ActorType
 from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.flags import KINDS, Flag
@@ -40,7 +41,7 @@ _NO_STATE = {
 }
 _DATES = ("from", "to", "tz", "last")
 _SHOWN_DECISIONS = 10  # of a finding, on its page
-_ICONS = {
+ICONS = {
     Flag.UNFAMILIAR_PLACE: "pin",
     Flag.IMPOSSIBLE_TRAVEL: "pin",
     Flag.TWO_FACTOR_RESET: "smartphone",
@@ -151,6 +152,7 @@ def index(org: str) -> ResponseReturnValue:
         first=base + _query(args) if before is not None else "",
         more=base + _query({**args, "before": page.rows[-1].id}) if page.has_older else "",
         behind=findings.count_waiting(viewer.org_id, current_time()),
+        in_force=len(find_patterns(viewer.org_id)) if wanted.state is State.SET_ASIDE else 0,
         decides=viewer.place.may(Right.REVIEW),
         zone=viewer.zone,
     )
@@ -341,7 +343,7 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
     return Row(
         id=found.id,
         kind=found.kind.label,
-        icon=_ICONS[found.kind],
+        icon=ICONS[found.kind],
         sentence=visible(found.sentence),
         title=visible_text(f"{found.kind.label}: {found.name}"),
         unusual=visible(found.unusual),

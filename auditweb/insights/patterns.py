@@ -1,0 +1,104 @@
+"""What is set aside as it is found, because somebody wanted it so: what, since when, and the end of that."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, NamedTuple, cast
+
+import sqlalchemy as sa
+from sqlalchemy import Table
+
+from auditweb import catalogue
+from auditweb.accounts.charge import take_charge
+from auditweb.accounts.permissions import Right
+from auditweb.accounts.sessions import SignedIn
+from auditweb.extensions import db
+from auditweb.insights.detectors import exports
+from auditweb.models import FindingPattern, Person
+from auditweb.parties import ActorRef, Origin, Target
+from auditweb.reading.flags import Flag
+from auditweb.recordable import shortened
+from auditweb.recorder import record
+from auditweb.sentences import Category
+
+MOST: Final = 200  # that are listed, the newest ones
+
+_pattern, _person = cast(Table, FindingPattern.__table__).c, cast(Table, Person.__table__).c
+_ENDED: Final = {
+    Category.TEAM: catalogue.TEAM_PATTERN_ENDED,
+    Category.AUTHENTICATION: catalogue.SIGN_IN_PATTERN_ENDED,
+}
+
+
+class InForce(NamedTuple):
+    """That findings of this kind about this subject at this place are set aside as they are found, and who wants it."""
+
+    kind: Flag
+    subject: ActorRef
+    name: str
+    place: str
+    since: datetime
+    asker: str
+    note: str
+
+    @property
+    def scope(self) -> str:
+        """What its place narrows it to, in words; nothing where it has none."""
+        return exports.called(self.place) if self.kind is Flag.LARGE_EXPORT else self.place and f"from {self.place}"
+
+    @property
+    def id(self) -> str:
+        """What its address calls it: a subject's own id may be anything."""
+        return sha256("\0".join((self.kind, *self.subject, self.place)).encode()).hexdigest()[:20]
+
+
+def find_patterns(org_id: int) -> list[InForce]:
+    """Return what is in force in an organisation, the newest first, MOST of them at most."""
+    query = (
+        sa.select(FindingPattern.__table__, _person.name.label("asker"))
+        .join(Person, _person.id == _pattern.decided_by)
+        .where(_pattern.org_id == org_id)
+        .order_by(_pattern.decided_at.desc(), _pattern.kind, _pattern.subject_id, _pattern.place)
+        .limit(MOST)
+    )
+    return [
+        InForce(
+            Flag(row.kind),
+            ActorRef(row.subject_type, row.subject_id),
+            row.subject_name or row.subject_id,
+            row.place,
+            row.decided_at,
+            row.asker,
+            row.note,
+        )
+        for row in db.session.execute(query)
+    ]
+
+
+def end(org_id: int, by: SignedIn, pattern_id: str, *, address: str, origin: Origin) -> bool:
+    """
+    Have what is found from here on wait for a decision again; False, and nothing recorded, if it does already.
+
+    *address* is the page that lists what is in force. What was set aside so far stays set aside.
+    """
+    take_charge(org_id, by, Right.REVIEW)
+    found = next((each for each in find_patterns(org_id) if each.id == pattern_id), None)
+    if found is None:
+        return False
+    db.session.execute(
+        sa.delete(FindingPattern).where(
+            _pattern.org_id == org_id,
+            _pattern.kind == found.kind.value,
+            _pattern.subject_type == found.subject.type,
+            _pattern.subject_id == found.subject.id,
+            _pattern.place == found.place,
+        )
+    )
+    record(
+        _ENDED[found.kind.category],
+        org_id=org_id,
+        actor=by.actor,
+        target=Target("finding_pattern", pattern_id, shortened(f"{found.kind.label}: {found.name}"), address),
+        facts={"scope": found.scope} if found.scope else {},
+        origin=origin,
+    )
+    return True
