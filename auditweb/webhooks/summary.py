@@ -6,10 +6,11 @@ Each has the address of what it tells of.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from auditweb import catalogue, ids
 from auditweb.catalogue import Action, Category
@@ -21,6 +22,7 @@ from auditweb.reading.counts import Count, count
 from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.flags import Flag
 
+AT: Final = time(8)  # on Monday, by the clocks of the organisation
 MOST_FINDINGS: Final = 99  # from before the week, that are counted
 TOLD_FINDINGS: Final = 10  # of the week, that are told one by one
 WORTH_A_LOOK: Final[tuple[tuple[str, Action], ...]] = (
@@ -49,6 +51,11 @@ class Week:
     @property
     def subject(self) -> str:
         return f"{visible_text(self.name)}: the week from {days.span(self.monday, self.sunday)}"
+
+
+def due(monday: date, zone: str) -> datetime:
+    """Return when the mail of a Monday is sent, about the week before."""
+    return datetime.combine(monday, AT, ZoneInfo(zone)).astimezone(UTC)
 
 
 def tell(week: Week, *, setting: str) -> str:
@@ -112,23 +119,40 @@ def _findings(week: Week, wanted: LogFilter) -> Iterator[str]:
     yield f"Findings: {total or 'none'}"
     if total:
         yield f"{week.log}/review{query_of(wanted.to_args())}&state=all"
-        columns = (Finding.id, Finding.kind, Finding.subject_name, Finding.sentence, Finding.state)
-        told = select(*columns).where(*here, Finding.state != "set_aside")
-        rows = db.session.execute(told.order_by(Finding.at.desc(), Finding.id.desc()).limit(TOLD_FINDINGS)).all()
+        rows = db.session.execute(_told(*here)).all()
         for row in rows:
-            yield ""
-            decided = " (confirmed)" if row.state == "confirmed" else ""
-            yield f"{Flag(row.kind).label}: {visible_text(row.subject_name)}{decided}"
-            yield visible_text(row.sentence)
-            yield f"{week.log}/review/{row.id}"
+            yield from _finding(week, row)
         if more := total - len(rows):
             aside = numbers.get("set_aside", 0)
             yield ""
             yield f"{more} more{f', {aside} of them set aside' if 0 < aside < more else ' set aside' if aside else ''}"
+    # Such as a second factor that was reset on Sunday, and is not set up again a day later.
+    since_then = Finding.found_at >= due(week.monday, week.zone)
+    before = (Finding.org_id == week.org_id, Finding.at >= since - timedelta(days=7), Finding.at < since, since_then)
+    if late := db.session.execute(_told(*before)).all():
+        yield ""
+        yield "Found since the last mail, of the week that it told of:"
+        for row in late:
+            yield from _finding(week, row)
     if earlier := _open_before(week.org_id, since):
         yield ""
         yield f"Still open from before this week: {_spelled(earlier)}"
         yield f"{week.log}/review?to={week.monday - timedelta(days=1)}&tz={week.zone}"
+
+
+def _told(*conditions: ColumnElement[bool]) -> Select[str, str, str, str, str]:
+    """Ask for the newest findings that nobody has set aside."""
+    columns = (Finding.id, Finding.kind, Finding.subject_name, Finding.sentence, Finding.state)
+    wanted = select(*columns).where(*conditions, Finding.state != "set_aside")
+    return wanted.order_by(Finding.at.desc(), Finding.id.desc()).limit(TOLD_FINDINGS)
+
+
+def _finding(week: Week, row: Any) -> Iterator[str]:
+    yield ""
+    decided = " (confirmed)" if row.state == "confirmed" else ""
+    yield f"{Flag(row.kind).label}: {visible_text(row.subject_name)}{decided}"
+    yield visible_text(row.sentence)
+    yield f"{week.log}/review/{row.id}"
 
 
 def _open_before(org_id: int, moment: datetime) -> Count | None:

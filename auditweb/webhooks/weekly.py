@@ -7,7 +7,7 @@ that the mail server certainly did not take is tried again.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,6 @@ from auditweb.webhooks import summary
 from auditweb.webhooks.delivering import LogOf
 from auditweb.webhooks.summary import Week
 
-AT: Final = time(8)
 LATEST: Final = timedelta(hours=36)  # after which a mail that could not be sent is left for the next week
 PAUSE: Final = timedelta(minutes=15)  # until it is tried again
 
@@ -98,7 +97,7 @@ class WeeklyMails:
     def _send(self, mailer: Mailer, due: _Due, texts: dict[int, Message], now: datetime) -> bool:
         """Send one and tell if it was taken; not if it is too late, another one sends it or none is wanted any more."""
         monday = last_monday(now, due.zone)
-        if _moment(monday, due.zone) + LATEST < now:
+        if summary.due(monday, due.zone) + LATEST < now:
             _move(due, due.seen, monday.isoformat())
             return False
         if due.org_id not in texts:
@@ -133,11 +132,7 @@ def last_monday(now: datetime, zone: str) -> date:
     """Return the Monday whose mail was due last, by the clocks of *zone*."""
     local = now.astimezone(ZoneInfo(zone))
     monday = local.date() - timedelta(days=local.weekday())
-    return monday if now >= _moment(monday, zone) else monday - timedelta(days=7)
-
-
-def _moment(monday: date, zone: str) -> datetime:
-    return datetime.combine(monday, AT, ZoneInfo(zone)).astimezone(UTC)
+    return monday if now >= summary.due(monday, zone) else monday - timedelta(days=7)
 
 
 def _due(now: datetime) -> Sequence[_Due]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -160,11 +161,11 @@ def review(lines: list[str]) -> list[str]:
     return [line for line in lines[start : min(following)] if line]
 
 
-def find(place: Place, number: int, at: datetime, state: str = "open", **more: str) -> Finding:
+def find(place: Place, number: int, at: datetime, state: str = "open", **more: Any) -> Finding:
     given = {"kind": Flag.BURST.value, "subject_name": f"Hana {number}", "sentence": f"Hana did {number} things."}
     about = {"subject_type": "member", "subject_id": "42", "place": "", "unusual": "", "note": ""}
     told = {"id": f"f{number}", "number": number, "at": at, "found_at": at, "run": 1, "state": state}
-    return Finding(org_id=place.id, **given | about | more, **told)
+    return Finding(org_id=place.id, **given | about | told | more)
 
 
 def test_what_the_review_found(
@@ -184,6 +185,10 @@ def test_what_the_review_found(
         db.session.add(find(organisation, 92, monday - timedelta(days=40)))
         db.session.add(find(organisation, 93, monday - timedelta(days=3), "confirmed"))
         db.session.add(find(organisation, 94, monday + timedelta(days=7)))
+        eight = monday + timedelta(hours=8)  # when the mail about the week before was sent
+        db.session.add(find(organisation, 95, monday - timedelta(hours=9), found_at=eight))
+        db.session.add(find(organisation, 96, monday - timedelta(hours=9), "set_aside", found_at=eight))
+        db.session.add(find(organisation, 97, monday - timedelta(days=7, hours=9), found_at=eight))
         for number in range(12):
             db.session.add(
                 find(organisation, number, monday + timedelta(hours=number), "confirmed" if number == 11 else "open")
@@ -211,11 +216,15 @@ def test_what_the_review_found(
         f"{log}/review?{of_week}",
         *told,
         "4 more, 2 of them set aside",
-        "Still open from before this week: 2",
+        "Found since the last mail, of the week that it told of:",
+        "Burst of activity: Hana 95",
+        "Hana did 95 things.",
+        f"{log}/review/f95",
+        "Still open from before this week: 4",
         f"{log}/review?{before}",
     ]
     with clock.set_to(CHOSEN):
-        for number, query in ((14, of_week), (2, before)):
+        for number, query in ((14, of_week), (4, before)):
             assert len(ines.get(f"{LOG}/review?{query}").select(".findings > .finding")) == number
 
 
