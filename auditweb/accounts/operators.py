@@ -1,24 +1,23 @@
 """
-What an operator does from the command line: looking up people and organisations, and switching them off and on.
+What an operator does from the command line: adding people and organisations, switching them off and on.
 
 Each deed commits, and leaves one entry in each organisation concerned. What cannot be done raises RefusedError, and
 nothing is changed.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import aliased
 
-from auditweb import clock, transactions
+from auditweb import clock
 from auditweb.accounts import deletion, people, sessions, two_factor
 from auditweb.accounts.entries import OPERATOR, as_target, organisations_of, record_in_each_organisation
 from auditweb.accounts.founding import NewOrganisation, NewPerson, RefusedError, as_organisation_target, found
+from auditweb.accounts.listing import is_member, is_owner, looking_up, organisation_at, person_at
 from auditweb.accounts.permissions import Role
 from auditweb.catalogue import (
     MEMBER_ADDED,
@@ -32,7 +31,7 @@ from auditweb.catalogue import (
 )
 from auditweb.database import TooSlow
 from auditweb.extensions import db
-from auditweb.models import DeletedOrganisation, Membership, Organisation, PasswordReset, Person, TwoFactor
+from auditweb.models import Membership, Organisation, PasswordReset, Person
 from auditweb.recorder import record
 
 BUSY = "The database did not answer in time, and nothing was changed. Try again."
@@ -45,144 +44,6 @@ def answered() -> Iterator[None]:
         yield
     except (OperationalError, TooSlow):
         raise RefusedError(BUSY) from None
-
-
-# Looking up
-
-
-@contextmanager
-def looking_up() -> Iterator[None]:
-    """Only read in the block, and hold nothing afterwards: an operator may take their time over the next question."""
-    with transactions.reading():
-        try:
-            yield
-        finally:
-            db.session.rollback()
-
-
-@dataclass(frozen=True, slots=True)
-class ListedPerson:
-    """A person with their roles by the addresses of their organisations."""
-
-    id: int
-    email: str
-    name: str
-    enabled: bool
-    two_factor: bool
-    support: bool
-    roles: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ListedOrganisation:
-    """An organisation with how many members it has, and the addresses of its owners."""
-
-    id: int
-    slug: str
-    name: str
-    zone: str
-    enabled: bool
-    deletion_due_at: datetime | None
-    members: int
-    owners: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ListedDeletion:
-    """What remains of a deleted organisation; without *deleted_at* its deletion has begun and is to be gone on with."""
-
-    id: int
-    name: str
-    asked_by: str
-    asked_at: datetime
-    deleted_at: datetime | None
-
-
-def list_people(slug: str | None = None) -> list[ListedPerson]:
-    """Return everyone, or the members of one organisation, by e-mail address."""
-    with looking_up():
-        return _listed_people(slug)
-
-
-def _listed_people(slug: str | None) -> list[ListedPerson]:
-    enrolled = exists().where(TwoFactor.person_id == Person.id, TwoFactor.enrolled_at.is_not(None))
-    columns = (Person.id, Person.email, Person.name, Person.active, enrolled, Person.support)
-    wanted = select(*columns).order_by(Person.email)
-    if slug is not None:
-        members = select(Membership.person_id).where(Membership.org_id == _organisation(slug).id, _is_member())
-        wanted = wanted.where(Person.id.in_(members))
-    roles: dict[int, dict[str, str]] = defaultdict(dict)
-    places = select(Membership.person_id, Organisation.slug, Membership.role).join(
-        Organisation, Organisation.id == Membership.org_id
-    )
-    for person_id, place, role in db.session.execute(places.where(_is_member()).order_by(Organisation.slug)):
-        roles[person_id][place] = role
-    return [ListedPerson(*row, roles.get(row.id, {})) for row in db.session.execute(wanted)]
-
-
-def list_organisations() -> list[ListedOrganisation]:
-    """Return all organisations by their address."""
-    with looking_up():
-        return _listed_organisations()
-
-
-def _listed_organisations() -> list[ListedOrganisation]:
-    members = select(Membership.org_id, func.count()).where(_is_member()).group_by(Membership.org_id)
-    counts = {row[0]: row[1] for row in db.session.execute(members)}
-    owners: dict[int, list[str]] = defaultdict(list)
-    found_owners = select(Membership.org_id, Person.email).join(Person, Person.id == Membership.person_id)
-    for org_id, email in db.session.execute(found_owners.where(_is_member(), _is_owner()).order_by(Person.email)):
-        owners[org_id].append(email)
-    return [
-        ListedOrganisation(
-            each.id,
-            each.slug,
-            each.name,
-            each.zone,
-            each.disabled_at is None,
-            each.deletion_due_at,
-            counts.get(each.id, 0),
-            owners.get(each.id, []),
-        )
-        for each in db.session.scalars(select(Organisation).order_by(Organisation.slug))
-    ]
-
-
-def list_deleted() -> list[ListedDeletion]:
-    """Return the organisations that were deleted, or are being, in the order of asking for it."""
-    with looking_up():
-        found = db.session.scalars(select(DeletedOrganisation).order_by(DeletedOrganisation.asked_at))
-        return [ListedDeletion(each.org_id, each.name, each.asked_by, each.asked_at, each.deleted_at) for each in found]
-
-
-def name_of(email: str) -> str:
-    """Return what the person with this address is called; RefusedError if there is none."""
-    with looking_up():
-        return _person(email).name
-
-
-def name_of_organisation(slug: str) -> str:
-    """Return what the organisation with this address is called; RefusedError if there is none."""
-    with looking_up():
-        return _organisation(slug).name
-
-
-def deletion_of(slug: str) -> datetime | None:
-    """Return when the organisation with this address is going to be deleted, if its deletion was asked for."""
-    with looking_up():
-        return _organisation(slug).deletion_due_at
-
-
-def id_of_organisation(slug: str) -> int:
-    """Return the id of the organisation with this address; RefusedError if there is none."""
-    with looking_up():
-        return _organisation(slug).id
-
-
-def is_known(email: str) -> bool:
-    """Tell whether someone has an account with this address."""
-    with looking_up():
-        return people.find_person(email) is not None
 
 
 def check_newcomer(email: str, slug: str) -> None:
@@ -198,12 +59,12 @@ def add_to_organisation(person: NewPerson | str, slug: str, role: Role) -> str:
     """Make a newcomer, or the person with an address, a member, and return their name."""
     email = person.email if isinstance(person, NewPerson) else person
     with _one_deed(f"{email} got an account at the same moment. Look at it with: auditweb user list"):
-        organisation = people.lock_organisation(_organisation(slug).id)
+        organisation = people.lock_organisation(organisation_at(slug).id)
         _check_newcomer(email, slug)
         found = (
             people.add_person(person.email, person.name, person.password_hash)
             if isinstance(person, NewPerson)
-            else _person(person)
+            else person_at(person)
         )
         people.add_member(organisation, found, role)
         record(
@@ -243,7 +104,7 @@ def make_support(person: NewPerson | str) -> str | None:
 def end_support(email: str) -> bool:
     """Let someone read what is shared with support no longer; False if they could not."""
     with _one_deed():
-        person = people.lock_person(_person(email).id)
+        person = people.lock_person(person_at(email).id)
         was, person.support = person.support, False
         sessions.end_all(person.id)
         return was
@@ -319,7 +180,7 @@ def reset_two_factor(email: str) -> bool:
 def create_organisation(new: NewOrganisation, owner: NewPerson | str) -> None:
     """Create an organisation for a newcomer or for the person with an address."""
     with _one_deed(f"The address {new.slug} or the owner’s was taken at the same moment. Try again."):
-        found(new, owner if isinstance(owner, NewPerson) else _person(owner), actor=OPERATOR)
+        found(new, owner if isinstance(owner, NewPerson) else person_at(owner), actor=OPERATOR)
 
 
 def switch_off(slug: str) -> bool:
@@ -339,7 +200,7 @@ def switch_on(slug: str) -> bool:
 
 def _switch(slug: str, action: Action, disabled_at: datetime | None) -> bool:
     with _one_deed():
-        organisation = people.lock_organisation(_organisation(slug).id)
+        organisation = people.lock_organisation(organisation_at(slug).id)
         if (organisation.disabled_at is None) == (disabled_at is None):
             return False
         organisation.disabled_at = disabled_at
@@ -370,7 +231,7 @@ def _one_deed(taken: str = "") -> Iterator[None]:
 
 
 def _check_newcomer(email: str, slug: str) -> None:
-    organisation = _organisation(slug)
+    organisation = organisation_at(slug)
     person = people.find_person(email)
     if person is not None and organisation.id in organisations_of(person.id):
         raise RefusedError(f"{person.email} belongs to {organisation.name} already.")
@@ -381,7 +242,7 @@ def _check_newcomer(email: str, slug: str) -> None:
 def _check_owner(organisation: Organisation) -> None:
     """Raise RefusedError unless an organisation has an owner whose account is on."""
     owners = select(Person.id).join(Membership, Membership.person_id == Person.id)
-    able = owners.where(Membership.org_id == organisation.id, _is_member(), _is_owner(), Person.active.is_(True))
+    able = owners.where(Membership.org_id == organisation.id, is_member(), is_owner(), Person.active.is_(True))
     if db.session.scalar(able.limit(1)) is None:
         raise RefusedError(
             f"{organisation.name} has no owner whose account is on. Switch an owner’s on first (auditweb user enable), "
@@ -389,23 +250,9 @@ def _check_owner(organisation: Organisation) -> None:
         )
 
 
-def _person(email: str) -> Person:
-    person = people.find_person(email)
-    if person is None:
-        raise RefusedError(f"There is no account with the address {email}.")
-    return person
-
-
-def _organisation(slug: str) -> Organisation:
-    organisation = people.find_organisation(slug)
-    if organisation is None:
-        raise RefusedError(f"There is no organisation with the address {slug}. These are: auditweb org list")
-    return organisation
-
-
 def _locked(email: str) -> Person:
     """Return a person, with their organisations locked: whether an owner is left is decided one deed at a time."""
-    person = _person(email)
+    person = person_at(email)
     for org_id in organisations_of(person.id):
         people.lock_organisation(org_id)
     return people.lock_person(person.id)
@@ -423,21 +270,13 @@ def _run_by_nobody_else(person_id: int) -> list[str]:
         account.active.is_(True),
     )
     owned = select(Organisation.name).join(Membership, Membership.org_id == Organisation.id)
-    owned = owned.where(Membership.person_id == person_id, _is_member(), _is_owner(), ~another_owner)
+    owned = owned.where(Membership.person_id == person_id, is_member(), is_owner(), ~another_owner)
     return list(db.session.scalars(owned.where(Organisation.disabled_at.is_(None)).order_by(Organisation.name)))
 
 
 def _record(action: Action, person: Person) -> None:
     db.session.flush()
     record_in_each_organisation(action, person.id, actor=OPERATOR, target=as_target(person.id, person.name))
-
-
-def _is_member() -> ColumnElement[bool]:
-    return Membership.removed_at.is_(None)
-
-
-def _is_owner() -> ColumnElement[bool]:
-    return Membership.role == Role.OWNER.value
 
 
 def _joined(names: Sequence[str]) -> str:

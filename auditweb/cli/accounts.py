@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from auditweb.accounts import operators
+from auditweb.accounts import listing, operators
 from auditweb.accounts.founding import NewPerson, RefusedError
 from auditweb.accounts.permissions import Role
 from auditweb.cli import asking, opening, tables
@@ -26,7 +26,7 @@ def user() -> None:
 def list_people(organisation: str | None, as_json: bool) -> None:
     """List everyone who can sign in, or could."""
     with opening.application():
-        found = operators.list_people(organisation)
+        found = listing.list_people(organisation)
     if as_json:
         _print_json(found)
         return
@@ -58,8 +58,8 @@ def create_person(email: str, organisation: str, role: str, name: str | None, pa
         email = asking.for_email(email, option="EMAIL")
         operators.check_newcomer(email, organisation)
         person: NewPerson | str = email
-        if not operators.is_known(email):
-            place = operators.name_of_organisation(organisation)
+        if not listing.is_known(email):
+            place = listing.name_of_organisation(organisation)
             person = asking.for_person(email, name, place=place, from_stdin=password_stdin)
         elif name is not None or password_stdin:
             raise RefusedError(f"{email} has an account already: leave --name and --password-stdin away to add it.")
@@ -73,7 +73,7 @@ def create_person(email: str, organisation: str, role: str, name: str | None, pa
 def disable(email: str, yes: bool) -> None:
     """Switch an account off, everywhere and at once. Its entries stay."""
     with opening.application():
-        name = operators.name_of(email)
+        name = listing.name_of(email)
         asking.if_sure(f"Sign {name} out everywhere and keep them from signing in?", yes=yes)
         done = operators.disable(email)
     click.echo(f"{name} is signed out and cannot sign in." if done else f"{name} was disabled already.")
@@ -84,7 +84,7 @@ def disable(email: str, yes: bool) -> None:
 def enable(email: str) -> None:
     """Switch an account on again."""
     with opening.application():
-        name = operators.name_of(email)
+        name = listing.name_of(email)
         done = operators.enable(email)
     click.echo(f"{name} can sign in again." if done else f"{name} was not disabled.")
 
@@ -96,7 +96,7 @@ def enable(email: str) -> None:
 def reset_password(email: str, password_stdin: bool, yes: bool) -> None:
     """Give someone another password, and sign them out everywhere."""
     with opening.application():
-        name = operators.name_of(email)
+        name = listing.name_of(email)
         asking.if_sure(f"Set a new password for {name} and sign them out everywhere?", yes=yes)
         operators.reset_password(email, asking.for_password(email, name, from_stdin=password_stdin))
     click.echo(f"{name} signs in with the new password from now on.")
@@ -108,7 +108,7 @@ def reset_password(email: str, password_stdin: bool, yes: bool) -> None:
 def reset_two_factor(email: str, yes: bool) -> None:
     """Take away someone's second factor; they set up another one at their next sign-in."""
     with opening.application():
-        name = operators.name_of(email)
+        name = listing.name_of(email)
         asking.if_sure(f"Take away the second factor of {name} and sign them out everywhere?", yes=yes)
         done = operators.reset_two_factor(email)
     click.echo(
@@ -129,13 +129,13 @@ def support(email: str, end: bool, name: str | None, password_stdin: bool) -> No
         if end:
             if name is not None or password_stdin:
                 raise RefusedError("--end takes no --name and no --password-stdin.")
-            called = operators.name_of(email)
+            called = listing.name_of(email)
             done = operators.end_support(email)
             click.echo(f"{called} is support staff no longer." if done else f"{called} was not support staff.")
             return
         email = asking.for_email(email, option="EMAIL")
         person: NewPerson | str = email
-        if not operators.is_known(email):
+        if not listing.is_known(email):
             person = asking.for_person(email, name, place="support", from_stdin=password_stdin)
         elif name is not None or password_stdin:
             raise RefusedError(f"{email} has an account already: leave --name and --password-stdin away.")
@@ -157,7 +157,7 @@ def list_organisations(deleted: bool, as_json: bool) -> None:
         _list_deleted(as_json=as_json)
         return
     with opening.application():
-        found = operators.list_organisations()
+        found = listing.list_organisations()
     if as_json:
         _print_json(found)
         return
@@ -191,7 +191,7 @@ def create_organisation(
         new = asking.for_organisation(name, slug, zone)
         email = asking.for_email(owner, option="--owner")
         person: NewPerson | str = email
-        if not operators.is_known(email):
+        if not listing.is_known(email):
             person = asking.for_person(
                 email, owner_name, place=new.name, from_stdin=password_stdin, option="--owner-name"
             )
@@ -207,7 +207,7 @@ def create_organisation(
 def switch_off(slug: str, yes: bool) -> None:
     """Let nobody open an organisation. Everything in it is kept."""
     with opening.application():
-        name = operators.name_of_organisation(slug)
+        name = listing.name_of_organisation(slug)
         asking.if_sure(f"Keep everyone out of {name}?", yes=yes)
         done = operators.switch_off(slug)
     click.echo(f"Nobody can open {name} now." if done else f"{name} was disabled already.")
@@ -218,16 +218,16 @@ def switch_off(slug: str, yes: bool) -> None:
 def switch_on(slug: str) -> None:
     """Let people into an organisation again."""
     with opening.application():
-        name = operators.name_of_organisation(slug)
+        name = listing.name_of_organisation(slug)
         done = operators.switch_on(slug)
-        due_at = operators.deletion_of(slug)
+        due_at = listing.deletion_of(slug)
     going = f" It is to be deleted on {due_at:%d %B %Y} now." if due_at else ""
     click.echo(f"{name} can be opened again.{going}" if done else f"{name} was not disabled.")
 
 
 def _list_deleted(*, as_json: bool) -> None:
     with opening.application():
-        found = operators.list_deleted()
+        found = listing.list_deleted()
     if as_json:
         _print_json(found)
         return
@@ -246,7 +246,7 @@ def _list_deleted(*, as_json: bool) -> None:
     )
 
 
-def _state(each: operators.ListedOrganisation) -> str:
+def _state(each: listing.ListedOrganisation) -> str:
     if not each.enabled:
         return "disabled"
     return f"to be deleted on {each.deletion_due_at:%d %B %Y}" if each.deletion_due_at else "on"

@@ -3,7 +3,7 @@
 import click
 
 from auditweb import database
-from auditweb.accounts import first_start, operators
+from auditweb.accounts import first_start, listing
 from auditweb.accounts.founding import RefusedError
 from auditweb.cli import asking, opening
 from auditweb.config import Settings
@@ -46,7 +46,7 @@ def setup(
         click.echo("Preparing the database")
         database.upgrade(settings.database_url)
     with opening.application(settings):
-        with operators.looking_up():
+        with listing.looking_up():
             due = first_start.is_due()
         if not due:
             raise RefusedError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from auditweb import database
-from auditweb.accounts import operators
+from auditweb.accounts import listing
 from auditweb.cli import opening
 from auditweb.cli.stopping import stopping_between_steps
 from auditweb.importing import loading, reading
@@ -40,7 +40,7 @@ def import_entries(
     with ExitStack() as stack:
         found, position = stack.enter_context(reading.opened(file, columns))
         stack.enter_context(opening.application())
-        org_id = operators.id_of_organisation(organisation)
+        org_id = listing.id_of_organisation(organisation)
         write = stack.enter_context(refusal_file(refused)) if refused else None
         stop_here = stack.enter_context(stopping_between_steps())
         show = stack.enter_context(_bar(file, position))
