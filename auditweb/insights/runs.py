@@ -25,7 +25,9 @@ from auditweb.reading import leaves
 
 Progress = Callable[[int], object]
 
-AT_ONCE: Final = 1_000  # places in a stretch
+AT_ONCE: Final = 1_000  # places that are read at once
+STRETCH: Final = 10 * AT_ONCE  # after so many at most, what is remembered is kept: a megabyte or more in a busy log
+TURN: Final = 1.0  # seconds after which a stretch is over at the latest, as other logs wait
 TICK: Final = 60.0  # seconds between looks at what is waited for, in a log to which nothing comes
 FORGET_EVERY: Final = 3600.0
 _MOST_KNOWN: Final = 5_000  # subjects that are remembered from one stretch to the next
@@ -97,21 +99,27 @@ class Review:
 
     def read_on(self, log: Log) -> int:
         """Read the next stretch of a log and return how many places it had; 0 at its end."""
-        if log.waiting <= 0:
-            return 0
-        known = self._known_of(log)
+        known, position, over_at = self._known_of(log), log.position, monotonic() + TURN
+        while position < min(log.size, log.position + STRETCH):
+            position = self._hear(log, known, position)
+            if monotonic() > over_at:
+                break
+        if position > log.position:
+            self._keep(log, known, position)
+        return position - log.position
+
+    def _hear(self, log: Log, known: _Known, position: int) -> int:
+        """Have the reviewer hear what stands from a position on, and return up to where."""
         with transactions.reading(), self._engine.connect() as connection:
-            number = min(AT_ONCE, log.waiting)
-            found = leaves.read_on(connection, log.org_id, log.position - 1, number, _COLUMNS)
+            number = min(AT_ONCE, log.size - position)
+            found = leaves.read_on(connection, log.org_id, position - 1, number, _COLUMNS)
             known.memory.load_with(lambda subject: storage.load(connection, log.org_id, subject))
             for number, row in enumerate(found):
                 if row.id is not None:  # or it was purged since
                     known.reviewer.hear(Entry._make(row[2:]))
                 if number % _GIVE_WAY_EVERY == 0:
                     courtesy.give_way()
-        read_to = found[-1].leaf_index + 1 if found else log.size
-        self._keep(log, known, read_to)
-        return read_to - log.position
+        return found[-1].leaf_index + 1 if found else log.size
 
     def _look_after(self, log: Log) -> None:
         """See what is overdue in a log that is read to its end, and let go what is past its time."""
