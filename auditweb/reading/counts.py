@@ -14,7 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, Table, literal_column, select
+from sqlalchemy import Select, Table, func, literal_column, select
 
 from auditweb import clock
 from auditweb.catalogue import Category
@@ -66,31 +66,64 @@ def count(
     return (is_ranked(wanted) and _by_rank(wanted, bounds, event_id, now)) or _by_match(wanted, bounds, event_id, now)
 
 
+def count_total(wanted: LogFilter, now: datetime | None = None) -> Count:
+    """Return how many events *wanted* there are, wherever in the log: of one thing's, its index tells up to the cap."""
+    now = now or clock.now()
+    if is_ranked(wanted) and (number := _count_ranked(wanted, *_ends(wanted, now))) is not None:
+        return Count(number)
+    values = wanted.values(now)
+    if not _is_of_one_thing(wanted, now):
+        return count(wanted, now=now).categories[wanted.category]
+    few = _ids(tuple(values), CAP + 1).subquery()
+    number = db.session.connection().scalar(select(func.count()).select_from(few), values) or 0
+    return Count(min(number, CAP), exact=number <= CAP)
+
+
 def count_between(wanted: LogFilter, bounds: Sequence[int], now: datetime | None = None) -> list[Count]:
     """
     Return how many events *wanted*, whatever its place, are between each of many rising *bounds* and the next.
 
-    What is not ranked is counted as far as `count` does. Few that are ranked are read from the index, and of many more
-    each bound's rank is found.
+    Few that have an index are read from it. Of more that are ranked each bound's rank is found, and all else is counted
+    as far as `count` does.
     """
     now = now or clock.now()
-    if not is_ranked(wanted):
-        return count(wanted, bounds=bounds, now=now).between
     low, high = _ends(wanted, now)
     limits = [min(max(limit, low), high) for limit in bounds]
-    values = wanted.values(now) | {"since": limits[0], "until": limits[-1]}
-    found = [id_ for (id_,) in db.session.connection().execute(_ids(tuple(values), CAP + 1), values)]
-    if len(found) <= CAP:
-        places = [bisect_left(found, limit) for limit in limits]
-        return [Count(until - since) for since, until in pairwise(places)]
-    ranks: dict[Ask, int] = {}
+    if is_ranked(wanted):
+        return _between_ranked(wanted, limits, now)
+    few = _few_between(wanted, limits, now) if _is_of_one_thing(wanted, now) else None
+    return count(wanted, bounds=bounds, now=now).between if few is None else few
+
+
+def _between_ranked(wanted: LogFilter, limits: Sequence[int], now: datetime) -> list[Count]:
+    number = _count_ranked(wanted, limits[0], limits[-1])
+    if (number is None or number <= CAP) and (few := _few_between(wanted, limits, now)) is not None:
+        return few
     asks = [Ask.of(wanted.category, wanted.actor, limit) for limit in limits]
+    ranks: dict[Ask, int] = {}
     for start in range(0, len(asks), _RANKS_AT_ONCE):
         some = find_ranks(wanted.org_id, [ask for ask in asks[start : start + _RANKS_AT_ONCE] if ask.limit])
         if some is None:
-            return [Count(0, exact=False)] * (len(bounds) - 1)
+            return [Count(0, exact=False)] * (len(limits) - 1)
         ranks |= some
     return [Count(ranks.get(until, 0) - ranks.get(since, 0)) for since, until in pairwise(asks)]
+
+
+def _few_between(wanted: LogFilter, limits: Sequence[int], now: datetime) -> list[Count] | None:
+    """Count what the index of *wanted* tells between each of *limits* and the next; None if it is more than the cap."""
+    values = wanted.values(now) | {"since": limits[0], "until": limits[-1]}
+    found = [id_ for (id_,) in db.session.connection().execute(_ids(tuple(values), CAP + 1), values)]
+    if len(found) > CAP:
+        return None
+    places = [bisect_left(found, limit) for limit in limits]
+    return [Count(until - since) for since, until in pairwise(places)]
+
+
+def _count_ranked(wanted: LogFilter, since: int, until: int) -> int | None:
+    """Return how many events *wanted*, which are ranked, are between two ids; None if that is not known."""
+    first, last = (Ask.of(wanted.category, wanted.actor, limit) for limit in (since, until))
+    ranks = find_ranks(wanted.org_id, [ask for ask in (first, last) if ask.limit])
+    return None if ranks is None else ranks.get(last, 0) - ranks.get(first, 0)
 
 
 @cache
@@ -151,6 +184,11 @@ def find_at(wanted: LogFilter, position: int, now: datetime | None = None) -> in
 def is_ranked(wanted: LogFilter) -> bool:
     """Tell whether *wanted* is counted by ranks: quickly, and exactly at any size."""
     return not (wanted.q or wanted.target or wanted.action or wanted.outcome or wanted.flag)
+
+
+def _is_of_one_thing(wanted: LogFilter, now: datetime) -> bool:
+    """Tell whether *wanted* is about one target and asks for nothing else: those events have an index."""
+    return wanted.values(now).keys() - {"since", "until"} == {"org_id", "target_type", "target_id"} and not wanted.q
 
 
 def _ends(wanted: LogFilter, now: datetime) -> tuple[int, int]:

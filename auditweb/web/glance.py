@@ -18,7 +18,7 @@ from auditweb.insights.people import Known
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading import activity, days, lives
 from auditweb.reading.activity import Habits
-from auditweb.reading.counts import Count, Counted, count
+from auditweb.reading.counts import Count, Counted, count, count_total
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page, Row, find_page
@@ -212,7 +212,7 @@ class Glance:
     def about(self) -> tuple[str, str] | None:
         """Return how many entries are about the actor, and the way to them; None where there are none."""
         wanted = self._wanted.with_(actor=None, target=(self._ref.type, self._ref.id))
-        counted = count(wanted, now=self._now).categories[wanted.category]
+        counted = count_total(wanted, self._now)
         return (figures.headed(counted), self._base + wanted.query()) if counted.number else None
 
     @cached_property

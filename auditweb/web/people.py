@@ -20,7 +20,7 @@ from auditweb.insights import people as rules
 from auditweb.insights.reviews import Kind
 from auditweb.parties import ActorRef
 from auditweb.reading import days, lives
-from auditweb.reading.counts import Count, count
+from auditweb.reading.counts import Count, count_total
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.parameters import BadFilter
 from auditweb.web import audit_log, figures, reviews
@@ -107,13 +107,13 @@ def _week(viewer: MemberViewer, subject: Subject, part: str, first: date, final:
     since = max(int(values["since"]), after)
     stretch = lives.find_stretch(viewer.org_id, ref, since, int(values.get("until", ids.LAST_ID)))
     earlier = log_of(viewer, actor=ref, to=first - timedelta(days=1), tz=viewer.zone) if part == FIRST else None
-    before = count(earlier, now=now).categories[None] if earlier else Count(0)
+    before = count_total(earlier, now) if earlier else Count(0)
     rows = stretch.rows
     return Week(
         span=days.span(first, final),
-        did=figures.headed(count(did, now=now).categories[None]),
+        did=figures.headed(count_total(did, now)),
         did_href=base + did.query(),
-        about=figures.headed(count(about, now=now).categories[None]),
+        about=figures.headed(count_total(about, now)),
         about_href=base + about.query(),
         days=days_of(viewer, ref, rows),
         more=f"{subject.href}?part={part}&after={ids.to_text(rows[-1].id)}" if stretch.has_more else "",

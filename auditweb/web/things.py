@@ -14,7 +14,7 @@ from auditweb.catalogue import Category
 from auditweb.database import TooSlow
 from auditweb.parties import ActorRef, ActorType
 from auditweb.reading import days, lives
-from auditweb.reading.counts import Counted, count
+from auditweb.reading.counts import Count, count_total
 from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page, Row, find_page
@@ -186,13 +186,12 @@ class Thing:
 
     @property
     def total(self) -> str:
-        return figures.headed(self._counted.categories[self._wanted.category])
+        return figures.headed(self._total)
 
     @cached_property
     def pager(self) -> Pager:
-        total = self._counted.categories[self._wanted.category]
         position = 1 if not self._page.has_newer else None
-        return Pager(self._viewer, self._wanted, self._page, self._clock, position, total, self._query)
+        return Pager(self._viewer, self._wanted, self._page, self._clock, position, self._total, self._query)
 
     @property
     def unsearched(self) -> str:
@@ -234,8 +233,8 @@ class Thing:
         return lives.find_touchers(self._wanted.at(), self._now)
 
     @cached_property
-    def _counted(self) -> Counted:
-        return count(self._wanted.at(), now=self._now)
+    def _total(self) -> Count:
+        return count_total(self._wanted.at(), self._now)
 
     @cached_property
     def _newest(self) -> Row | None:

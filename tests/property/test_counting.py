@@ -1,8 +1,10 @@
 """Counts are what a recount finds, whatever is sealed in which order and whatever still waits."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count, pairwise
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -42,6 +44,17 @@ FILTERS = st.fixed_dictionaries(
         "action": st.just("member.left"),
     },
 )
+
+_NOTHING: dict[str, Any] = {"category": None, "actor": None, "action": "", "from_": None, "to": None, "tz": ""}
+OTHERS: list[dict[str, Any]] = [
+    {},
+    _NOTHING,
+    _NOTHING | {"actor": ADA.ref, "from_": date(2026, 1, 31)},
+    _NOTHING | {"actor": BEN.ref, "category": Category.TEAM, "to": date(2026, 2, 3)},
+    _NOTHING | {"target": ("vehicle", "veh_1")},
+    _NOTHING | {"target": ("vehicle", "veh_1"), "from_": date(2026, 1, 31)},
+]
+READ = (1_000, 0)  # of what is counted between many bounds, so many are read; of more the ranks are found
 
 _organisations = count(1)
 
@@ -85,9 +98,10 @@ def test_counts_are_what_a_recount_finds(
     every = [e for e in events if meets(wanted.with_(category=None), *e)]
     for category, counted in numbers.categories.items():
         assert counted == (sum(category in (None, e[1]) for e in every), True)
-    assert [each.number for each in numbers.between] == [
-        sum(low <= each < high for each in matching) for low, high in pairwise(bounds)
-    ]
+    between = [sum(low <= each < high for each in matching) for low, high in pairwise(bounds)]
+    assert [each.number for each in numbers.between] == between
+    for other in OTHERS:
+        check_total_and_between(replace(wanted, **other), events, bounds)
     if middle:
         assert numbers.position == matching.index(middle) + 1
     for position in {1, len(matching) // 2 or 1, len(matching), len(matching) + 1} - {0}:
@@ -97,6 +111,15 @@ def test_counts_are_what_a_recount_finds(
         ref: sum(meets(wanted.with_(actor=ref), *e) for e in events) for ref in (ADA.ref, BEN.ref)
     }
     db.session.rollback()
+
+
+def check_total_and_between(wanted: LogFilter, events: list[tuple[int, str, ActorRef, str]], bounds: list[int]) -> None:
+    matching = [e[0] for e in events if meets(wanted, *e)]
+    assert counts.count_total(wanted, NOW) == (len(matching), True)
+    between = [sum(low <= each < high for each in matching) for low, high in pairwise(bounds)]
+    for read in READ if counts.is_ranked(wanted) else READ[:1]:
+        with patch.object(counts, "CAP", read):
+            assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between, read
 
 
 def an_event(org_id: int, action: str, actor: Actor, at: datetime) -> tuple[int, str, ActorRef, str]:
@@ -111,5 +134,6 @@ def meets(wanted: LogFilter, event_id: int, category: str, actor: ActorRef, acti
         values.get("category", category) == category
         and (wanted.actor or actor) == actor
         and (wanted.action or action) == action
+        and (wanted.target is None or action == "vehicle.updated")
         and int(values.get("since", 0)) <= event_id < int(values.get("until", ids.LAST_ID))
     )
