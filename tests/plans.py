@@ -12,7 +12,6 @@ from psycopg import sql
 
 from auditweb import partitions
 from auditweb.reading.pages import SIZE
-from auditweb.reading.strides import SIZES
 
 A_PAGE = SIZE + 10  # rows that may be sorted
 READ_FOR_A_PAGE = 3 * SIZE  # rows that the statement of a page may look at
@@ -30,7 +29,6 @@ _TABLES = "|".join(partitions.TABLES)
 _PART = re.compile(rf"({_TABLES})_p(\d+)")
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|(s)|%)")
 _READ = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
-_STRIDE = re.compile(rf"\bLIMIT ({'|'.join(map(str, SIZES))})\b")
 _PAGE = re.compile(rf"\bLIMIT {SIZE + 1}\b")
 
 
@@ -87,7 +85,7 @@ def faults_on_postgresql(
     for node in _steps(plan):
         if "Sort" in node["Node Type"]:
             (below,) = [child for child in node["Plans"] if child["Parent Relationship"] == "Outer"]
-            if (rows := below["Actual Rows"] * below["Actual Loops"]) > _sorted_at_most(asked.statement):
+            if (rows := below["Actual Rows"] * below["Actual Loops"]) > A_PAGE:
                 yield f"{mode}, {rows} rows are sorted"
     looked_at = list(_looked_at(plan))
     for step in looked_at:
@@ -98,12 +96,6 @@ def faults_on_postgresql(
         yield f"{mode}, {rows:.0f} rows are read"
     if len(parts := {step.part for step in looked_at}) > 1:
         yield f"{mode}, several partitions are touched: {sorted(parts)}"
-
-
-def _sorted_at_most(statement: str) -> int:
-    """Return how many rows may be sorted: of the last stride of an export, where little more is left than it has."""
-    stride = _STRIDE.search(statement)
-    return int(stride[1]) * 11 // 10 if stride else A_PAGE
 
 
 def _looked_at(plan: dict[str, Any]) -> Iterator[Node]:

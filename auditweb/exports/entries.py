@@ -18,7 +18,7 @@ from auditweb.reading.filters import LogFilter
 from auditweb.reading.strides import SIZES, Raw, Stride, read_stride
 
 _AT_ONCE = 100  # rows that are written in one go: a millisecond at most, before others get their turn
-_ENOUGH = 2_000_000  # bytes in a stride, from which on the next one has fewer rows
+_ENOUGH = 2_000_000  # characters in a stride, from which on the next one has fewer rows
 _TURN = 0.00001  # seconds that the thread which reads gets between batches: unasked it would wait for five milliseconds
 
 
@@ -114,17 +114,15 @@ class Entries:
             while True:
                 rows, go_on = take()
                 if go_on is not None:
+                    size = _next_size(size, rows)
                     take = reader.begin(go_on, size)
-                length = 0
                 for some in _batches(rows):
                     reader.give_way()
                     written = writer.lines(some)
-                    length += len(written)
                     self._note(some)
                     yield written, self.number
                 if go_on is None:
                     return
-                size = _next_size(size, length)
 
     def _note(self, rows: Sequence[Raw]) -> None:
         self.first_id = rows[0][0] if self.first_id is None else self.first_id
@@ -175,9 +173,10 @@ def _batches(rows: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
         yield rows[start : start + _AT_ONCE]
 
 
-def _next_size(size: int, length: int) -> int:
-    """Return how many rows come next: more as long as they are small, so that memory stays what it is."""
+def _next_size(size: int, rows: Sequence[Raw]) -> int:
+    """Return how many rows come after *rows*: more as long as they are small, so that memory stays what it is."""
     at = SIZES.index(size)
+    length = sum([len(part) for row in rows for part in row if type(part) is str])
     if length > _ENOUGH:
         return SIZES[max(at - 1, 0)]
     return SIZES[min(at + 1, len(SIZES) - 1)] if length < _ENOUGH // 2 else size

@@ -71,9 +71,9 @@ def count_total(wanted: LogFilter, now: datetime | None = None) -> Count:
     now = now or clock.now()
     if is_ranked(wanted) and (number := _count_ranked(wanted, *_ends(wanted, now))) is not None:
         return Count(number)
-    values = wanted.values(now)
-    if not _is_of_one_thing(wanted, now):
+    if not _is_of_one_thing(wanted):
         return count(wanted, now=now).categories[wanted.category]
+    values = wanted.values(now)
     few = _ids(tuple(values), CAP + 1).subquery()
     number = db.session.connection().scalar(select(func.count()).select_from(few), values) or 0
     return Count(min(number, CAP), exact=number <= CAP)
@@ -91,7 +91,7 @@ def count_between(wanted: LogFilter, bounds: Sequence[int], now: datetime | None
     limits = [min(max(limit, low), high) for limit in bounds]
     if is_ranked(wanted):
         return _between_ranked(wanted, limits, now)
-    few = _few_between(wanted, limits, now) if _is_of_one_thing(wanted, now) else None
+    few = _few_between(wanted, limits, now) if _is_of_one_thing(wanted) else None
     return count(wanted, bounds=bounds, now=now).between if few is None else few
 
 
@@ -186,9 +186,10 @@ def is_ranked(wanted: LogFilter) -> bool:
     return not (wanted.q or wanted.target or wanted.action or wanted.outcome or wanted.flag)
 
 
-def _is_of_one_thing(wanted: LogFilter, now: datetime) -> bool:
-    """Tell whether *wanted* is about one target and asks for nothing else: those events have an index."""
-    return wanted.values(now).keys() - {"since", "until"} == {"org_id", "target_type", "target_id"} and not wanted.q
+def _is_of_one_thing(wanted: LogFilter) -> bool:
+    """Tell whether *wanted* asks for one target, whenever, and for nothing else: those events have an index."""
+    others = (wanted.q, wanted.category, wanted.actor, wanted.action, wanted.outcome, wanted.flag)
+    return wanted.target is not None and not any(others)
 
 
 def _ends(wanted: LogFilter, now: datetime) -> tuple[int, int]:

@@ -352,6 +352,26 @@ def test_postgresql_finds_the_next_entries_while_those_before_are_written(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
 
 
+@pytest.mark.parametrize(("enough", "asked"), [(10**6, [2, 3, 4, 4]), (300, [2, 2, 2, 2, 2, 2])])
+def test_a_stretch_has_the_fewer_entries_the_longer_those_before_are(
+    app: Flask, organisation: Place, fill: FillLog, monkeypatch: pytest.MonkeyPatch, enough: int, asked: list[int]
+) -> None:
+    fill(11)
+    monkeypatch.setattr(entries, "SIZES", (2, 3, 4))
+    monkeypatch.setattr(entries, "_ENOUGH", enough)
+    sizes: list[int] = []
+
+    def noted(*arguments: Any, **more: Any) -> strides.Stride:
+        sizes.append(more["size"])
+        return strides.read_stride(*arguments, **more)
+
+    monkeypatch.setattr(entries, "read_stride", noted)
+    with app.app_context():
+        made = list(entries.pieces(export_of(LogFilter(org_id=organisation.id, org_zone=organisation.zone))))
+    assert made[-1][1] == 11
+    assert sizes == asked
+
+
 def test_what_breaks_off_on_the_way_is_seen_to_be_short(
     app: Flask,
     organisation: Place,
