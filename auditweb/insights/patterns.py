@@ -27,6 +27,14 @@ _ENDED: Final = {
     Category.TEAM: catalogue.TEAM_PATTERN_ENDED,
     Category.AUTHENTICATION: catalogue.SIGN_IN_PATTERN_ENDED,
 }
+_SCOPES: Final = {
+    Flag.UNFAMILIAR_PLACE: "from {}",
+    Flag.IMPOSSIBLE_TRAVEL: "from {}",
+    Flag.KEY_NEW_NETWORK: "from {}",
+    Flag.KEY_WITHOUT_MAKER: "made by {}",
+    Flag.ROLE_RAISED: "to {}",
+    Flag.TWO_FACTOR_RESET: "for {}",
+}
 
 
 class InForce(NamedTuple):
@@ -42,8 +50,11 @@ class InForce(NamedTuple):
 
     @property
     def scope(self) -> str:
-        """What its place narrows it to, in words; nothing where it has none."""
-        return exports.called(self.place) if self.kind is Flag.LARGE_EXPORT else self.place and f"from {self.place}"
+        """What its place, which is another thing for each kind, narrows it to, in words; nothing where it has none."""
+        if not self.place:
+            return ""
+        told = exports.called(self.place) if self.kind is Flag.LARGE_EXPORT else self.place
+        return _SCOPES.get(self.kind, "{}").format(told)
 
     @property
     def id(self) -> str:

@@ -379,6 +379,27 @@ def test_what_is_set_aside_by_itself_is_listed_and_can_be_ended(
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "place", "scope"),
+    [
+        (Flag.UNFAMILIAR_PLACE, "192.0.2.0/24", "from 192.0.2.0/24"),
+        (Flag.ODD_HOURS, "between 00:00 and 07:00", "between 00:00 and 07:00"),
+        (Flag.ROLE_RAISED, "owner", "to owner"),
+        (Flag.LARGE_EXPORT, "audit_log.shared", "shares of the log"),
+        (Flag.KEY_WITHOUT_MAKER, "Ada", "made by Ada"),
+        (Flag.TWO_FACTOR_RESET, "member:7", "for member:7"),
+        (Flag.BURST, "", ""),
+    ],
+)
+def test_what_is_set_aside_by_itself_is_told_in_words(
+    reader: Reader, find: Find, kind: Flag, place: str, scope: str
+) -> None:
+    decide(reader, find(kind, place=place), "set_aside", always="y")
+
+    heading = reader.get(f"{REVIEW}/patterns").select("li.finding h2")[0].get_text(" ").split(" · ")
+    assert [part.strip() for part in heading] == ["Hana <b>Sato</b>", *([scope] if scope else [])]
+
+
 def test_a_form_that_somebody_else_was_quicker_than_changes_nothing(
     reader: Reader, signed_in_as: SignedInAs, find: Find, ask: Ask
 ) -> None:
