@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from itsdangerous import BadSignature
 from werkzeug.test import TestResponse
+from werkzeug.utils import cached_property
 
 from auditweb.accounts import api_keys, passwords, people, sessions
 from auditweb.accounts.callers import Scope

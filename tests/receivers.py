@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,6 +14,7 @@ from random import SystemRandom
 from typing import Any, ClassVar
 
 import trustme
+from werkzeug.utils import cached_property
 
 from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.targets import Policy

@@ -7,9 +7,9 @@ Most is told by the index alone, without looking at a single event: matches are 
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 from sqlalchemy import Connection
+from werkzeug.utils import cached_property
 
 from auditweb import clock, ids
 from auditweb.extensions import db

@@ -8,8 +8,9 @@ entry is masked before anything is made of it: what a page, its links and its se
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
+
+from werkzeug.utils import cached_property
 
 from auditweb import catalogue
 from auditweb.parties import LINK_HOLDER, UNKNOWN_PERSON, ActorRef, ActorType

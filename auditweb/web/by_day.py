@@ -1,8 +1,9 @@
 """How the entries of a question lie in two years of days, for the pages about people and things."""
 
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from typing import NamedTuple
+
+from werkzeug.utils import cached_property
 
 from auditweb import ids
 from auditweb.reading import activity, days

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
 
 from markupsafe import escape
+from werkzeug.utils import cached_property
 
 from auditweb import ids
 from auditweb.catalogue import Category

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property
 from typing import NamedTuple
 
 from flask import url_for
 from markupsafe import Markup
+from werkzeug.utils import cached_property
 
 from auditweb import ids
 from auditweb.accounts.viewers import MemberViewer

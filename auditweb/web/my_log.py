@@ -5,10 +5,10 @@ Whose it is comes from the session and from nothing that can be asked for, so th
 """
 
 from collections.abc import Iterator
-from functools import cached_property
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.utils import cached_property
 
 from auditweb import clock, ids
 from auditweb.accounts.viewers import MemberViewer

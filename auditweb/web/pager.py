@@ -1,10 +1,10 @@
 """Where in the log a page is, and the ways to other pages: the next ones, one by its number, one by its day."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import NamedTuple
 
 from markupsafe import Markup
+from werkzeug.utils import cached_property
 
 from auditweb import ids
 from auditweb.reading import days

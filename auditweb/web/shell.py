@@ -1,10 +1,10 @@
 """What the frame around every page shows: who is signed in, where, and where else they can go."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from flask import Flask, current_app, g, request, url_for
+from werkzeug.utils import cached_property
 
 from auditweb.accounts.permissions import GRANTED, Right, Role
 from auditweb.accounts.sessions import Place, SignedIn

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+
+from werkzeug.utils import cached_property
 
 from auditweb.catalogue import Category
 from auditweb.reading.counts import Count

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from typing import NamedTuple
 
 from flask import Blueprint, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from werkzeug.utils import cached_property
 
 from auditweb import clock, ids
 from auditweb.catalogue import Category
