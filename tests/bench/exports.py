@@ -4,7 +4,7 @@ import csv
 import io
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +28,8 @@ GROWN_AT_MOST = 1.1  # times the memory of a process that writes few entries
 FEW = 10_000
 
 _AT_ONCE = 1_000
+_WARMING = 50_000  # rows that are written first, as pages are shown before they are measured
+_TIMES = 3  # the best counts: what else the machine does only takes from it
 _MOST = 1_000_000  # rows that are written to measure: more take no longer each
 _WHOLE_LOG = "SELECT * FROM event WHERE org_id = {} ORDER BY id DESC LIMIT {}"
 
@@ -50,14 +52,28 @@ def an_export(app: Flask) -> Export:
 
 
 def written_a_second(app: Flask) -> float:
-    """Return how many rows of CSV are written in a second."""
+    """Return how many rows of CSV are written in a second: the best of some times, after the first few."""
     export = an_export(app)
     with app.app_context(), as_served():
-        written = pieces(export)
-        number, began = 0, perf_counter()
-        while number < _MOST and (piece := next(written, None)) is not None:
-            number = piece[1]
-        return number / (perf_counter() - began)
+        _write(export, _WARMING)
+        return _best(lambda: _write(export, _MOST))
+
+
+def _best(write: Callable[[], int]) -> float:
+    """Return how many rows a second *write* has written, which tells their number, the quickest time."""
+    rates = []
+    for _ in range(_TIMES):
+        began = perf_counter()
+        rates.append(write() / (perf_counter() - began))
+    return max(rates)
+
+
+def _write(export: Export, most: int) -> int:
+    number = 0
+    for _, number in pieces(export):
+        if number >= most:
+            break
+    return number
 
 
 def peak(app: Flask, most: int) -> tuple[float, int]:
@@ -65,22 +81,23 @@ def peak(app: Flask, most: int) -> tuple[float, int]:
     export = an_export(app)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is that from here on
     with app.app_context(), as_served():
-        number = 0
-        for _, number in pieces(export):
-            if number >= most:
-                break
+        number = _write(export, most)
     told = Path("/proc/self/status").read_text()
     return int(told.partition("VmHWM:")[2].split()[0]) / 1024, number
 
 
 def bare_a_second(made: Database, org_id: int) -> float:
     """Return how many rows the bare driver and Python's own csv module write in a second, unsafe as they are."""
-    with as_served():
-        number, began = 0, perf_counter()
+
+    def write() -> int:
+        number = 0
         for rows in _rows(made, org_id):
             csv.writer(io.StringIO()).writerows(rows)
             number += len(rows)
-        return number / (perf_counter() - began)
+        return number
+
+    with as_served():
+        return _best(write)
 
 
 def _rows(made: Database, org_id: int) -> Iterator[list[tuple[object, ...]]]:
