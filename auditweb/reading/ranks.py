@@ -1,9 +1,10 @@
 """
 The ranks of ids, from what the sealer keeps (models/ledger.py): exact, and as quick among ten million as among ten.
 
-The rank of an id is how many events of a chain come before it: the months before its own, the rank of the last mark
-before it, and the few hundred events from there. Those are counted by the index, sealed or not; what waits in the
-queue from before the mark is added. That is little, unless much comes late: what happens now comes after all marks.
+The rank of an id is how many events of a chain come before it: the months before its own, the rank of the mark that is
+nearest, and the few hundred events from there, or to there. Those are counted by the index, sealed or not; what waits
+in the queue from before the mark is added. That is little, unless much comes late: what happens now comes after all
+marks.
 """
 
 from collections import defaultdict
@@ -19,7 +20,7 @@ from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import ActorRef
 from auditweb.reading.filters import clauses
-from auditweb.reading.months import month_of
+from auditweb.reading.months import last_id_in, month_of
 
 END = ids.LAST_ID  # comes after every event
 MOST_WAITING = 10_000
@@ -47,7 +48,7 @@ def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
         kinds[bool(ask.category), bool(ask.actor_id)].append(ask)
     found: dict[Ask, int] = {}
     for kind, alike in kinds.items():
-        keys = [(*ask, _chain(ask), month_of(ask.limit)) for ask in alike]
+        keys = [(*ask, _chain(ask), month := month_of(ask.limit), last_id_in(month)) for ask in alike]
         connection = db.session.connection()
         query = _query(*kind)
         for *asked, rank, waiting, mending in rows.find(connection, query, _TYPES, keys, *[org_id] * query.count("?")):
@@ -114,7 +115,7 @@ def _chain(ask: Ask) -> str:
     return f"{ask.actor_type}:{ask.actor_id}" if ask.actor_id else ""
 
 
-_TYPES = ("text", "text", "text", "bigint", "text", "bigint")
+_TYPES = ("text", "text", "text", "bigint", "text", "bigint", "bigint")
 
 
 @cache
@@ -124,7 +125,7 @@ def _query(of_category: bool, of_actor: bool) -> str:
         "AND {0}.actor_type = a.actor_type AND {0}.actor_id = a.actor_id " if of_actor else ""
     )
     return f"""
-        WITH keys (category, actor_type, actor_id, ending, chain, month_of_ending) AS ({{keys}}),
+        WITH keys (category, actor_type, actor_id, ending, chain, month_of_ending, end_of_month) AS ({{keys}}),
         newest AS MATERIALIZED (
             SELECT coalesce(max(month), 0) AS month FROM tally WHERE org_id = ? AND category = '' AND actor = ''
         ),
@@ -132,11 +133,19 @@ def _query(of_category: bool, of_actor: bool) -> str:
             SELECT keys.*, CASE WHEN month_of_ending < newest.month THEN month_of_ending ELSE newest.month END AS month
             FROM keys, newest
         ),
-        a AS MATERIALIZED (
+        beside AS MATERIALIZED (
             SELECT b.*, (
                 SELECT max(m.id) FROM mark m WHERE m.org_id = ? AND m.category = b.category
                     AND m.actor = b.chain AND m.id >= b.month AND m.id < b.ending
-            ) AS base FROM b
+            ) AS below, (
+                SELECT min(m.id) FROM mark m WHERE m.org_id = ? AND m.category = b.category
+                    AND m.actor = b.chain AND m.id >= b.ending AND m.id <= b.end_of_month
+            ) AS above FROM b
+        ),
+        a AS MATERIALIZED (
+            SELECT beside.*, CASE
+                WHEN above IS NULL OR above - ending >= ending - coalesce(below, month) THEN below ELSE above
+            END AS base FROM beside
         ),
         waiting AS MATERIALIZED (
             SELECT e.id, e.category, e.actor_type, e.actor_id FROM event e WHERE e.org_id = ? AND e.id IN (
@@ -156,6 +165,9 @@ def _query(of_category: bool, of_actor: bool) -> str:
             ) + (
                 SELECT count(*) FROM event e WHERE e.org_id = ? {same.format("e")}
                     AND e.id >= coalesce(a.base, a.month) AND e.id < a.ending
+            ) - (
+                SELECT count(*) FROM event e WHERE e.org_id = ? {same.format("e")}
+                    AND e.id >= a.ending AND e.id < a.base
             ) + (
                 SELECT count(*) FROM waiting w WHERE w.id < coalesce(a.base, a.month) {same.format("w")}
             ),

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditweb import ids
@@ -19,6 +19,7 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.parties import Actor, ActorRef, ActorType, Target
 from auditweb.reading import counts
 from auditweb.reading.filters import LogFilter
+from auditweb.reading.ranks import Ask, find_ranks
 from auditweb.recorder import record
 
 START = datetime(2026, 1, 30, tzinfo=UTC)
@@ -74,6 +75,7 @@ def _small(app: Flask) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_small")
 @given(LOTS, FILTERS, st.lists(st.integers(0, 70 * 24), min_size=2, max_size=5))
+@example([(list(range(10)), 60), ([5], 0)], {}, [7, 8])  # the mark after seven is nearer, and what waits is before it
 def test_counts_are_what_a_recount_finds(
     app: Flask, lots: list[tuple[list[int], int]], narrowed: dict[str, object], hours: list[int]
 ) -> None:
@@ -100,6 +102,7 @@ def test_counts_are_what_a_recount_finds(
         assert counted == (sum(category in (None, e[1]) for e in every), True)
     between = [sum(low <= each < high for each in matching) for low, high in pairwise(bounds)]
     assert [each.number for each in numbers.between] == between
+    check_ranks(wanted, events, bounds)
     for other in OTHERS:
         check_total_and_between(replace(wanted, **other), events, bounds)
     if middle:
@@ -120,6 +123,14 @@ def check_total_and_between(wanted: LogFilter, events: list[tuple[int, str, Acto
     for read in READ if counts.is_ranked(wanted) else READ[:1]:
         with patch.object(counts, "CAP", read):
             assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between, read
+
+
+def check_ranks(wanted: LogFilter, events: list[tuple[int, str, ActorRef, str]], limits: list[int]) -> None:
+    """Ask for each rank alone: beside others, what waits for the sealer is looked for as far as any of them goes."""
+    chain = LogFilter(org_id=wanted.org_id, org_zone="UTC", category=wanted.category, actor=wanted.actor)
+    there = [e[0] for e in events if meets(chain, *e)]
+    for ask in [Ask.of(chain.category, chain.actor, limit) for limit in limits]:
+        assert find_ranks(chain.org_id, [ask]) == {ask: sum(each < ask.limit for each in there)}
 
 
 def an_event(org_id: int, action: str, actor: Actor, at: datetime) -> tuple[int, str, ActorRef, str]:
