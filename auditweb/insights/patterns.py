@@ -50,16 +50,20 @@ class InForce(NamedTuple):
 
     @property
     def scope(self) -> str:
-        """What its place, which is another thing for each kind, narrows it to, in words; nothing where it has none."""
-        if not self.place:
-            return ""
-        told = exports.called(self.place) if self.kind is Flag.LARGE_EXPORT else self.place
-        return _SCOPES.get(self.kind, "{}").format(told)
+        return scope_of(self.kind, self.place)
 
     @property
     def id(self) -> str:
         """What its address calls it: a subject's own id may be anything."""
         return sha256("\0".join((self.kind, *self.subject, self.place)).encode()).hexdigest()[:20]
+
+
+def scope_of(kind: Flag, place: str) -> str:
+    """Return in words what a *place*, another thing for each *kind*, narrows a pattern to; nothing for none."""
+    if not place:
+        return ""
+    told = exports.called(place) if kind is Flag.LARGE_EXPORT else place
+    return _SCOPES.get(kind, "{}").format(told)
 
 
 def find_patterns(org_id: int) -> list[InForce]:

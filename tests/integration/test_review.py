@@ -310,8 +310,8 @@ def test_a_page_tells_that_a_pattern_is_in_force_and_what_it_set_aside(
     earlier = find(Flag.UNFAMILIAR_PLACE, id="earlier", place="192.0.2.0/24")
     elsewhere = find(Flag.UNFAMILIAR_PLACE, id="elsewhere", place="198.51.100.0/24")
     rule = (
-        "Since 23 Nov 2026, findings of this kind about the same person or key, from the same place, are set aside as "
-        "they are found, as Maya Okafor asked"
+        "Since 23 Nov 2026, findings of this kind about Hana <b>Sato</b>, from 192.0.2.0/24, are set aside as they are "
+        "found, as Maya Okafor asked"
     )
 
     assert notes(reader, first) == [
@@ -394,7 +394,12 @@ def test_what_is_set_aside_by_itself_is_listed_and_can_be_ended(
 def test_what_is_set_aside_by_itself_is_told_in_words(
     reader: Reader, find: Find, kind: Flag, place: str, scope: str
 ) -> None:
-    decide(reader, find(kind, place=place), "set_aside", always="y")
+    finding = find(kind, place=place)
+    asked = reader.get(f"{REVIEW}/{finding}").select("#always-hint")[0].get_text()
+    like_it = f"findings of this kind about Hana <b>Sato</b>{scope and f', {scope},'} are set aside as they are found"
+    assert asked == f"With Set aside only: later {like_it}."
+    decide(reader, finding, "set_aside", always="y")
+    assert any(like_it in note for note in notes(reader, finding))
 
     heading = reader.get(f"{REVIEW}/patterns").select("li.finding h2")[0].get_text(" ").split(" · ")
     assert [part.strip() for part in heading] == ["Hana <b>Sato</b>", *([scope] if scope else [])]

@@ -16,7 +16,7 @@ from auditweb.extensions import db
 from auditweb.insights import findings
 from auditweb.insights.decisions import MissingError, OvertakenError, State, decide
 from auditweb.insights.findings import Listed, Wanted
-from auditweb.insights.patterns import find_patterns
+from auditweb.insights.patterns import find_patterns, scope_of
 from auditweb.parties import ActorType
 from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.flags import KINDS, Flag
@@ -98,7 +98,8 @@ class Row(NamedTuple):
     """
     A finding ready to be shown. *log* is the address of what else its subject did, *about* that of their page.
 
-    One that was set aside *by_itself* was so as the *decider* had asked, on the day *asked* if that is known.
+    *scope* says in words what, besides its kind and subject, is the same in findings of its pattern. One that was set
+    aside *by_itself* was so as the *decider* had asked, on the day *asked* if that is known.
     """
 
     id: str
@@ -121,7 +122,7 @@ class Row(NamedTuple):
     by_itself: bool
     asked: Told | None
     pattern: Pattern | None
-    placed: bool
+    scope: Markup
 
 
 @bp.get("")
@@ -372,5 +373,5 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
         if pattern and found.by_itself and found.decided_at and pattern.since <= found.decided_at
         else None,
         pattern=Pattern(moments.day(pattern.since), visible(pattern.asker), visible(pattern.note)) if pattern else None,
-        placed=bool(found.place),
+        scope=visible(scope_of(found.kind, found.place)),
     )
