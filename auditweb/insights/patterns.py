@@ -54,8 +54,9 @@ class InForce(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What its address calls it: a subject's own id may be anything."""
-        return sha256("\0".join((self.kind, *self.subject, self.place)).encode()).hexdigest()[:20]
+        """What its address calls it, and not one that was wanted anew since: a subject's own id may be anything."""
+        parts = (self.kind, *self.subject, self.place, self.since.isoformat())
+        return sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
 def scope_of(kind: Flag, place: str) -> str:
@@ -66,14 +67,19 @@ def scope_of(kind: Flag, place: str) -> str:
     return _SCOPES.get(kind, "{}").format(told)
 
 
-def find_patterns(org_id: int) -> list[InForce]:
-    """Return what is in force in an organisation, the newest first, MOST of them at most."""
+def count_patterns(org_id: int) -> int:
+    """Return how many patterns are in force in an organisation."""
+    return db.session.scalar(sa.select(sa.func.count()).where(_pattern.org_id == org_id)) or 0
+
+
+def find_patterns(org_id: int, *, most: int | None = None) -> list[InForce]:
+    """Return what is in force in an organisation, the newest first, so many at *most*."""
     query = (
         sa.select(FindingPattern.__table__, _person.name.label("asker"))
         .join(Person, _person.id == _pattern.decided_by)
         .where(_pattern.org_id == org_id)
         .order_by(_pattern.decided_at.desc(), _pattern.kind, _pattern.subject_id, _pattern.place)
-        .limit(MOST)
+        .limit(most)
     )
     return [
         InForce(
@@ -89,16 +95,17 @@ def find_patterns(org_id: int) -> list[InForce]:
     ]
 
 
-def end(org_id: int, by: SignedIn, pattern_id: str, *, address: str, origin: Origin) -> bool:
+def end(org_id: int, by: SignedIn, pattern_id: str, *, address: str, origin: Origin) -> InForce | None:
     """
-    Have what is found from here on wait for a decision again; False, and nothing recorded, if it does already.
+    End a pattern, and return what it was: what is found from here on waits for a decision again.
 
-    *address* is the page that lists what is in force. What was set aside so far stays set aside.
+    None, and nothing recorded, if this one is not in force (any more). *address* is the page that lists what is. What
+    was set aside so far stays set aside.
     """
     take_charge(org_id, by, Right.REVIEW)
     found = next((each for each in find_patterns(org_id) if each.id == pattern_id), None)
     if found is None:
-        return False
+        return None
     db.session.execute(
         sa.delete(FindingPattern).where(
             _pattern.org_id == org_id,
@@ -116,4 +123,4 @@ def end(org_id: int, by: SignedIn, pattern_id: str, *, address: str, origin: Ori
         facts={"scope": found.scope} if found.scope else {},
         origin=origin,
     )
-    return True
+    return found

@@ -139,7 +139,7 @@ def context(
         "controls": controls,
         "lasting": absolute(base + controls.lasting),
         "exact": absolute(base + controls.exact),
-        "share": f"{base}/share{wanted.at().query()}" if viewer.may_share_log else "",
+        "share": f"{base}/share{wanted.at().query()}" if viewer.may_share_log and not wanted.flag else "",
     }
 
 

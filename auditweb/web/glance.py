@@ -169,9 +169,12 @@ class Glance:
         """Say how many findings there are, and how many of them wait for a decision."""
         number, is_open = len(self._found), sum(each.state is State.OPEN for each in self._found)
         told = "1 finding" if number == 1 else f"{number} findings"
-        told += " or more" if number == review.MOST_ABOUT else ""
+        more = " or more" if number == review.MOST_ABOUT else ""
+        told += more
         here = f", the last {MOST_FINDINGS} of them here" if number > MOST_FINDINGS else ""
-        return f"{told}{here}; {is_open:,} to be decided." if is_open else f"{told}{here}, all decided."
+        if not is_open:
+            return f"{told}{here}, {'those' if more else 'all'} decided."
+        return f"{told}{here}; {is_open:,}{more} to be decided."
 
     @cached_property
     def _found(self) -> list[review.About]:

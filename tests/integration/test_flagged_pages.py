@@ -85,6 +85,10 @@ def test_a_person_and_the_findings_about_them_lead_to_each_other(
     assert len(page.select(".about-findings li")) == 10
     assert "22 findings, the last 10 of them here; 21 to be decided." in page.words
     assert len([each for each in many if "FROM finding " in each]) <= 2  # and that of the number beside the review
+    for number in range(20, 100):
+        find(Flag.BURST, sentence=f"{number}", id=f"n{number}", **ref)
+    told = "100 findings or more, the last 10 of them here; 100 or more to be decided."
+    assert told in reader.get(about(organisation, priya)).words
 
 
 def test_a_category_that_is_quiet_has_no_page_of_a_person(reader: Reader, organisation: Place, find: Find) -> None:

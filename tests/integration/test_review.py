@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from auditweb import clock, ids
 from auditweb.extensions import db
+from auditweb.insights.patterns import MOST
 from auditweb.insights.runs import Review
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern
@@ -255,7 +256,7 @@ def test_confirming_is_an_entry_and_can_be_undone(reader: Reader, find: Find, as
     answer = decide(reader, finding, "confirmed", note="It was a test.\r\nReally.")
     assert (answer.status, answer.location) == (303, f"{REVIEW}/{finding}")
     page = reader.get(f"{REVIEW}/{finding}")
-    assert "It was a test." in page.text
+    assert [note.get_text() for note in page.select(".quoted")] == ["It was a test.\nReally."] * 2
     assert page.select_one(".waiting") is None
     again = decide(reader, finding, "confirmed", note="It was a test.\r\nReally.", made_for="open")
     assert again.status == 303  # pressed twice
@@ -353,9 +354,9 @@ def test_what_is_set_aside_by_itself_is_listed_and_can_be_ended(
     listed = reader.get(patterns)
     assert [" ".join(row.get_text(" ").split()) for row in listed.select("li.finding")] == [
         "Unfamiliar place since 23 Nov 2026 Hana <b>Sato</b> · from 192.0.2.0/24 Wanted by Maya Okafor : "
-        "New <b>office</b> Stop setting aside What was set aside",
+        "New <b>office</b> Stop setting aside All set aside of this kind",
         "Burst of activity since 23 Nov 2026 Hana <b>Sato</b> Wanted by Maya Okafor . "
-        "Stop setting aside What was set aside",
+        "Stop setting aside All set aside of this kind",
     ]
     assert "2 patterns are set aside as they are found" in reader.get(f"{REVIEW}?state=set_aside").words
     stop = str(listed.select("li.finding form")[0]["action"])
@@ -364,10 +365,14 @@ def test_what_is_set_aside_by_itself_is_listed_and_can_be_ended(
     assert auditor.get(patterns).select("li.finding form") == []
     assert auditor.post(stop).status == 403
     assert reader.post(stop).location == patterns
-    assert "Later findings like it wait for a decision again." in reader.get(patterns).words
+    assert (
+        "Later findings like “Unfamiliar place: Hana <b>Sato</b>” wait for a decision again."
+        in reader.get(patterns).words
+    )
     assert ask(sa.select(FindingPattern.kind)) == [("burst",)]
-    assert reader.post(stop).location == patterns
-    assert "That had ended already." in reader.get(patterns).words
+    again = reader.post(stop)
+    assert (again.status, len(again.select("li.finding"))) == (404, 1)
+    assert "That is not in force, or not as you saw it" in again.words
     told = sa.select(Event.summary, Event.category, Event.facts, Event.target_url)
     assert ask(told.where(Event.action == "sign_in_finding.pattern_ended")) == [
         (
@@ -377,6 +382,33 @@ def test_what_is_set_aside_by_itself_is_listed_and_can_be_ended(
             patterns,
         )
     ]
+
+
+def test_what_was_wanted_anew_meanwhile_is_not_ended(
+    reader: Reader, find: Find, ask: Ask, signed_in_as: SignedInAs
+) -> None:
+    finding, maya = find(Flag.BURST), signed_in_as("admin", name="Maya Okafor")
+    decide(maya, finding, "set_aside", note="At first", always="y")
+    stop = str(reader.get(f"{REVIEW}/patterns").select("li.finding form")[0]["action"])
+    with clock.set_to(NOW + timedelta(minutes=1)):
+        decide(maya, finding, "open")
+        decide(maya, finding, "set_aside", note="For good", always="y")
+
+    for address in (stop, stop.replace(stop.split("/")[-2], "0" * 20)):
+        assert reader.post(address).status == 404
+    assert ask(sa.select(FindingPattern.note)) == [("For good",)]
+
+
+def test_more_patterns_than_are_listed_are_counted(app: Flask, reader: Reader, find: Find, ask: Ask) -> None:
+    decide(reader, find(Flag.BURST), "set_aside", always="y")
+    with app.app_context():
+        row = db.session.execute(sa.select(FindingPattern.__table__)).one()._asdict()
+        more = [{**row, "place": f"{number}", "decided_at": NOW - timedelta(1)} for number in range(MOST)]
+        db.session.execute(sa.insert(FindingPattern), more)
+        db.session.commit()
+
+    assert f"{MOST + 1} patterns are set aside" in reader.get(f"{REVIEW}?state=set_aside").words
+    assert f"These are the newest {MOST}" in reader.get(f"{REVIEW}/patterns").words
 
 
 @pytest.mark.parametrize(
@@ -453,10 +485,15 @@ def test_a_form_that_somebody_else_was_quicker_than_changes_nothing(
         ({"note": "kept", "decision": "confirmed", "always": "y"}, "This goes with Set aside only."),
         ({"note": "kept", "decision": "open", "always": "y"}, "This goes with Set aside only."),
         ({"note": "a\0b", "decision": "confirmed"}, "Leave out characters that cannot be seen."),
+        ({"decision": ["confirmed", "set_aside"]}, "This was sent more than once."),
+        ({"note": ["a", "b"], "decision": "confirmed"}, "This was sent more than once."),
+        ({"always": ["y", "y"], "decision": "set_aside"}, "This was sent more than once."),
+        ({"always": "maybe", "decision": "set_aside"}, "Tick this, or leave it as it is."),
+        ({"made_for": ["open", "x"], "decision": "confirmed"}, "The form did not say what it was made for."),
     ],
 )
 def test_what_cannot_be_taken_changes_nothing(
-    reader: Reader, find: Find, ask: Ask, sent: dict[str, str], says: str
+    reader: Reader, find: Find, ask: Ask, sent: dict[str, Any], says: str
 ) -> None:
     finding = find()
 
@@ -465,6 +502,39 @@ def test_what_cannot_be_taken_changes_nothing(
     assert answer.status == 422
     assert says in answer.text
     assert ask(sa.select(Finding.state)) == [("open",)]
+
+
+def test_what_cannot_be_taken_is_said_beside_a_finding_that_is_decided(reader: Reader, find: Find, ask: Ask) -> None:
+    finding = find()
+    decide(reader, finding, "confirmed")
+
+    answer = decide(reader, finding, "open", always="y")
+
+    assert answer.status == 422
+    assert "This goes with Set aside only." in answer.select_one(".fielderror").get_text()  # type: ignore[union-attr]
+    assert ask(sa.select(Finding.state)) == [("confirmed",)]
+
+
+def test_a_note_is_as_long_as_what_is_kept_of_it(reader: Reader, find: Find, ask: Ask) -> None:
+    lines = ["x" * 99] * 5
+    assert decide(reader, find(), "confirmed", note="  " + "\r\n".join(lines) + "\r\n").status == 303
+    assert ask(sa.select(Finding.note)) == [("\n".join(lines),)]
+
+
+def test_all_decisions_are_a_click_away(reader: Reader, find: Find) -> None:
+    finding = find()
+    for number in range(11):
+        assert "All decisions" not in reader.get(f"{REVIEW}/{finding}").words
+        assert decide(reader, finding, ("confirmed", "open")[number % 2], note=f"{number}").status == 303
+
+    (link,) = reader.get(f"{REVIEW}/{finding}").select(".more a")
+    assert len(rows(reader.get(str(link["href"])))) == 11
+
+
+def test_the_last_days_are_shown_as_dates_that_can_be_changed(reader: Reader) -> None:
+    """Or a kind that is chosen beside them would be looked for at any time."""
+    page = reader.get(f"{REVIEW}?last=7d")
+    assert [page.select(f"#{name}")[0]["value"] for name in ("from", "to")] == ["2026-11-16", "2026-11-23"]
 
 
 def test_an_auditor_reads_and_does_not_decide(signed_in_as: SignedInAs, find: Find) -> None:

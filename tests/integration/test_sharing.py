@@ -172,6 +172,7 @@ def test_who_may_share(signed_in_as: SignedInAs, organisation: Place, fill: Fill
         assert someone.get(address).status == status
     if role != "member":
         assert bool(someone.get(organisation.log).select("#share-slice")) is (status == 200)
+        assert not someone.get(f"{organisation.log}?flag=any").select("#share-slice"), "what is flagged is not shared"
 
 
 def test_somebody_demoted_meanwhile_shares_nothing(

@@ -8,6 +8,7 @@ from typing import TypeVar
 from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
 from wtforms.fields.choices import SelectChoice
+from wtforms.validators import StopValidation
 
 from auditweb.accounts.key_rights import InvalidError
 from auditweb.extensions import db
@@ -31,6 +32,17 @@ def choices(**labels: str) -> list[SelectChoice]:
 def one_line(text: str | None) -> str | None:
     """Take away blanks around a text and doubled ones in it."""
     return " ".join(text.split()) if text else text
+
+
+def lines(text: str | None) -> str | None:
+    """Take away blanks around a text of several lines, and what browsers make of their ends."""
+    return text.strip().replace("\r\n", "\n") if text else text
+
+
+def once(_form: FlaskForm, field: Field) -> None:
+    """Refuse what was sent twice: it is not known which was meant."""
+    if len(field.raw_data or ()) > 1:
+        raise StopValidation("This was sent more than once. Open the page anew, and try again.")
 
 
 def visible_only(_form: FlaskForm, field: Field) -> None:

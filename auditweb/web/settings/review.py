@@ -16,13 +16,13 @@ from auditweb.extensions import db
 from auditweb.insights import findings
 from auditweb.insights.decisions import MissingError, OvertakenError, State, decide
 from auditweb.insights.findings import Listed, Wanted
-from auditweb.insights.patterns import find_patterns, scope_of
+from auditweb.insights.patterns import count_patterns, scope_of
 from auditweb.parties import ActorType
 from auditweb.reading.filters import LogFilter, query_of
 from auditweb.reading.flags import KINDS, Flag
 from auditweb.reading.pages import find_page
 from auditweb.reading.parameters import BadFilter
-from auditweb.web.foreign_text import visible, visible_text
+from auditweb.web.foreign_text import visible, visible_lines, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.moments import Moments, Told
 from auditweb.web.paths import person_href
@@ -149,11 +149,12 @@ def index(org: str) -> ResponseReturnValue:
         args=args,
         kept={name: value for name, value in args.items() if name in ("state",)},
         narrowed=bool(args.keys() - {"state"}),
+        period=_dates(viewer, args).frozen(current_time(), viewer.zone),
         base=base,
         first=base + _query(args) if before is not None else "",
         more=base + _query({**args, "before": page.rows[-1].id}) if page.has_older else "",
         behind=findings.count_waiting(viewer.org_id, current_time()),
-        in_force=len(find_patterns(viewer.org_id)) if wanted.state is State.SET_ASIDE else 0,
+        in_force=count_patterns(viewer.org_id) if wanted.state is State.SET_ASIDE else 0,
         decides=viewer.place.may(Right.REVIEW),
         zone=viewer.zone,
     )
@@ -225,7 +226,7 @@ def show_bad_filter(problem: BadFilter) -> ResponseReturnValue:
 
 def _show(viewer: MemberViewer, found: Listed, form: DecisionForm, status: int = 200) -> ResponseReturnValue:
     """Show a finding, with what was typed where that was refused: 409 because somebody else has decided meanwhile."""
-    decisions = _decisions(viewer, found)
+    decisions, all_decisions = _decisions(viewer, found)
     if status == 409 or not form.made_for.data:
         form.made_for.process_data(found.version)
     page = render_template(
@@ -237,6 +238,7 @@ def _show(viewer: MemberViewer, found: Listed, form: DecisionForm, status: int =
         following=_following(viewer, found),
         finding=_row(viewer, Moments.of(viewer), found),
         decisions=decisions,
+        all_decisions=all_decisions,
         asks=found.state is State.OPEN or (status != 200 and form.decision.data != State.OPEN),
         base=url_for(".index", org=viewer.org_slug),
         decides=viewer.place.may(Right.REVIEW),
@@ -250,21 +252,23 @@ def _following(viewer: MemberViewer, found: Listed) -> str:
     return url_for(".show", org=viewer.org_slug, finding_id=following) if following else ""
 
 
-def _decisions(viewer: MemberViewer, found: Listed) -> list[Decision]:
-    """Return what the log tells of decisions about a finding, the last one first."""
+def _decisions(viewer: MemberViewer, found: Listed) -> tuple[list[Decision], str]:
+    """Return what the log tells of the last decisions about a finding, and where all are if there are more."""
     wanted = LogFilter(org_id=viewer.org_id, org_zone=viewer.org_zone, target=("finding", found.id))
     log = url_for("audit_log.index", org=viewer.org_slug)
     in_full = Moments(current_time(), viewer.zone, absolute=True)
-    return [
+    page = find_page(wanted, size=_SHOWN_DECISIONS)
+    decisions = [
         Decision(
             visible(row.summary),
             visible(row.actor_name),
             in_full.since(ids.moment_of(row.id)),
             f"{log}/entries/{ids.to_text(row.id)}",
-            visible(row.facts.get("note", "")),
+            visible_lines(row.facts.get("note", "")),
         )
-        for row in find_page(wanted, size=_SHOWN_DECISIONS).rows
+        for row in page.rows
     ]
+    return decisions, log + wanted.query() if page.has_older else ""
 
 
 def _wanted(viewer: MemberViewer, args: MultiDict[str, str]) -> tuple[Wanted, dict[str, str]]:
@@ -353,7 +357,7 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
         about=about,
         at=moments.since(found.at),
         state=found.state,
-        note=visible(found.note),
+        note=visible_lines(found.note),
         decider=visible(found.decider),
         decided=moments.since(found.decided_at) if found.decided_at else None,
         evidence=[
@@ -372,6 +376,8 @@ def _row(viewer: MemberViewer, moments: Moments, found: Listed) -> Row:
         asked=moments.day(pattern.since)
         if pattern and found.by_itself and found.decided_at and pattern.since <= found.decided_at
         else None,
-        pattern=Pattern(moments.day(pattern.since), visible(pattern.asker), visible(pattern.note)) if pattern else None,
+        pattern=Pattern(moments.day(pattern.since), visible(pattern.asker), visible_lines(pattern.note))
+        if pattern
+        else None,
         scope=visible(scope_of(found.kind, found.place)),
     )

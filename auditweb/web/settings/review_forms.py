@@ -5,6 +5,7 @@ from wtforms import BooleanField, HiddenField, StringField, TextAreaField, Valid
 from wtforms.validators import Length
 
 from auditweb.insights.decisions import LONGEST_NOTE, State
+from auditweb.web.settings.fields import lines, once
 
 
 class DecisionForm(FlaskForm):  # type: ignore[misc]
@@ -12,10 +13,12 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]
 
     made_for = HiddenField()
     note = TextAreaField(
-        "Note", validators=[Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE} characters at most.")]
+        "Note",
+        filters=[lines],
+        validators=[once, Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE} characters at most.")],
     )
-    always = BooleanField("Set aside the same pattern from now on")
-    decision = StringField()
+    always = BooleanField("Set aside the same pattern from now on", validators=[once])
+    decision = StringField(validators=[once])
 
     def validate_note(self, field: TextAreaField) -> None:
         if "\0" in (field.data or ""):
@@ -24,10 +27,12 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]
     def validate_decision(self, field: StringField) -> None:
         if field.data not in set(State):
             raise ValidationError("Choose whether to confirm the finding or to set it aside.")
-        if not self.made_for.data:
+        if not self.made_for.data or len(self.made_for.raw_data) != 1:
             raise ValidationError("The form did not say what it was made for. Look at the finding, then decide again.")
 
     def validate_always(self, field: BooleanField) -> None:
+        if field.raw_data not in ([], ["y"]):
+            raise ValidationError("Tick this, or leave it as it is.")
         if field.data and self.decision.data in (State.CONFIRMED, State.OPEN):
             raise ValidationError("This goes with Set aside only. Take the tick away, or set the finding aside.")
 
@@ -37,4 +42,4 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]
 
     @property
     def said(self) -> str:
-        return (self.note.data or "").strip().replace("\r\n", "\n")
+        return self.note.data or ""

@@ -10,7 +10,7 @@ from auditweb import clock, ids
 from auditweb.recordable import MAX_AHEAD
 from auditweb.sharing.masking import Mask
 from auditweb.sharing.shares import LONGEST_NOTE, LONGEST_RECIPIENT, PERIODS
-from auditweb.web.settings.fields import check_one, choices, one_line, visible_only
+from auditweb.web.settings.fields import check_one, choices, lines, one_line, visible_only
 
 FROZEN, FOLLOWING = "frozen", "following"
 LINK, SUPPORT = "link", "support"
@@ -58,6 +58,7 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
     )
     note = TextAreaField(
         "Note for the reader",
+        filters=[lines],
         validators=[Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE:,} characters at most.")],
     )
     seen = HiddenField()
