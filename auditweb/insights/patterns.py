@@ -34,6 +34,7 @@ _SCOPES: Final = {
     Flag.KEY_WITHOUT_MAKER: "made by {}",
     Flag.ROLE_RAISED: "to {}",
     Flag.TWO_FACTOR_RESET: "for {}",
+    Flag.LARGE_EXPORT: "with {}",
 }
 
 

@@ -417,7 +417,7 @@ def test_more_patterns_than_are_listed_are_counted(app: Flask, reader: Reader, f
         (Flag.UNFAMILIAR_PLACE, "192.0.2.0/24", "from 192.0.2.0/24"),
         (Flag.ODD_HOURS, "between 00:00 and 07:00", "between 00:00 and 07:00"),
         (Flag.ROLE_RAISED, "owner", "to owner"),
-        (Flag.LARGE_EXPORT, "audit_log.shared", "shares of the log"),
+        (Flag.LARGE_EXPORT, "audit_log.shared", "with shares of the log"),
         (Flag.KEY_WITHOUT_MAKER, "Ada", "made by Ada"),
         (Flag.TWO_FACTOR_RESET, "member:7", "for member:7"),
         (Flag.BURST, "", ""),

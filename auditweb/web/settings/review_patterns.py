@@ -76,7 +76,8 @@ def _list(viewer: MemberViewer, status: int = 200) -> ResponseReturnValue:
     page = render_template(
         "settings/review/patterns.html",
         viewer=viewer,
-        problems=status != 200,
+        problems=False,
+        missing=status == 404,
         rows=rows,
         most=patterns.MOST,
         base=review,
