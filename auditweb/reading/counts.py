@@ -22,6 +22,7 @@ from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import ActorRef
 from auditweb.reading.filters import LogFilter, clauses
+from auditweb.reading.many_ranks import find_many_ranks
 from auditweb.reading.matches import CAP, Matches, find_matches
 from auditweb.reading.questions import execute, for_each_engine
 from auditweb.reading.ranks import END, Ask, find_nth, find_ranks
@@ -100,6 +101,8 @@ def _between_ranked(wanted: LogFilter, limits: Sequence[int], now: datetime) -> 
     if (number is None or number <= CAP) and (few := _few_between(wanted, limits, now)) is not None:
         return few
     asks = [Ask.of(wanted.category, wanted.actor, limit) for limit in limits]
+    if (many := find_many_ranks(wanted.org_id, asks)) is not None:
+        return [Count(until - since) for since, until in pairwise(many)]
     ranks: dict[Ask, int] = {}
     for start in range(0, len(asks), _RANKS_AT_ONCE):
         some = find_ranks(wanted.org_id, [ask for ask in asks[start : start + _RANKS_AT_ONCE] if ask.limit])

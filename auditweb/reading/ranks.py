@@ -40,6 +40,11 @@ class Ask(NamedTuple):
     def of(cls, category: Category | None, actor: ActorRef | None, limit: int) -> Self:
         return cls(category.value if category else "", *(actor or ("", "")), limit)
 
+    @property
+    def chain(self) -> str:
+        """Its actor as the counts call them: "member:42", or nothing for all."""
+        return f"{self.actor_type}:{self.actor_id}" if self.actor_id else ""
+
 
 def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
     """Answer all *asks*; None while the counts are mended, or while more waits for the sealer than can be counted."""
@@ -48,7 +53,7 @@ def find_ranks(org_id: int, asks: Iterable[Ask]) -> dict[Ask, int] | None:
         kinds[bool(ask.category), bool(ask.actor_id)].append(ask)
     found: dict[Ask, int] = {}
     for kind, alike in kinds.items():
-        keys = [(*ask, _chain(ask), month := month_of(ask.limit), last_id_in(month)) for ask in alike]
+        keys = [(*ask, ask.chain, month := month_of(ask.limit), last_id_in(month)) for ask in alike]
         connection = db.session.connection()
         query = _query(*kind)
         for *asked, rank, waiting, mending in rows.find(connection, query, _TYPES, keys, *[org_id] * query.count("?")):
@@ -65,8 +70,8 @@ def find_nth(org_id: int, chain: Ask, rank: int) -> int | None:
     None if there is none, and when the counts began to be mended just now.
     """
     connection = db.session.connection()
-    asked: dict[str, int | str] = {"org_id": org_id, "category": chain.category, "chain": _chain(chain)}
-    months = [row.month for row in connection.execute(_MONTHS, asked)]
+    asked: dict[str, int | str] = {"org_id": org_id, "category": chain.category, "chain": chain.chain}
+    months = [row.month for row in connection.execute(MONTHS, asked)]
     ranks = find_ranks(org_id, [chain._replace(limit=month) for month in months])
     if ranks is None:
         return None
@@ -98,7 +103,7 @@ def _step(org_id: int, chain: Ask, start: int, steps: int) -> int | None:
     return db.session.connection().scalar(query, values)
 
 
-_MONTHS = text(
+MONTHS = text(
     "SELECT month FROM tally WHERE org_id = :org_id AND category = :category AND actor = :chain ORDER BY month"
 )
 _WAITING = text(f"SELECT count(*) FROM (SELECT 1 FROM seal_queue WHERE org_id = :org_id LIMIT {MOST_WAITING}) q")
@@ -109,10 +114,6 @@ _MARK = text("""
             WHERE org_id = :org_id AND category = :category AND actor = :chain AND month > :start
         )
 """)
-
-
-def _chain(ask: Ask) -> str:
-    return f"{ask.actor_type}:{ask.actor_id}" if ask.actor_id else ""
 
 
 _TYPES = ("text", "text", "text", "bigint", "text", "bigint", "bigint")
@@ -162,13 +163,13 @@ def _query(of_category: bool, of_actor: bool) -> str:
                     SELECT m.n FROM mark m WHERE m.org_id = ? AND m.category = a.category
                         AND m.actor = a.chain AND m.id = a.base
                 ), 0
-            ) + (
-                SELECT count(*) FROM event e WHERE e.org_id = ? {same.format("e")}
-                    AND e.id >= coalesce(a.base, a.month) AND e.id < a.ending
-            ) - (
+            ) + CASE WHEN a.base >= a.ending THEN -(
                 SELECT count(*) FROM event e WHERE e.org_id = ? {same.format("e")}
                     AND e.id >= a.ending AND e.id < a.base
-            ) + (
+            ) ELSE (
+                SELECT count(*) FROM event e WHERE e.org_id = ? {same.format("e")}
+                    AND e.id >= coalesce(a.base, a.month) AND e.id < a.ending
+            ) END + (
                 SELECT count(*) FROM waiting w WHERE w.id < coalesce(a.base, a.month) {same.format("w")}
             ),
             (SELECT count(*) FROM (SELECT 1 FROM seal_queue WHERE org_id = ? LIMIT {MOST_WAITING + 1}) q),

@@ -17,7 +17,7 @@ from auditweb.catalogue import Category
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.parties import Actor, ActorRef, ActorType, Target
-from auditweb.reading import counts
+from auditweb.reading import counts, many_ranks
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.ranks import Ask, find_ranks
 from auditweb.recorder import record
@@ -55,7 +55,9 @@ OTHERS: list[dict[str, Any]] = [
     _NOTHING | {"target": ("vehicle", "veh_1")},
     _NOTHING | {"target": ("vehicle", "veh_1"), "from_": date(2026, 1, 31)},
 ]
-READ = (1_000, 0)  # of what is counted between many bounds, so many are read; of more the ranks are found
+# Of what is counted between many bounds, so many are read; of more all marks are, if they are no more than that, or
+# each rank is found.
+READ = ((1_000, 1_000), (0, 1_000), (0, -1))
 
 _organisations = count(1)
 
@@ -120,9 +122,9 @@ def check_total_and_between(wanted: LogFilter, events: list[tuple[int, str, Acto
     matching = [e[0] for e in events if meets(wanted, *e)]
     assert counts.count_total(wanted, NOW) == (len(matching), True)
     between = [sum(low <= each < high for each in matching) for low, high in pairwise(bounds)]
-    for read in READ if counts.is_ranked(wanted) else READ[:1]:
-        with patch.object(counts, "CAP", read):
-            assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between, read
+    for read, marks in READ if counts.is_ranked(wanted) else READ[:1]:
+        with patch.object(counts, "CAP", read), patch.object(many_ranks, "MOST_MARKS", marks):
+            assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between, (read, marks)
 
 
 def check_ranks(wanted: LogFilter, events: list[tuple[int, str, ActorRef, str]], limits: list[int]) -> None:
