@@ -36,6 +36,8 @@ ENTRY_COLUMNS = (
     "target_type", "target_id", "target_name", "ip", "outcome",
 )  # fmt: skip
 
+LABEL_COLUMNS = ("id", "category", "action", "actor_type", "actor_id", "target_type", "target_id", "outcome")
+"""Those of ENTRY_COLUMNS that hold no texts."""
 
 GONE = "\x01g"
 """Stands for words of purged events, which may still be known in a segment: in JSON, where another's places are."""

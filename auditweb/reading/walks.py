@@ -280,7 +280,7 @@ class _Flagged(_Unsealed):
             self._ids = self._listed()
         self._chunk = next(self._chunks, self._chunk)
         taken, self._ids = self._ids[: self._chunk], self._ids[self._chunk :]
-        events = read_events(self._connection, self._question.org_id, taken)
+        events = read_events(self._connection, self._question.org_id, taken, texts=bool(self._question.terms))
         sign = -1 if self._newest_first else 1
         self.frontier = sign * taken[-1] + 1 if self._ids else None
         hits.add_events({id_: event.category for id_, event in events.items() if self._matches(event)})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from auditweb.accounts.people import find_organisation, find_person
@@ -23,15 +24,24 @@ from tests.readers import Place, Someone, open_session
 
 MULTIPLIED = 1_000_000  # entries that PostgreSQL multiplies by itself for a larger log
 LOG = "/o/northgate/settings/audit-log"
+SOME = 3_000  # entries of a member whom logs of any size have: the same page then, however many entries others have
 READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
 ABOUT = {
     "a person": "/people/{actor}",
     "a first week": "/people/{actor}?part=first-week",
+    f"a person with about {SOME:,} entries": "/people/{other}",
+    "their first week": "/people/{other}?part=first-week",
     "a thing": "/targets/vehicle/veh_0471",
     "the security review": "/review",
     "what is flagged": "?flag=any",
     "what is recorded": "/coverage",
 }
+
+
+_MEMBER_WITH_SOME = text("""
+    SELECT actor FROM tally WHERE org_id = :org_id AND category = '' AND actor LIKE 'member:%'
+    GROUP BY actor ORDER BY abs(sum(n) - :some), actor LIMIT 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class Log:
     org_id: int
     token: str
     cases: dict[str, Case]
+    other: str
 
     def product(self, name: str) -> Visit:
         """Return a visit to the product's page *name*."""
@@ -55,7 +66,7 @@ class Log:
     def about(self, name: str) -> Visit:
         """Return a visit to one of the pages that are not the log itself, or only what the review flags in it."""
         actor = self.cases["one actor"].query.removeprefix("?actor=")
-        return visit(self.app, LOG + ABOUT[name].format(actor=actor), cookie=self.cookie)
+        return visit(self.app, LOG + ABOUT[name].format(actor=actor, other=self.other), cookie=self.cookie)
 
     def floor(self, name: str) -> Visit:
         app = floor_app(self.app, self.driver, self.cases[name].question, self.product(name))
@@ -97,6 +108,7 @@ def open_log(stack: ExitStack, made: Database, entries: int, folder: Path) -> Lo
         day = (data.UNTIL - timedelta(days=365)).date().replace(day=1)
         found = cases(organisation.id, organisation.zone, str(actor.id), middle, day)
         log_cases = {case.name: case for case in found}
+        other = db.session.execute(_MEMBER_WITH_SOME, {"org_id": organisation.id, "some": SOME}).scalar_one()
         someone = Someone(reader.id, reader.email, reader.name)
         place = Place(organisation.id, organisation.slug, organisation.name, organisation.zone)
     browser = open_session(app, app.test_client(), someone)
@@ -104,7 +116,7 @@ def open_log(stack: ExitStack, made: Database, entries: int, folder: Path) -> Lo
     cookie = browser.cookie() or ""
     stack.callback(_close, app)
     token = ingest.key_for(app, place, someone)
-    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, token, log_cases)
+    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, token, log_cases, other)
 
 
 def _close(app: Flask) -> None:
