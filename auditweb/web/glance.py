@@ -168,9 +168,8 @@ class Glance:
     def found(self) -> str:
         """Say how many findings there are, and how many of them wait for a decision."""
         number, is_open = len(self._found), sum(each.state is State.OPEN for each in self._found)
-        told = "1 finding" if number == 1 else f"{number} findings"
         more = " or more" if number == review.MOST_ABOUT else ""
-        told += more
+        told = "1 finding" if number == 1 else f"{number} findings{more}"
         here = f", the last {MOST_FINDINGS} of them here" if number > MOST_FINDINGS else ""
         if not is_open:
             return f"{told}{here}, {'those' if more else 'all'} decided."

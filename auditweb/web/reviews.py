@@ -26,6 +26,7 @@ from auditweb.web.foreign_text import visible, visible_lines, visible_text
 from auditweb.web.gate import member_of, origin
 from auditweb.web.htmx import private
 from auditweb.web.moments import Moments, Told
+from auditweb.web.settings.fields import lines
 from auditweb.web.viewing import current_viewer
 
 PARTS = {Kind.JOINING: subjects.FIRST, Kind.LEAVING: subjects.LAST}
@@ -55,18 +56,14 @@ class Listed(NamedTuple):
 
 
 class ReviewForm(FlaskForm):  # type: ignore[misc]
-    note = TextAreaField("Note")
+    note = TextAreaField("Note", filters=[lines])
     anyway = BooleanField("Finish all the same")
 
     def validate_note(self, field: TextAreaField) -> None:
-        if len(self.told) > LONGEST_NOTE:
+        if len(self.note.data) > LONGEST_NOTE:
             raise ValidationError(f"This is too long: a note has {LONGEST_NOTE:,} characters at most.")
-        if any(visible_text(line) != line for line in self.told.split("\n")):
+        if any(visible_text(line) != line for line in self.note.data.split("\n")):
             raise ValidationError("Leave out characters that cannot be seen.")
-
-    @property
-    def told(self) -> str:
-        return (self.note.data or "").strip().replace("\r\n", "\n")
 
 
 @bp.post("/reviews")
@@ -120,7 +117,7 @@ def save(org: str, review_id: str) -> ResponseReturnValue:
             review_id,
             was=was & shown,
             seen=shown if doing == "all" else seen & shown,
-            note=form.told,
+            note=form.note.data,
             noted=request.form.get("noted", ""),
         )
         if doing == "finish":

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from auditweb import clock, ids
 from auditweb.extensions import db
-from auditweb.insights.patterns import MOST
+from auditweb.insights.patterns import MOST, find_patterns
 from auditweb.insights.runs import Review
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, Finding, FindingEvent, FindingPattern
@@ -409,6 +409,10 @@ def test_more_patterns_than_are_listed_are_counted(app: Flask, reader: Reader, f
 
     assert f"{MOST + 1} patterns are set aside" in reader.get(f"{REVIEW}?state=set_aside").words
     assert f"These are the newest {MOST}" in reader.get(f"{REVIEW}/patterns").words
+    with app.app_context():
+        last = find_patterns(row["org_id"])[-1]
+    assert reader.post(f"{REVIEW}/patterns/{last.id}/end").status == 303
+    assert last.place not in [place for (place,) in ask(sa.select(FindingPattern.place))]
 
 
 @pytest.mark.parametrize(

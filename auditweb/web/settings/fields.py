@@ -34,9 +34,9 @@ def one_line(text: str | None) -> str | None:
     return " ".join(text.split()) if text else text
 
 
-def lines(text: str | None) -> str | None:
+def lines(text: str | None) -> str:
     """Take away blanks around a text of several lines, and what browsers make of their ends."""
-    return text.strip().replace("\r\n", "\n") if text else text
+    return (text or "").strip().replace("\r\n", "\n")
 
 
 def once(_form: FlaskForm, field: Field) -> None:

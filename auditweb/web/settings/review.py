@@ -178,7 +178,7 @@ def show(org: str, finding_id: str) -> ResponseReturnValue:
             finding_id,
             form.chosen,
             made_for=form.made_for.data,
-            note=form.said,
+            note=form.note.data,
             always=bool(form.always.data),
             address=url_for(".show", org=org, finding_id=finding_id),
             origin=origin(),

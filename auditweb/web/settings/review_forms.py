@@ -39,7 +39,3 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]
     @property
     def chosen(self) -> State:
         return State(self.decision.data)
-
-    @property
-    def said(self) -> str:
-        return self.note.data or ""

@@ -119,7 +119,7 @@ def new(org: str) -> ResponseReturnValue:
         recipient=form.recipient.data,
         period=form.period.data,
         masks=form.masked,
-        note=(form.note.data or "").strip().replace("\r\n", "\n"),
+        note=form.note.data,
         follows=form.follows,
         support_only=form.support_only,
         entries=shown.number.partition(" ")[0],
