@@ -7,22 +7,26 @@ Days are counted exactly, as the log counts them; see `counts`.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from auditweb import ids
+from auditweb.extensions import db
 from auditweb.reading import days
-from auditweb.reading.counts import Count
-from auditweb.reading.lives import Seen
+from auditweb.reading.counts import Count, is_ranked
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.lives import Seen, find_sample
+from auditweb.reading.memory import Memory
 
 WEEKS: Final = 105
 """So many weeks are two years, whatever days they begin and end on."""
 
 _DAY = timedelta(days=1)
 _MOSTLY = 0.9  # of the entries are in somebody's usual hours
+_REMEMBERED = 100
 
 
 class Gap(NamedTuple):
@@ -95,6 +99,21 @@ def bounds(first: date, final: date, zone: str) -> tuple[int, ...]:
     return *starts, ids.first_id_at(days.end_of(final, zone))
 
 
+def find_habits(wanted: LogFilter, zone: str, now: datetime, oldest: int, total: Count) -> Habits | None:
+    """
+    Return the habits that the newest of the events *wanted* tell, of which there are a *total*; None if there are none.
+
+    As long as these have the same *oldest*, they are the same if they are as many; see `many_ranks`.
+    """
+    key = (db.engine, wanted, zone, oldest, total.number)
+    habits = _remembered.get(key)
+    if habits is None and (sample := find_sample(wanted, now)):
+        habits = habits_in(sample, zone)
+        if is_ranked(wanted) and total.exact:
+            _remembered.put(key, habits)
+    return habits
+
+
 def habits_in(sample: Sequence[Seen], zone: str) -> Habits:
     """Tell the hours, weekdays and addresses of a *sample* that is newest first and not empty."""
     local = ZoneInfo(zone)
@@ -128,3 +147,6 @@ def usual_hours(hours: Sequence[int]) -> tuple[int, int]:
         if max(sums) >= needed:
             return sums.index(max(sums)), length
     raise AssertionError("all hours have all of them")
+
+
+_remembered = Memory[Habits](_REMEMBERED)

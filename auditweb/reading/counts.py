@@ -10,25 +10,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from sqlalchemy import Select, Table, func, literal_column, select
+from sqlalchemy import Table, func, select
 
 from auditweb import clock
 from auditweb.catalogue import Category
 from auditweb.extensions import db
 from auditweb.models import Event
 from auditweb.parties import ActorRef
-from auditweb.reading.filters import LogFilter, clauses
-from auditweb.reading.many_ranks import find_many_ranks
+from auditweb.reading.filters import LogFilter
+from auditweb.reading.many_ranks import find_many_ranks, oldest_ids
 from auditweb.reading.matches import CAP, Matches, find_matches
 from auditweb.reading.questions import execute, for_each_engine
 from auditweb.reading.ranks import END, Ask, find_nth, find_ranks
 
 _READ_AT_ONCE = 400  # events whose actors are read by one statement; of many more PostgreSQL rather reads the table
-_RANKS_AT_ONCE = 32  # each may count a few hundred events of the index
 _event = cast(Table, Event.__table__).c
 _ACTORS = for_each_engine("SELECT actor_type, actor_id FROM event WHERE org_id = :org_id AND id {events}")
 
@@ -75,7 +73,7 @@ def count_total(wanted: LogFilter, now: datetime | None = None) -> Count:
     if not _is_of_one_thing(wanted):
         return count(wanted, now=now).categories[wanted.category]
     values = wanted.values(now)
-    few = _ids(tuple(values), CAP + 1).subquery()
+    few = oldest_ids(tuple(values), CAP + 1).subquery()
     number = db.session.connection().scalar(select(func.count()).select_from(few), values) or 0
     return Count(min(number, CAP), exact=number <= CAP)
 
@@ -84,38 +82,28 @@ def count_between(wanted: LogFilter, bounds: Sequence[int], now: datetime | None
     """
     Return how many events *wanted*, whatever its place, are between each of many rising *bounds* and the next.
 
-    Few that have an index are read from it. Of more that are ranked each bound's rank is found, and all else is counted
-    as far as `count` does.
+    Those that are ranked are counted exactly, and each month anew only when something was added to it. Few that have an
+    index are read from it, and all else is counted as far as `count` does.
     """
     now = now or clock.now()
     low, high = _ends(wanted, now)
     limits = [min(max(limit, low), high) for limit in bounds]
     if is_ranked(wanted):
-        return _between_ranked(wanted, limits, now)
-    few = _few_between(wanted, limits, now) if _is_of_one_thing(wanted) else None
-    return count(wanted, bounds=bounds, now=now).between if few is None else few
-
-
-def _between_ranked(wanted: LogFilter, limits: Sequence[int], now: datetime) -> list[Count]:
-    number = _count_ranked(wanted, limits[0], limits[-1])
-    if (number is None or number <= CAP) and (few := _few_between(wanted, limits, now)) is not None:
+        ranks = find_many_ranks(wanted.org_id, [Ask.of(wanted.category, wanted.actor, limit) for limit in limits])
+        if ranks is not None:
+            return [Count(until - since) for since, until in pairwise(ranks)]
+    few = _few_between(wanted, limits, now) if is_ranked(wanted) or _is_of_one_thing(wanted) else None
+    if few is not None:
         return few
-    asks = [Ask.of(wanted.category, wanted.actor, limit) for limit in limits]
-    if (many := find_many_ranks(wanted.org_id, asks)) is not None:
-        return [Count(until - since) for since, until in pairwise(many)]
-    ranks: dict[Ask, int] = {}
-    for start in range(0, len(asks), _RANKS_AT_ONCE):
-        some = find_ranks(wanted.org_id, [ask for ask in asks[start : start + _RANKS_AT_ONCE] if ask.limit])
-        if some is None:
-            return [Count(0, exact=False)] * (len(limits) - 1)
-        ranks |= some
-    return [Count(ranks.get(until, 0) - ranks.get(since, 0)) for since, until in pairwise(asks)]
+    if is_ranked(wanted):
+        return [Count(0, exact=False)] * (len(limits) - 1)
+    return count(wanted, bounds=bounds, now=now).between
 
 
 def _few_between(wanted: LogFilter, limits: Sequence[int], now: datetime) -> list[Count] | None:
     """Count what the index of *wanted* tells between each of *limits* and the next; None if it is more than the cap."""
     values = wanted.values(now) | {"since": limits[0], "until": limits[-1]}
-    found = [id_ for (id_,) in db.session.connection().execute(_ids(tuple(values), CAP + 1), values)]
+    found = [id_ for (id_,) in db.session.connection().execute(oldest_ids(tuple(values), CAP + 1), values)]
     if len(found) > CAP:
         return None
     places = [bisect_left(found, limit) for limit in limits]
@@ -127,12 +115,6 @@ def _count_ranked(wanted: LogFilter, since: int, until: int) -> int | None:
     first, last = (Ask.of(wanted.category, wanted.actor, limit) for limit in (since, until))
     ranks = find_ranks(wanted.org_id, [ask for ask in (first, last) if ask.limit])
     return None if ranks is None else ranks.get(last, 0) - ranks.get(first, 0)
-
-
-@cache
-def _ids(names: tuple[str, ...], limit: int) -> Select[Any]:
-    within = select(_event.id).where(*clauses(_event, names)).order_by(_event.id)
-    return within.limit(literal_column(str(limit)))
 
 
 def find_position(wanted: LogFilter, event_id: int, total: int, now: datetime | None = None) -> int | None:

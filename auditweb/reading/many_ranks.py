@@ -1,70 +1,155 @@
 """
-The ranks of many ids in one chain, such as the midnights of two years: from all of its marks between them.
+The ranks of many ids in one chain, such as the midnights of two years: month by month, each counted once.
 
-See `ranks`, which looks for the marks beside each id; of hundreds in a row that takes twice as long.
+A log is only added to at will, and only loses its oldest. So as long as a chain has the same oldest event, a month that
+has as many events as before has the same ones, and what was counted in it is true.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import groupby
+from typing import Any, Final, NamedTuple, cast
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Select, Table, literal_column, select, text
 
 from auditweb import rows
 from auditweb.extensions import db
-from auditweb.reading.months import last_id_in, month_of
+from auditweb.models import Event
+from auditweb.reading.filters import clauses
+from auditweb.reading.memory import Memory
+from auditweb.reading.months import month_of, months_between
 from auditweb.reading.questions import snapshot
-from auditweb.reading.ranks import MONTHS, MOST_WAITING, Ask, find_ranks
+from auditweb.reading.ranks import END, MOST_WAITING, Ask, find_ranks
 
-MOST_MARKS = 10_000  # that are read; of an actor with more entries than those stand for, each rank is looked for
+FEW: Final = 10_000  # events whose ids are read; of more, it is marks
+REMEMBERED: Final = 100  # chains, each in one zone: some thirty kilobytes
 
-_AT_ONCE = 64  # spans whose events are counted by one statement: a few hundred in each at most
+_MARKS_AT_ONCE = 10_000
+_SPANS_AT_ONCE = 64  # whose events are counted by one statement: a few hundred in each at most
+
+_event = cast(Table, Event.__table__).c
+
+
+@cache
+def oldest_ids(names: tuple[str, ...], most: int) -> Select[Any]:
+    """Build the question for the ids, so many at *most*, of the oldest events that meet conditions of these *names*."""
+    within = select(_event.id).where(*clauses(_event, names)).order_by(_event.id)
+    return within.limit(literal_column(str(most)))
+
+
+class _Month(NamedTuple):
+    """From *start* to below *end*: how many events a chain has before and in it, and which ranks are asked for."""
+
+    start: int
+    end: int
+    rank: int
+    number: int
+    limits: tuple[int, ...]
+
+
+class _Told(NamedTuple):
+    """Of so many events of a month, how many come before each of these limits."""
+
+    number: int
+    limits: tuple[int, ...]
+    before: tuple[int, ...]
 
 
 def find_many_ranks(org_id: int, asks: Sequence[Ask]) -> list[int] | None:
     """
     Answer all *asks*, which are of one chain and rise.
 
-    None where its marks are too many, while the counts are mended, or while more waits for the sealer than can be
-    counted.
+    None while the counts are mended, or while more waits for the sealer than can be counted.
     """
-    connection = db.session.connection()
+    connection, chain = db.session.connection(), asks[0]
     with snapshot(connection):
-        known = _find_known(connection, org_id, asks)
-        if known is None:
+        months = _find_months(org_id, asks)
+        if months is None:
             return None
-        ids = sorted(known)
-        nearest = [_nearest(ids, ask.limit) for ask in asks]
-        spans = {(min(near, ask.limit), max(near, ask.limit)) for near, ask in zip(nearest, asks, strict=True)}
-        numbers = _count(connection, org_id, asks[0], spans)
-    return [
-        known[near] + numbers.get((near, ask.limit), 0) - numbers.get((ask.limit, near), 0)
-        for near, ask in zip(nearest, asks, strict=True)
-    ]
+        key = db.engine, org_id, chain, *_find_ids(connection, org_id, chain, 1)
+        told = dict(_remembered.get(key) or {})
+        changed = [month for month in months if told.get(month.start, ())[:2] != (month.number, month.limits)]
+        if changed:
+            told |= _count_anew(connection, org_id, chain, changed)
+            _remembered.put(key, told)
+    return [month.rank + before for month in months for before in told[month.start].before]
 
 
-def _find_known(connection: Connection, org_id: int, asks: Sequence[Ask]) -> dict[int, int] | None:
-    """Return the ranks of the marks around and between *asks*, and of the beginnings of all months that have events."""
-    chain, low, high = asks[0], month_of(asks[0].limit), last_id_in(month_of(asks[-1].limit))
-    asked = {"org_id": org_id, "category": chain.category, "chain": chain.chain, "low": low, "high": high}
-    months = find_ranks(org_id, [chain._replace(limit=month) for (month,) in connection.execute(MONTHS, asked)])
-    marks = connection.execute(_MARKS, asked).all()
-    if months is None or len(marks) > MOST_MARKS:
+def _find_months(org_id: int, asks: Sequence[Ask]) -> list[_Month] | None:
+    """Return all months from that of the first of *asks* to that of the last."""
+    chain, asked = asks[0], groupby([ask.limit for ask in asks], key=month_of)
+    limits = {month: tuple(some) for month, some in asked}
+    spans = [(start, min(last + 1, END)) for start, last in months_between(asks[0].limit, asks[-1].limit)]
+    ranks = find_ranks(org_id, [chain._replace(limit=limit) for span in spans for limit in span])
+    if ranks is None:
         return None
-    known = {0: 0} | {ask.limit: rank for ask, rank in months.items()}
+    found = []
+    for start, end in spans:
+        before, after = (ranks[chain._replace(limit=limit)] for limit in (start, end))
+        found.append(_Month(start, end, before, after - before, limits.get(start, ())))
+    return found
+
+
+def _count_anew(connection: Connection, org_id: int, chain: Ask, months: Sequence[_Month]) -> dict[int, _Told]:
+    """Count what is before each limit of these *months*, by the months' starts."""
+    first, last = months[0], months[-1]
+    if last.rank + last.number - first.rank <= FEW:
+        found = _find_ids(connection, org_id, chain, FEW, since=first.start, until=last.end)
+        ranks = {limit: first.rank + bisect_left(found, limit) for month in months for limit in month.limits}
+    else:
+        ranks = _find_by_marks(connection, org_id, chain, months)
+    return {
+        month.start: _Told(month.number, month.limits, tuple(ranks[limit] - month.rank for limit in month.limits))
+        for month in months
+    }
+
+
+def _find_ids(connection: Connection, org_id: int, chain: Ask, most: int, **span: int) -> list[int]:
+    """Return the ids of the oldest events of a chain, so many at *most*, in a *span* if one is given."""
+    values = {"org_id": org_id, **_questions(chain), **span}
+    return [id_ for (id_,) in connection.execute(oldest_ids(tuple(values), most), values)]
+
+
+def _find_by_marks(connection: Connection, org_id: int, chain: Ask, months: Sequence[_Month]) -> dict[int, int]:
+    """Return the ranks of all limits of *months*: each is counted from the nearest mark, or to it."""
+    known = {month.start: month.rank for month in months}
+    marks = [(id_, n) for id_, n in _read_marks(connection, org_id, chain, months) if month_of(id_) in known]
     # What waits for the sealer is in no mark.
-    found = connection.execute(_WAITING, {"org_id": org_id, "until": max((id_ for id_, _ in marks), default=0)})
-    waiting = sorted(id_ for id_, *of in found if _is_of(chain, *of))
+    asked = {"org_id": org_id, "until": max((id_ for id_, _ in marks), default=0)}
+    waiting = sorted(id_ for id_, *of in connection.execute(_WAITING, asked) if _is_of(chain, *of))
     for id_, number in marks:
         month = month_of(id_)
-        late = bisect_left(waiting, id_) - bisect_left(waiting, month)
-        known[id_] = known[month] + number + late
-    return known
+        known[id_] = known[month] + number + bisect_left(waiting, id_) - bisect_left(waiting, month)
+    known |= {month.end: month.rank + month.number for month in months}
+    ids = sorted(known)
+    nearest = {limit: _nearest(ids, limit) for month in months for limit in month.limits}
+    spans = {(min(near, limit), max(near, limit)) for limit, near in nearest.items()}
+    numbers = _count(connection, org_id, chain, spans)
+    return {
+        limit: known[near] + numbers.get((near, limit), 0) - numbers.get((limit, near), 0)
+        for limit, near in nearest.items()
+    }
+
+
+def _read_marks(connection: Connection, org_id: int, chain: Ask, months: Sequence[_Month]) -> Iterator[tuple[int, int]]:
+    asked = {"org_id": org_id, "category": chain.category, "chain": chain.chain, "until": months[-1].end}
+    after: int | None = months[0].start - 1
+    while after is not None:
+        found = connection.execute(_MARKS, {**asked, "after": after}).all()
+        yield from map(tuple, found)
+        after = found[-1].id if len(found) == _MARKS_AT_ONCE else None
 
 
 def _is_of(chain: Ask, category: str, actor_type: str, actor_id: str) -> bool:
-    of_category = not chain.category or chain.category == category
-    return of_category and (not chain.actor_id or chain[1:3] == (actor_type, actor_id))
+    given = {"category": category, "actor_type": actor_type, "actor_id": actor_id}
+    return all(given[name] == value for name, value in _questions(chain).items())
+
+
+def _questions(chain: Ask) -> dict[str, str]:
+    """Return what a chain is of, by the names of columns; nothing for all events."""
+    of_actor = {"actor_type": chain.actor_type, "actor_id": chain.actor_id} if chain.actor_id else {}
+    return ({"category": chain.category} if chain.category else {}) | of_actor
 
 
 def _nearest(ids: Sequence[int], limit: int) -> int:
@@ -75,20 +160,20 @@ def _nearest(ids: Sequence[int], limit: int) -> int:
 
 def _count(connection: Connection, org_id: int, chain: Ask, spans: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """Return how many events of a chain there are in each span, from an id to below another."""
-    names = (("category",) if chain.category else ()) + (("actor_type", "actor_id") if chain.actor_id else ())
-    query, values = _within(names), [getattr(chain, name) for name in names]
+    questions = _questions(chain)
+    query = _within(tuple(questions))
     wanted = sorted(span for span in spans if span[0] < span[1])
     found: dict[tuple[int, int], int] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        counted = rows.find(connection, query, ("bigint", "bigint"), some, org_id, *values)
+    for start in range(0, len(wanted), _SPANS_AT_ONCE):
+        some = wanted[start : start + _SPANS_AT_ONCE]
+        counted = rows.find(connection, query, ("bigint", "bigint"), some, org_id, *questions.values())
         found |= {(low, high): number for low, high, number in counted}
     return found
 
 
 _MARKS = text(f"""
     SELECT id, n FROM mark WHERE org_id = :org_id AND category = :category AND actor = :chain
-        AND id >= :low AND id <= :high LIMIT {MOST_MARKS + 1}
+        AND id > :after AND id < :until ORDER BY id LIMIT {_MARKS_AT_ONCE}
 """)
 _WAITING = text(f"""
     SELECT id, category, actor_type, actor_id FROM event WHERE org_id = :org_id AND id IN (
@@ -106,3 +191,7 @@ def _within(names: tuple[str, ...]) -> str:
             SELECT count(*) FROM event e WHERE e.org_id = ? {same} AND e.id >= span.low AND e.id < span.high
         ) FROM span
     """
+
+
+# The chain, the first limit and the oldest event, to each month's start what was told of it.
+_remembered = Memory[Mapping[int, _Told]](REMEMBERED)

@@ -23,3 +23,11 @@ def last_id_in(month: int) -> int:
     """Return the last id that an event can have in *month*, which is a first id."""
     after = bisect_right(_STARTS, month)
     return _STARTS[after] - 1 if after < len(_STARTS) else ids.LAST_ID
+
+
+def months_between(first_id: int, last_id: int) -> list[tuple[int, int]]:
+    """Return the months from that of *first_id* to that of *last_id*, each by its first id and the last it can have."""
+    found = [month_of(first_id)]
+    while (after := last_id_in(found[-1]) + 1) <= last_id:
+        found.append(after)
+    return [(start, last_id_in(start)) for start in found]

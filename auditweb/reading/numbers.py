@@ -5,13 +5,10 @@ They are exact until so much waits for the sealer that it is not counted to the 
 second old, too: counting would take many times as long as the page, and at such a pace no number is true for long.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import Lock
 from time import monotonic
-from typing import Generic, TypeVar
 
 from auditweb.catalogue import Category
 from auditweb.extensions import db
@@ -19,6 +16,7 @@ from auditweb.reading.counts import Count, Counted, count, find_position, is_ran
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.histogram import Histogram, bars_for
 from auditweb.reading.matches import CAP
+from auditweb.reading.memory import Memory
 from auditweb.reading.pages import Page, count_newer
 from auditweb.reading.ranks import MOST_WAITING, count_waiting
 
@@ -26,8 +24,6 @@ REMEMBERED = 500  # questions, a few kilobytes each
 FLOOD = MOST_WAITING  # events that wait for the sealer
 LATELY = 1.0  # seconds
 _LONG = 0.003  # seconds of counting, from which on it is worth while to ask whether there is a flood
-
-Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +101,8 @@ def _count(wanted: LogFilter, histogram: Histogram, asked: int | None, now: date
     return counted
 
 
-class Memory(Generic[Kept]):
-    """What was counted in this process, by what it was counted for; the oldest is forgotten first."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
-
-    def get(self, key: Hashable) -> Kept | None:
-        with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
-
-    def put(self, key: Hashable, counted: Kept) -> None:
-        with self._lock:
-            self._kept[key] = counted
-            if len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
-
-
-_remembered = Memory[Counted]()  # by the revision of the counts: as long as that stands, so do these
-_ordinals = Memory[int]()  # of the events at both ends of the pages that were shown, by the same and their ids
-_told_lately = Memory[tuple[float, Counted]]()
+_remembered = Memory[Counted](REMEMBERED)  # by the revision of the counts: as long as that stands, so do these
+_ordinals = Memory[int](
+    REMEMBERED
+)  # of the events at both ends of the pages that were shown, by the same and their ids
+_told_lately = Memory[tuple[float, Counted]](REMEMBERED)

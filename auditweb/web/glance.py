@@ -255,8 +255,9 @@ class Glance:
 
     @cached_property
     def habits(self) -> Habits | None:
-        sample = lives.find_sample(self._wanted, self._now)
-        return activity.habits_in(sample, self._viewer.zone) if sample else None
+        if self._oldest is None:
+            return None
+        return activity.find_habits(self._wanted, self._viewer.zone, self._now, self._oldest.id, self._total)
 
     @property
     def whole(self) -> bool:

@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import click
 
-from auditweb.reading.numbers import Memory
+from auditweb.reading.memory import Memory
 from tests.bench import data, django_auditlog, exports, ingest, ledger, recording
 from tests.bench.logs import ABOUT, LOG, MULTIPLIED, Log, filled, open_log, progress, sqlite_file
 from tests.bench.pages import Case, entries_on, visit
@@ -101,6 +101,10 @@ def _against_smaller(smaller: Log, larger: Log, seconds: float) -> Iterator[Row]
     for about in ABOUT:
         compared = compare(larger.about(about), smaller.about(about), seconds=seconds)
         yield row(f"{about}, against {smaller.entries:,} entries", larger.engine_name, larger.entries, compared, None)
+    with patch.object(Memory, "get", return_value=None):
+        compared = compare(larger.about("a person"), smaller.about("a person"), seconds=seconds)
+    told = f"a person, counted anew, against {smaller.entries:,} entries"
+    yield row(told, larger.engine_name, larger.entries, compared, None)
 
 
 def _rates(log: Log, made: Database, folder: Path, seconds: float) -> Iterator[Row]:

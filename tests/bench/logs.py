@@ -4,18 +4,22 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
+from auditweb import ids
 from auditweb.accounts.people import find_organisation, find_person
 from auditweb.app import create_app
 from auditweb.config import Settings
 from auditweb.extensions import db
+from auditweb.models import Membership
+from auditweb.parties import ActorRef, ActorType
+from auditweb.reading.lives import count_stretch
 from tests.bench import data, ingest
 from tests.bench.floor import PATH, Driver, PostgreSQL, SQLite, floor_app
 from tests.bench.pages import Case, Visit, cases, visit
@@ -24,13 +28,14 @@ from tests.readers import Place, Someone, open_session
 
 MULTIPLIED = 1_000_000  # entries that PostgreSQL multiplies by itself for a larger log
 LOG = "/o/northgate/settings/audit-log"
-SOME = 3_000  # entries of a member whom logs of any size have: the same page then, however many entries others have
+# Entries of a member, and of a first week, whom logs of any size have: the same pages, however much others have.
+SOME, A_WEEK = 4_500, 75
 READER, ACTOR = "maya@northgate.example", "callum@northgate.example"
 ABOUT = {
     "a person": "/people/{actor}",
     "a first week": "/people/{actor}?part=first-week",
     f"a person with about {SOME:,} entries": "/people/{other}",
-    "their first week": "/people/{other}?part=first-week",
+    f"a first week of about {A_WEEK} entries": "/people/{beginner}?part=first-week",
     "a thing": "/targets/vehicle/veh_0471",
     "the security review": "/review",
     "what is flagged": "?flag=any",
@@ -57,6 +62,7 @@ class Log:
     token: str
     cases: dict[str, Case]
     other: str
+    beginner: str
 
     def product(self, name: str) -> Visit:
         """Return a visit to the product's page *name*."""
@@ -66,7 +72,8 @@ class Log:
     def about(self, name: str) -> Visit:
         """Return a visit to one of the pages that are not the log itself, or only what the review flags in it."""
         actor = self.cases["one actor"].query.removeprefix("?actor=")
-        return visit(self.app, LOG + ABOUT[name].format(actor=actor, other=self.other), cookie=self.cookie)
+        address = ABOUT[name].format(actor=actor, other=self.other, beginner=self.beginner)
+        return visit(self.app, LOG + address, cookie=self.cookie)
 
     def floor(self, name: str) -> Visit:
         app = floor_app(self.app, self.driver, self.cases[name].question, self.product(name))
@@ -109,6 +116,7 @@ def open_log(stack: ExitStack, made: Database, entries: int, folder: Path) -> Lo
         found = cases(organisation.id, organisation.zone, str(actor.id), middle, day)
         log_cases = {case.name: case for case in found}
         other = db.session.execute(_MEMBER_WITH_SOME, {"org_id": organisation.id, "some": SOME}).scalar_one()
+        beginner = _member_with_a_week(organisation.id)
         someone = Someone(reader.id, reader.email, reader.name)
         place = Place(organisation.id, organisation.slug, organisation.name, organisation.zone)
     browser = open_session(app, app.test_client(), someone)
@@ -116,7 +124,19 @@ def open_log(stack: ExitStack, made: Database, entries: int, folder: Path) -> Lo
     cookie = browser.cookie() or ""
     stack.callback(_close, app)
     token = ingest.key_for(app, place, someone)
-    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, token, log_cases, other)
+    return Log(made.engine_name, entries, app, driver, cookie, organisation.id, token, log_cases, other, beginner)
+
+
+def _member_with_a_week(org_id: int) -> str:
+    """Return the member whose first week is nearest to so many entries, what others did to them included."""
+    joined = select(Membership.person_id, Membership.joined_at).where(Membership.org_id == org_id)
+
+    def distance(member: str, since: datetime) -> int:
+        ends = ids.first_id_at(since), ids.first_id_at(since + timedelta(days=7))
+        return abs(count_stretch(org_id, ActorRef(ActorType.MEMBER, member), *ends).number - A_WEEK)
+
+    found = [(distance(str(id_), since), id_) for id_, since in db.session.execute(joined)]
+    return f"{ActorType.MEMBER}:{min(found)[1]}"
 
 
 def _close(app: Flask) -> None:

@@ -528,6 +528,7 @@ def test_a_page_asks_as_little_of_a_long_life_as_of_a_short_one(
     tell(MONDAY, priya)
     address = about(organisation, priya)
     reader.get(address)
+    tell(MONDAY, priya)
     with statements(app) as few:
         reader.get(address)
     for hours in range(30):

@@ -19,6 +19,7 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.parties import Actor, ActorRef, ActorType, Target
 from auditweb.reading import counts, many_ranks
 from auditweb.reading.filters import LogFilter
+from auditweb.reading.memory import Memory
 from auditweb.reading.ranks import Ask, find_ranks
 from auditweb.recorder import record
 
@@ -55,9 +56,8 @@ OTHERS: list[dict[str, Any]] = [
     _NOTHING | {"target": ("vehicle", "veh_1")},
     _NOTHING | {"target": ("vehicle", "veh_1"), "from_": date(2026, 1, 31)},
 ]
-# Of what is counted between many bounds, so many are read; of more all marks are, if they are no more than that, or
-# each rank is found.
-READ = ((1_000, 1_000), (0, 1_000), (0, -1))
+# Of many ranks, so many events' ids are read; of more it is marks, so many at once.
+READ = ((1_000, 1_000), (0, 1_000), (0, 2))
 
 _organisations = count(1)
 
@@ -84,6 +84,8 @@ def test_counts_are_what_a_recount_finds(
     org_id = next(_organisations)
     events: list[tuple[int, str, ActorRef, str]] = []
     sealer = Sealer(db.engine)
+    wanted = LogFilter(org_id=org_id, org_zone="Asia/Kathmandu", **narrowed)  # type: ignore[arg-type]
+    bounds = [ids.first_id_at(START + timedelta(hours=hour)) for hour in sorted(hours)]
     for number, (times, sealed) in enumerate(lots):
         for place, hour in enumerate(times):
             action = ("member.left", "sign_out.completed", "vehicle.updated")[(place + number) % 3]
@@ -91,9 +93,9 @@ def test_counts_are_what_a_recount_finds(
         db.session.commit()
         while sealed > 0 and (done := sealer.seal_batch(org_id)):
             sealed -= done
+        for other in OTHERS[:4]:  # which are remembered, and change with the next lot
+            check_total_and_between(replace(wanted, **other), events, bounds)
 
-    wanted = LogFilter(org_id=org_id, org_zone="Asia/Kathmandu", **narrowed)  # type: ignore[arg-type]
-    bounds = [ids.first_id_at(START + timedelta(hours=hour)) for hour in sorted(hours)]
     matching = sorted((e[0] for e in events if meets(wanted, *e)), reverse=True)
     middle = matching[len(matching) // 2] if matching else None
     numbers = counts.count(wanted, bounds=bounds, event_id=middle, now=NOW)
@@ -122,17 +124,25 @@ def check_total_and_between(wanted: LogFilter, events: list[tuple[int, str, Acto
     matching = [e[0] for e in events if meets(wanted, *e)]
     assert counts.count_total(wanted, NOW) == (len(matching), True)
     between = [sum(low <= each < high for each in matching) for low, high in pairwise(bounds)]
-    for read, marks in READ if counts.is_ranked(wanted) else READ[:1]:
-        with patch.object(counts, "CAP", read), patch.object(many_ranks, "MOST_MARKS", marks):
-            assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between, (read, marks)
+    assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between
+    with patch.object(many_ranks, "find_ranks", return_value=None):
+        assert [each.number for each in counts.count_between(wanted, bounds, NOW)] == between, "while mended"
 
 
 def check_ranks(wanted: LogFilter, events: list[tuple[int, str, ActorRef, str]], limits: list[int]) -> None:
     """Ask for each rank alone: beside others, what waits for the sealer is looked for as far as any of them goes."""
     chain = LogFilter(org_id=wanted.org_id, org_zone="UTC", category=wanted.category, actor=wanted.actor)
     there = [e[0] for e in events if meets(chain, *e)]
-    for ask in [Ask.of(chain.category, chain.actor, limit) for limit in limits]:
-        assert find_ranks(chain.org_id, [ask]) == {ask: sum(each < ask.limit for each in there)}
+    asks = [Ask.of(chain.category, chain.actor, limit) for limit in limits]
+    truth = [sum(each < ask.limit for each in there) for ask in asks]
+    assert [find_ranks(chain.org_id, [ask]) for ask in asks] == [{ask: n} for ask, n in zip(asks, truth, strict=True)]
+    for few, marks in READ:
+        with (
+            patch.object(many_ranks, "FEW", few),
+            patch.object(many_ranks, "_MARKS_AT_ONCE", marks),
+            patch.object(many_ranks, "_remembered", Memory(1)),
+        ):
+            assert many_ranks.find_many_ranks(chain.org_id, asks) == truth, (few, marks)
 
 
 def an_event(org_id: int, action: str, actor: Actor, at: datetime) -> tuple[int, str, ActorRef, str]:
