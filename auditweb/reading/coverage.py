@@ -1,20 +1,28 @@
-"""Which actions have ever been recorded: since when, how many, and when last."""
+"""
+Which actions have ever been recorded: since when, how many, and when last.
 
-from collections.abc import Sequence
+A log is only added to at will, and only loses its oldest: of which there were many, there still are while the first is
+the same. Those are not counted again.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from auditweb import catalogue
 from auditweb.catalogue import Category
 from auditweb.extensions import db
 from auditweb.reading.counts import Count
+from auditweb.reading.memory import Memory
 from auditweb.reading.questions import execute
 
 MOST: Final = 1_000
 """Events of an action that are counted; of more it is only said that they are."""
 MOST_FOREIGN: Final = 200
 """Actions of other systems that are looked up at least, by slug; any program may make up as many as it likes."""
+
+_REMEMBERED = 100  # organisations
 
 
 class Recorded(NamedTuple):
@@ -41,20 +49,43 @@ def find_recorded(org_id: int) -> Coverage:
     It hops from one action to the next in the index, so it costs as much as there are actions and not events.
     """
     known = [action.slug for action in catalogue.all_actions()]
-    given = {"org_id": org_id, "most": MOST + 1}
+    given = {"org_id": org_id}
     connection, hops = db.session.connection(), len(known) + MOST_FOREIGN
-    found = [_recorded(*row) for row in connection.execute(_HOPPED, given | {"hops": hops + 1})]
+    found = [_Ends(*row) for row in connection.execute(_HOPPED, given | {"hops": hops + 1})]
     has_more = len(found) > hops
     if has_more:
         left = [slug for slug in known if slug > found[-1].action]
-        found += [
-            _recorded(*row) for row in execute(connection, _NAMED, given | {"actions": left}) if row[2] is not None
-        ]
-    return Coverage(found, has_more)
+        found += [_Ends(*row) for row in execute(connection, _NAMED, given | {"actions": left}) if row[2] is not None]
+    numbers = _count(org_id, found)
+    recorded = [
+        Recorded(ends.action, Category(ends.category), ends.first_id, ends.last_id, numbers[ends.action])
+        for ends in found
+    ]
+    return Coverage(recorded, has_more)
 
 
-def _recorded(action: str, category: str, first: int, last: int, number: int) -> Recorded:
-    return Recorded(action, Category(category), first, last, Count(min(number, MOST), exact=number <= MOST))
+class _Ends(NamedTuple):
+    """The category of an action's last event, and the ids of its first and its last."""
+
+    action: str
+    category: str
+    first_id: int
+    last_id: int
+
+
+def _count(org_id: int, found: Sequence[_Ends]) -> dict[str, Count]:
+    """Return how many events each action has, as far as it is counted."""
+    key = db.engine, org_id
+    many = _many.get(key) or {}
+    asked = [ends.action for ends in found if many.get(ends.action) != ends.first_id]
+    given = {"org_id": org_id, "actions": asked, "most": MOST + 1}
+    numbers = dict(map(tuple, execute(db.session.connection(), _COUNTED, given))) if asked else {}
+    beyond = {ends.action: ends.first_id for ends in found if numbers.get(ends.action, MOST + 1) > MOST}
+    _many.put(key, beyond)
+    return {
+        ends.action: Count(MOST, exact=False) if ends.action in beyond else Count(numbers[ends.action])
+        for ends in found
+    }
 
 
 # No join: of a log that is not big yet, PostgreSQL would rather read all of it than look up each action.
@@ -62,10 +93,7 @@ _TOLD = """
 SELECT action,
     (SELECT e.category FROM event e WHERE e.org_id = :org_id AND e.action = hop.action ORDER BY e.id DESC LIMIT 1),
     (SELECT e.id FROM event e WHERE e.org_id = :org_id AND e.action = hop.action ORDER BY e.id LIMIT 1),
-    (SELECT e.id FROM event e WHERE e.org_id = :org_id AND e.action = hop.action ORDER BY e.id DESC LIMIT 1),
-    (SELECT count(*) FROM (
-        SELECT 1 FROM event e WHERE e.org_id = :org_id AND e.action = hop.action LIMIT :most
-    ) counted)
+    (SELECT e.id FROM event e WHERE e.org_id = :org_id AND e.action = hop.action ORDER BY e.id DESC LIMIT 1)
 """
 _HOPPED = text(f"""
 WITH RECURSIVE hop (action) AS (
@@ -76,7 +104,22 @@ WITH RECURSIVE hop (action) AS (
 )
 {_TOLD} FROM hop WHERE action IS NOT NULL LIMIT :hops
 """)
-_NAMED = {
-    "sqlite": text(f"{_TOLD} FROM (SELECT value AS action FROM json_each(:actions)) hop"),
-    "postgresql": text(f"{_TOLD} FROM unnest(CAST(:actions AS TEXT[])) AS hop (action)"),
-}
+_NUMBER = """
+SELECT action, (SELECT count(*) FROM (
+    SELECT 1 FROM event e WHERE e.org_id = :org_id AND e.action = hop.action LIMIT :most
+) counted)
+"""
+
+
+def _for_each(told: str) -> dict[str, TextClause]:
+    """Ask for what is *told* of each of some actions."""
+    return {
+        "sqlite": text(f"{told} FROM (SELECT value AS action FROM json_each(:actions)) hop"),
+        "postgresql": text(f"{told} FROM unnest(CAST(:actions AS TEXT[])) AS hop (action)"),
+    }
+
+
+_NAMED, _COUNTED = _for_each(_TOLD), _for_each(_NUMBER)
+_many = Memory[Mapping[str, int]](
+    _REMEMBERED
+)  # by organisation, actions that have more than are counted, and the first
