@@ -1,13 +1,16 @@
 """What the tests of prepared exports do again and again."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from auditweb.accounts.permissions import Role
 from auditweb.accounts.sessions import SignedIn, find, start
 from auditweb.exports import jobs, keeping
 from auditweb.exports.formats import Format
@@ -18,9 +21,16 @@ from auditweb.extensions import db
 from auditweb.models import ExportJob
 from auditweb.parties import Origin
 from auditweb.reading.filters import LogFilter
-from tests.readers import PASSWORD, Page, Place, Reader, Someone
+from tests.log_entries import at_a_known_device, entries_of
+from tests.readers import PASSWORD, Page, Place, Reader, Someone, open_session
 
 ORIGIN = Origin(ip="127.0.0.1")
+
+
+@pytest.fixture
+def maya(signed_in_as: Callable[..., Reader]) -> Reader:
+    """Maya Okafor, an owner of Northgate, at a browser that says what it is."""
+    return at_a_known_device(signed_in_as(Role.OWNER, name="Maya Okafor"))
 
 
 def exports(place: Place, rest: str = "") -> str:
@@ -109,3 +119,23 @@ def fetch_all(reader: Reader, place: Place, job_id: str, password: str = PASSWOR
     address = exports(place, f"/{job_id}/file")
     headers = {**reader.headers, "Referer": "http://localhost/"}
     return reader.client.post(address, data=form, headers=headers, buffered=True)
+
+
+def another_browser(app: Flask, reader: Reader) -> Reader:
+    """Return someone at another of their devices, with a token for forms."""
+    assert reader.someone is not None
+    other = open_session(app, app.test_client(), reader.someone)
+    other.token()
+    return other
+
+
+def ready(app: Flask, place: Place, maya: Reader, folder: Path, **wanted: Any) -> str:
+    """Return the id of an export that is ready."""
+    job_id = ask_for_log(app, place, maya.someone, **wanted)
+    assert prepare(app, folder) == 1
+    return job_id
+
+
+def actions(app: Flask, place: Place) -> list[str]:
+    """Return what the log of an organisation tells of exports, in order."""
+    return [entry.action for entry in entries_of(app, place) if entry.action.startswith("export.")]

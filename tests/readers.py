@@ -206,6 +206,11 @@ def _spelled(tag: Any) -> str:
     return str(lxml.html.tostring(tag, encoding="unicode", with_tail=False))[:500]
 
 
+def without_tokens(text: str) -> str:
+    """Return a page without what differs each time it is made."""
+    return re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", text)
+
+
 def add_organisation(app: Flask, slug: str, name: str, zone: str = "Europe/London") -> Place:
     with app.app_context():
         made = people.create_organisation(slug, name, zone)

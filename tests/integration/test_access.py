@@ -1,13 +1,11 @@
 """Who may see which log, and where `/` leads."""
 
-import re
-
 import pytest
 from flask import Flask
 
 from auditweb.accounts.permissions import GRANTED, Right, Role, may
 from tests.integration.conftest import SignedInAs
-from tests.readers import Place, Reader, Someone, add_person, join, leave, open_session
+from tests.readers import Place, Reader, Someone, add_person, join, leave, open_session, without_tokens
 
 
 @pytest.mark.parametrize(
@@ -58,10 +56,6 @@ def test_someone_elses_organisation_and_a_missing_one_are_the_same_page(
     assert theirs.status == missing.status == 404
     assert without_tokens(theirs.text) == without_tokens(missing.text)
     assert other_organisation.name not in theirs.text
-
-
-def without_tokens(text: str) -> str:
-    return re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", text)
 
 
 def test_the_signed_out_are_sent_to_sign_in_wherever_they_knock(organisation: Place, visitor: Reader) -> None:

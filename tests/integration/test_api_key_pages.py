@@ -21,8 +21,7 @@ from auditweb.models import ApiKeyUse
 from auditweb.parties import Actor, ActorType, Origin
 from tests.api_keys import add, caller, create, form, found, keys, stored
 from tests.integration.conftest import AnEvent, SignedInAs
-from tests.integration.test_access import without_tokens
-from tests.readers import Page, Place, Reader, Someone, add_person, join, leave, set_role
+from tests.readers import Page, Place, Reader, Someone, add_person, join, leave, set_role, without_tokens
 from tests.teams import entries, notice, of, team, told
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

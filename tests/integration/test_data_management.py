@@ -1,11 +1,9 @@
 """Settings → Data management: how long the log is kept, whose the organisation is, and asking for its deletion."""
 
-import threading
 from collections.abc import Callable
-from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pyotp
 import pytest
@@ -18,7 +16,6 @@ from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, OwnershipOffer, Person, TwoFactor
 from tests.integration.conftest import SignedInAs
-from tests.integration.test_access import without_tokens
 from tests.log_entries import DEVICE, at_a_known_device, entries_of, one_entry, told
 from tests.log_pages import LOG, NOW
 from tests.mail_servers import mail_server
@@ -34,12 +31,13 @@ from tests.readers import (
     leave,
     open_session,
     set_role,
+    without_tokens,
 )
+from tests.together import at_once
 
 DATA = "/o/northgate/settings/data"
 OWNERSHIP = "/o/northgate/settings/ownership"
 PROOF = {"password": PASSWORD}
-Result = TypeVar("Result")
 NAME = {"typed": "Northgate Imports"}
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -92,24 +90,6 @@ def says(reader: Reader, answer: Page) -> str:
 def problem(page: Page, field: str) -> str:
     error = page.select_one(f"#{field}-error")
     return error.get_text(" ", strip=True) if error else ""
-
-
-def at_once(*acts: Callable[[], Result]) -> list[Result]:
-    """Do several things at the same time, and return the answers."""
-    answers: dict[int, Result] = {}
-    together = threading.Barrier(len(acts))
-
-    def run(number: int) -> None:
-        together.wait()
-        answers[number] = acts[number]()
-
-    # Each with the time that the test pretends.
-    threads = [threading.Thread(target=copy_context().run, args=(run, number)) for number in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return [answers[number] for number in sorted(answers)]
 
 
 def test_each_action_is_one_entry(app: Flask, organisation: Place, maya: Reader, tom: Reader) -> None:

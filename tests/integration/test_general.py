@@ -19,11 +19,10 @@ from auditweb.ids import to_text
 from auditweb.models import Event, FormerSlug, Organisation, TwoFactor
 from tests.databases import Database
 from tests.integration.conftest import SignedInAs
-from tests.integration.test_access import without_tokens
 from tests.ledgers import operator_engine
 from tests.log_entries import DEVICE, at_a_known_device, entries_of, one_entry, told
 from tests.log_pages import NOW
-from tests.readers import Page, Place, Reader, Someone, join, open_session
+from tests.readers import Page, Place, Reader, Someone, join, open_session, without_tokens
 
 GENERAL = "/o/northgate/settings/general"
 TODAY, LAST = date(2026, 11, 23), date(2027, 11, 23)

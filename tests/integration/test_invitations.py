@@ -17,9 +17,18 @@ from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Event, Invitation, Membership, Organisation, Person, Rate, SignInSession
 from tests.integration.conftest import SignedInAs
-from tests.integration.test_access import without_tokens
 from tests.mail_servers import MailServer, mail_server
-from tests.readers import Place, Reader, Someone, add_organisation, add_person, join, leave, open_session
+from tests.readers import (
+    Place,
+    Reader,
+    Someone,
+    add_organisation,
+    add_person,
+    join,
+    leave,
+    open_session,
+    without_tokens,
+)
 from tests.servers import free_port
 from tests.teams import (
     NEW_PASSWORD,

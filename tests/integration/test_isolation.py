@@ -14,9 +14,8 @@ from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, MemberReview
 from auditweb.parties import Actor, ActorType, Origin, Outcome, Target
 from tests.callers import new_key
-from tests.integration.test_access import without_tokens
 from tests.programs import API, EVENTS, Program
-from tests.readers import Place, Reader, Someone, add_key, add_organisation, add_person, join
+from tests.readers import Place, Reader, Someone, add_key, add_organisation, add_person, join, without_tokens
 from tests.teams import team
 
 CANARY = "KANARI"

@@ -16,7 +16,6 @@ from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, OwnershipOffer, Person, Presence, SignInSession
 from auditweb.parties import Origin
 from tests.integration.conftest import SignedInAs
-from tests.integration.test_access import without_tokens
 from tests.readers import (
     PASSWORD,
     Page,
@@ -28,6 +27,7 @@ from tests.readers import (
     join,
     leave,
     open_session,
+    without_tokens,
 )
 from tests.second_factors import enrol
 from tests.teams import at_once, entries, error, give_role, invite, notice, of, roles, team, told
