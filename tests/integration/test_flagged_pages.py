@@ -7,7 +7,7 @@ from flask import Flask
 
 from auditweb.parties import Target
 from auditweb.reading.flags import Flag
-from tests.integration.test_review import REVIEW, Find, find
+from tests.findings import REVIEW, Find, find
 from tests.log_pages import NOW, statements
 from tests.people import MONDAY, Tell, about, hrefs, priya, tell
 from tests.readers import Page, Place, Reader, Someone
