@@ -5,18 +5,33 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from auditweb.accounts.permissions import Role
 from auditweb.extensions import db
 from auditweb.models import Event, Invitation, Membership
-from tests.readers import PASSWORD, Page, Place, Reader, Someone
+from tests.readers import PASSWORD, Page, Place, Reader, Someone, add_person, join
 
 Result = TypeVar("Result")
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 NEW_PASSWORD = "seven green herons wade"
+
+
+@pytest.fixture
+def owner(signed_in_as: Callable[..., Reader]) -> Reader:
+    """Maya Okafor, an owner of Northgate."""
+    return signed_in_as(Role.OWNER, name="Maya Okafor")
+
+
+@pytest.fixture
+def priya(app: Flask, organisation: Place) -> Someone:
+    """Priya Raman, a member of Northgate."""
+    someone = add_person(app, "Priya Raman")
+    join(app, organisation, someone)
+    return someone
 
 
 def team(place: Place, rest: str = "") -> str:
@@ -48,6 +63,11 @@ def links(page: Page) -> list[str]:
 
 def accept(visitor: Reader, link: str, *, name: str = "Nadia Rahman", password: str = NEW_PASSWORD) -> Page:
     return visitor.post(link, {"name": name, "password": password})
+
+
+def names(page: Page) -> list[str]:
+    """Return the names in a list of the team."""
+    return [tag.get_text() for tag in page.select(".team .whoname a")]
 
 
 def error(page: Page, field: str) -> str:
