@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 
 from auditweb import cli, clock
 from auditweb.accounts.callers import Scope
@@ -17,6 +18,8 @@ from auditweb.accounts.permissions import Role
 from auditweb.models import Event
 from tests.callers import Program, new_key
 from tests.commands import COMMAND, command_server
+from tests.databases import Database
+from tests.ledgers import operator_engine
 from tests.log_pages import NOW, fill_log
 from tests.readers import Place, Reader, Someone, add_organisation, add_person, hash_cheaply, join, open_session
 from tests.servers import clean_environ
@@ -106,6 +109,13 @@ def program(app: Flask, organisation: Place, somebody: Someone) -> Program:
 def visitor(app: Flask) -> Reader:
     """Somebody at a browser, not signed in."""
     return Reader(app.test_client())
+
+
+@pytest.fixture
+def owner_engine(fresh: Database) -> Iterator[Engine]:
+    """The database as the operator's commands connect to it."""
+    with operator_engine(fresh.owner_url) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
