@@ -4,10 +4,12 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask
 
-from auditweb import clock
+from auditweb import catalogue, clock
 from auditweb.extensions import db
+from auditweb.models import Event
 from auditweb.reading.filters import LogFilter
 from auditweb.sharing import shares
 from auditweb.sharing.shares import Draft
@@ -69,3 +71,24 @@ def add_over(app: Flask, place: Place, maker: Someone | None, number: int) -> No
                 expires_at=at + timedelta(hours=1),
             )
         db.session.commit()
+
+
+def entries(app: Flask, *slugs: str) -> list[Event]:
+    """Return the entries with these actions, in order."""
+    with app.app_context():
+        found = sa.select(Event).where(Event.action.in_(slugs)).order_by(Event.occurred_at, Event.id)
+        return list(db.session.scalars(found))
+
+
+def about_shares(app: Flask) -> list[str]:
+    """Return what the log tells of shares, in order."""
+    return [
+        event.action for event in entries(app, *(each.slug for each in catalogue.all_actions() if "share" in each.slug))
+    ]
+
+
+def gone(reader: Reader, address: str) -> str:
+    """Return the answer of an address where nothing is open, without what differs from page to page."""
+    page = reader.get(address)
+    assert page.status == 404, (address, page.words)
+    return re.sub(r'name="csrf_token" value="[^"]*"', "", page.text)
