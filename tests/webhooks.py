@@ -1,15 +1,19 @@
 """What the tests of webhooks do again and again."""
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import Engine
 
+from auditweb.accounts.permissions import Role
 from auditweb.extensions import db
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Webhook, WebhookDelivery
+from auditweb.webhooks import deliveries as sending
 from auditweb.webhooks import hooks, outbox
 from auditweb.webhooks.delivering import deliver
 from auditweb.webhooks.hooks import Draft
@@ -18,10 +22,31 @@ from auditweb.webhooks.sending import Caller
 from auditweb.webhooks.watch import Watcher
 from tests.export_jobs import ORIGIN, signed_in
 from tests.readers import Place, Reader, Someone
-from tests.receivers import Receiver
+from tests.receivers import Receiver, receiver
 
 URL = "https://127.0.0.1:8443/in"
 SITE = "https://audit.example.org"
+
+
+@pytest.fixture(scope="module")
+def receiving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver for all tests of a file."""
+    with receiver(tmp_path_factory.mktemp("receiver")) as running:
+        yield running
+
+
+@pytest.fixture
+def hooked(receiving: Receiver) -> Receiver:
+    """What webhooks call, as new."""
+    receiving.calls.clear()
+    receiving.status, receiving.behave = 204, None
+    return receiving
+
+
+@pytest.fixture
+def maya(signed_in_as: Callable[..., Reader]) -> Someone:
+    """Maya Okafor, an owner of Northgate."""
+    return member(signed_in_as(Role.OWNER, name="Maya Okafor"))
 
 
 def webhooks(place: Place, rest: str = "") -> str:
@@ -40,6 +65,15 @@ def make(app: Flask, place: Place, someone: Someone | None, url: str = URL, **dr
         made = hooks.create(place.id, signed_in(someone), Draft(url=url, **given), origin=ORIGIN)
         db.session.commit()
         return made.id, made.secret
+
+
+def act(app: Flask, place: Place, maya: Someone, do: str, hook_id: str, **more: Any) -> Any:
+    """Do something to a webhook as Maya."""
+    with app.app_context():
+        rules = sending if do.startswith("send_") else hooks
+        done = getattr(rules, do)(place.id, signed_in(maya), hook_id, **more)
+        db.session.commit()
+        return done
 
 
 def seal(app: Flask) -> None:
