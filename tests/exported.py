@@ -1,4 +1,4 @@
-"""Exports made without a server, and read back by other means than they were written with."""
+"""Exports made on their page or without a server, and read back by other means than they were written with."""
 
 import csv
 import io
@@ -11,8 +11,20 @@ from auditweb import clock
 from auditweb.exports.entries import Export
 from auditweb.exports.formats import Format
 from auditweb.reading.filters import LogFilter
+from tests.log_pages import LOG
+from tests.readers import Page, Reader
 
+EXPORT = f"{LOG}/export"
+CSV = {"format": "csv", "zone": "Europe/London"}
 _ESCAPE = re.compile(r"\\u\{[0-9a-f]+\}")
+
+
+def download(reader: Reader, query: str = "", **form: str | list[str]) -> Page:
+    """Ask for a file, and read it to its end."""
+    page = reader.post(EXPORT + query, {**CSV, **form})
+    assert page.response.get_data() is not None
+    page.response.close()
+    return page
 
 
 def export_of(log: LogFilter, format_: Format = Format.CSV, *, made_at: datetime | None = None) -> Export:
