@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,6 @@ from tests.readers import Page, Reader
 
 EXPORT = f"{LOG}/export"
 CSV = {"format": "csv", "zone": "Europe/London"}
-_ESCAPE = re.compile(r"\\u\{[0-9a-f]+\}")
 
 
 def download(reader: Reader, query: str = "", **form: str | list[str]) -> Page:

@@ -147,6 +147,7 @@ def test_what_happens_after_the_last_day_is_said_in_red(
         ("key_2", "Monitor"),
         ("key_3", "Quiet one"),
         ("key_4", "Ended one"),
+        ("key_5", "Expired one"),
     ):
         add_key(app, organisation, key_id, name, priya)
     with app.app_context():
@@ -173,6 +174,7 @@ def test_what_happens_after_the_last_day_is_said_in_red(
         assert "The API key Monitor , which they made, was used" in told
         assert "Quiet one" not in told
         assert "Ended one" not in page.words
+        assert "Expired one" not in page.words
         still = [" ".join(each.get_text(" ").split()) for each in page.select(".notice.warn")]
         assert [each.partition(" ,")[0] for each in still] == [
             "The API key Dealer feed", "The API key Monitor", "The API key Quiet one",

@@ -29,6 +29,12 @@ from tests.readers import Place, add_person, join
 from tests.servers import clean_environ
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command tidies the folder of exports: not that of whoever runs the tests."""
+    monkeypatch.setenv("AUDITWEB_DATA_DIR", str(tmp_path))
+
+
 def purge(url: str, *options: str) -> Result:
     """Call the command in this process: starting another takes longer than the rest of a test."""
     return CliRunner().invoke(commands, ["purge", *options], env={"AUDITWEB_DATABASE_URL": url})

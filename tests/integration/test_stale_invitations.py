@@ -1,6 +1,7 @@
 """`auditweb purge` and invitations: those that nobody accepted are closed, a month after their link died."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,12 @@ from tests.databases import Database
 from tests.integration.conftest import SignedInAs
 from tests.log_entries import entries_of
 from tests.readers import Place
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command tidies the folder of exports: not that of whoever runs the tests."""
+    monkeypatch.setenv("AUDITWEB_DATA_DIR", str(tmp_path))
 
 
 def invited(app: Flask) -> list[str]:
