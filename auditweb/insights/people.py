@@ -162,8 +162,8 @@ def find_invitation(org_id: int, known: Known) -> Row | None:
     """Return the entry that tells of the invitation somebody came by, if their address is still the one it went to."""
     if known.person_id is None:
         return None
-    sent = lives.find_latest(org_id, MEMBER_INVITED.slug, ids.first_id_at(known.began) + 1)
-    return next((row for row in sent if str(row.facts.get("email", "")).lower() == known.note), None)
+    before = ids.first_id_at(known.began) + 1
+    return lives.find_latest(org_id, MEMBER_INVITED.slug, before, fact="email", value=known.note)
 
 
 def find_history(org_id: int, known: Known) -> History:

@@ -128,10 +128,14 @@ def find_own(org_id: int, own: ActorRef, action: str, *, category: str) -> Row |
     return next(iter(_newest_first(db.session.connection().execute(_OWN, values))), None)
 
 
-def find_latest(org_id: int, action: str, before: int) -> list[Row]:
-    """Return the newest events of *action* with ids below *before*, so many at most as a sample has."""
-    values = {"org_id": org_id, "action": action, "until": before}
-    return _newest_first(db.session.connection().execute(_LATEST, values))
+def find_latest(org_id: int, action: str, before: int, *, fact: str, value: str) -> Row | None:
+    """
+    Return the newest event of *action* with an id below *before* whose *fact*, in lower case, is *value*.
+
+    It is looked for among so many at most as a sample has.
+    """
+    values = {"org_id": org_id, "action": action, "until": before, "value": value}
+    return next(iter(_newest_first(db.session.connection().execute(_latest(fact), values))), None)
 
 
 def is_target(org_id: int, type_: str, id_: str) -> bool:
@@ -228,9 +232,12 @@ def _own() -> Select[Any]:
     return select(*columns).where(wanted)
 
 
+@cache
+def _latest(fact: str) -> Select[Any]:
+    earlier = (_event.org_id == bindparam("org_id"), _event.action == bindparam("action"), _event.id < _UNTIL)
+    newest = _newest(SAMPLE, earlier, *COLUMNS).subquery()
+    columns = [newest.c[column.name] for column in COLUMNS]
+    return select(*columns).where(func.lower(newest.c.facts[fact].as_string()) == bindparam("value"))
+
+
 _DONE_TO, _OWN = _done_to(), _own()
-_LATEST = _newest(
-    SAMPLE,
-    (_event.org_id == bindparam("org_id"), _event.action == bindparam("action"), _event.id < _UNTIL),
-    *COLUMNS,
-)

@@ -30,7 +30,9 @@ def test_what_is_known_of_a_member(app: Flask, reader: Reader, organisation: Pla
     assert ines is not None
     enrol(app, priya)
     as_target = Target("member", str(priya.id), priya.name)
-    invited = tell(MONDAY - timedelta(days=3), ines, "member.invited", facts={"email": priya.email, "role": "member"})
+    invited = tell(
+        MONDAY - timedelta(days=3), ines, "member.invited", facts={"email": priya.email.upper(), "role": "member"}
+    )
     tell(MONDAY - timedelta(days=2), ines, "member.invited", facts={"email": "other@x.example", "role": "member"})
     tell(MONDAY, priya, "member.joined", facts={"role": "member"})
     tell(MONDAY + timedelta(days=2), ines, "member.role_raised", target=as_target, facts={"role": "admin"})
