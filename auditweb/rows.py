@@ -57,13 +57,13 @@ def find(connection: Connection, query: str, types: Sequence[str], keys: Sequenc
     if connection.dialect.name == "postgresql":
         arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
         query = query.replace("?", "%s").replace("{keys}", f"SELECT * FROM unnest({arrays})")
-        return list(map(tuple, connection.exec_driver_sql(query, (*_columns(keys), *values))))
+        return list(map(tuple, connection.exec_driver_sql(query, (*_columns(keys), *values)).all()))
     found: list[Row] = []
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         some = list(keys[start : start + _KEYS_AT_ONCE])
         one = f"({', '.join('?' * len(types))})"
         text = query.replace("{keys}", f"VALUES {', '.join([one] * len(some))}")
-        found += map(tuple, connection.exec_driver_sql(text, (*[part for key in some for part in key], *values)))
+        found += map(tuple, connection.exec_driver_sql(text, (*[part for key in some for part in key], *values)).all())
     return found
 
 

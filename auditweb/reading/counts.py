@@ -103,7 +103,7 @@ def count_between(wanted: LogFilter, bounds: Sequence[int], now: datetime | None
 def _few_between(wanted: LogFilter, limits: Sequence[int], now: datetime) -> list[Count] | None:
     """Count what the index of *wanted* tells between each of *limits* and the next; None if it is more than the cap."""
     values = wanted.values(now) | {"since": limits[0], "until": limits[-1]}
-    found = [id_ for (id_,) in db.session.connection().execute(oldest_ids(tuple(values), CAP + 1), values)]
+    found = db.session.connection().scalars(oldest_ids(tuple(values), CAP + 1), values).all()
     if len(found) > CAP:
         return None
     places = [bisect_left(found, limit) for limit in limits]

@@ -1,13 +1,16 @@
 """Which entries show findings of the security review."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Hashable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ScalarSelect, Table, func, literal_column, select, text
+from sqlalchemy import Connection, ScalarSelect, Table, func, literal_column, select, text
 
+from auditweb import ids
 from auditweb.extensions import db
 from auditweb.models import Event, FindingEvent
-from auditweb.reading.flags import Flag
+from auditweb.reading.flags import ANY, Flag
 from auditweb.reading.questions import execute, for_each_engine
 
 _READ_AT_ONCE = 400  # of many more, asked for by their ids, PostgreSQL rather reads the table
@@ -33,6 +36,27 @@ def find_flags(org_id: int, event_ids: Sequence[int]) -> Mapping[int, Sequence[S
     return {event_id: sorted(shown) for event_id, shown in found.items()}
 
 
+def find_flagged(
+    connection: Connection, org_id: int, flag: str, low: int = 0, last: int = ids.LAST_ID
+) -> Sequence[int]:
+    """Return the ids from *low* to *last* of events that show a finding, one of the kind *flag* or any, as often."""
+    given = {"org_id": org_id, "flag": flag, "low": low, "last": last}
+    return connection.scalars(_FLAGGED[flag == ANY], given).all()
+
+
+def stamp_flags(org_id: int, flag: str) -> Hashable:
+    """
+    Return what is another whenever other events of this organisation show a finding, one of the kind *flag* or any.
+
+    Events never change, and only the oldest of a log are lost: so whatever is asked of those that are flagged with a
+    *flag* has the same answer as long as this is the same.
+    """
+    connection = db.session.connection()
+    flagged = sorted(find_flagged(connection, org_id, flag))
+    oldest = connection.scalar(_OLDEST, {"org_id": org_id})
+    return oldest, len(flagged), sha256(array("q", flagged)).digest()
+
+
 def flags_column() -> ScalarSelect[Any]:
     """Return the same for the event of a row, as a column for `read_flags`: so a page needs no statement more."""
     each = _evidence.kind + literal_column("':'") + _evidence.finding_id
@@ -50,3 +74,9 @@ def read_flags(told: str) -> Sequence[Shown]:
 _FLAGS = for_each_engine(
     "SELECT event_id, kind, finding_id FROM finding_event WHERE org_id = :org_id AND event_id {events} AND shown = 1"
 )
+_SHOWN = "SELECT event_id FROM finding_event WHERE org_id = :org_id AND shown = 1"
+_FLAGGED = {
+    True: text(f"{_SHOWN} AND event_id >= :low AND event_id <= :last"),
+    False: text(f"{_SHOWN} AND kind = :flag AND event_id >= :low AND event_id <= :last"),
+}
+_OLDEST = text("SELECT id FROM event WHERE org_id = :org_id ORDER BY id LIMIT 1")

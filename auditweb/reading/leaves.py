@@ -57,7 +57,7 @@ def find_stretch(
     last = find_last(wanted.org_id, connection)
     number = LOOKED_THROUGH if wanted.narrows else limit
     span = {"org_id": wanted.org_id, "after": after, "to": min(after + number, last)}
-    places = {event_id: place for place, event_id in connection.execute(_PLACES, span)}
+    places = {event_id: place for place, event_id in connection.execute(_PLACES, span).all()}
     if not places:
         return Stretch([], after, last)
     values = wanted.values(now or clock.now())

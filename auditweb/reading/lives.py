@@ -164,7 +164,7 @@ def _look_up(statement: Mapping[str, Any], wanted: LogFilter, most: int, now: da
         ids = find_matches(wanted, now=now).ids[:most]
     else:
         values = wanted.values(now)
-        ids = [id_ for (id_,) in connection.execute(_newest_ids(tuple(values), most), values)]
+        ids = [id_ for (id_,) in connection.execute(_newest_ids(tuple(values), most), values).all()]
     rows: list[Any] = []
     for start in range(0, len(ids), _READ_AT_ONCE):
         rows += execute(connection, statement, {"org_id": wanted.org_id, "events": ids[start : start + _READ_AT_ONCE]})

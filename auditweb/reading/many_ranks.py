@@ -105,10 +105,10 @@ def _count_anew(connection: Connection, org_id: int, chain: Ask, months: Sequenc
     }
 
 
-def _find_ids(connection: Connection, org_id: int, chain: Ask, most: int, **span: int) -> list[int]:
+def _find_ids(connection: Connection, org_id: int, chain: Ask, most: int, **span: int) -> Sequence[int]:
     """Return the ids of the oldest events of a chain, so many at *most*, in a *span* if one is given."""
     values = {"org_id": org_id, **_questions(chain), **span}
-    return [id_ for (id_,) in connection.execute(oldest_ids(tuple(values), most), values)]
+    return connection.scalars(oldest_ids(tuple(values), most), values).all()
 
 
 def _find_by_marks(connection: Connection, org_id: int, chain: Ask, months: Sequence[_Month]) -> dict[int, int]:
@@ -117,7 +117,7 @@ def _find_by_marks(connection: Connection, org_id: int, chain: Ask, months: Sequ
     marks = [(id_, n) for id_, n in _read_marks(connection, org_id, chain, months) if month_of(id_) in known]
     # What waits for the sealer is in no mark.
     asked = {"org_id": org_id, "until": max((id_ for id_, _ in marks), default=0)}
-    waiting = sorted(id_ for id_, *of in connection.execute(_WAITING, asked) if _is_of(chain, *of))
+    waiting = sorted(id_ for id_, *of in connection.execute(_WAITING, asked).all() if _is_of(chain, *of))
     for id_, number in marks:
         month = month_of(id_)
         known[id_] = known[month] + number + bisect_left(waiting, id_) - bisect_left(waiting, month)

@@ -14,6 +14,7 @@ from auditweb.catalogue import Category
 from auditweb.extensions import db
 from auditweb.reading.counts import Count, Counted, count, find_position, is_ranked
 from auditweb.reading.filters import LogFilter
+from auditweb.reading.flagged import stamp_flags
 from auditweb.reading.histogram import Histogram, bars_for
 from auditweb.reading.matches import CAP
 from auditweb.reading.memory import Memory
@@ -47,13 +48,15 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
     histogram = bars_for(wanted, now, zone)
     # At either end of the log the place of a page needs no question.
     asked = page.rows[0].id if page.has_newer and page.has_older and page.rows else None
-    key = (db.engine, page.revision, wanted.at(), histogram.bounds)
-    lasts = page.revision is not None and not wanted.last and not wanted.flag and (is_ranked(wanted) or asked is None)
+    stamp = _stamp(wanted, page)
+    key = (db.engine, stamp, wanted.at(), histogram.bounds)
+    lasts = stamp is not None and (is_ranked(wanted) or asked is None)
     counted = _remembered.get(key) if lasts else None
     if counted is None:
         counted = _count(wanted.at(), histogram, asked, now, behind=page.revision is None)
         position = counted.position
-        if lasts and counted.settled:
+        # Flags may have changed and change back: what was counted meanwhile is of neither state.
+        if lasts and counted.settled and (not wanted.flag or _stamp(wanted, page) == stamp):
             _remembered.put(key, counted)
     else:
         known = counted.categories[wanted.category].number
@@ -72,6 +75,17 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
         _ordinals.put((key, page.rows[0].id), position)
         _ordinals.put((key, page.rows[-1].id), position + len(page.rows) - 1)
     return Numbers(categories, position, histogram, counted.between, _count_later(wanted, now))
+
+
+def _stamp(wanted: LogFilter, page: Page) -> Hashable | None:
+    """
+    Return what is another whenever the counts of a question are; None where nothing tells.
+
+    That is the revision of the counts, and of what is flagged, whatever else is recorded, which events that are.
+    """
+    if wanted.last:
+        return None
+    return stamp_flags(wanted.org_id, wanted.flag) if wanted.flag else page.revision
 
 
 def _known_position(key: Hashable, wanted: LogFilter, page: Page) -> int | None:

@@ -10,13 +10,13 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select, text
+from sqlalchemy import BigInteger, Connection, Select, Table, bindparam, select
 
 from auditweb import ids
 from auditweb.catalogue import Category
 from auditweb.models import Event, SealQueue
 from auditweb.reading import postings
-from auditweb.reading.flags import ANY
+from auditweb.reading.flagged import find_flagged
 from auditweb.reading.questions import Sought, execute, for_each_engine, known_places, read_events
 
 _GROUPS = (4, 16, 64, 256)  # segments that are asked at once, more each time
@@ -287,8 +287,8 @@ class _Flagged(_Unsealed):
 
     def _listed(self) -> list[int]:
         question = self._question
-        given = {"org_id": question.org_id, "low": question.low, "last": question.high - 1, "flag": question.flag}
-        found = self._connection.execute(_FLAGGED[question.flag == ANY], given).scalars()
+        bounds = question.low, question.high - 1
+        found = find_flagged(self._connection, question.org_id, question.flag, *bounds)
         return sorted(set(found), reverse=self._newest_first)
 
 
@@ -319,11 +319,6 @@ _UNSEALED = {
     (mending, newest_first): _unsealed(mending=mending, newest_first=newest_first)
     for mending in (False, True)
     for newest_first in (False, True)
-}
-_FLAGGED_ENTRIES = "SELECT event_id FROM finding_event WHERE org_id = :org_id AND shown = 1"
-_FLAGGED = {
-    True: text(f"{_FLAGGED_ENTRIES} AND event_id >= :low AND event_id <= :last"),
-    False: text(f"{_FLAGGED_ENTRIES} AND kind = :flag AND event_id >= :low AND event_id <= :last"),
 }
 _LISTED = "SELECT number, first_id, last_id, size FROM segment WHERE org_id = :org_id"
 _FEW_SEGMENTS = for_each_engine(f"{_LISTED} AND number {{segments}}")

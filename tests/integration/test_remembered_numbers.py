@@ -2,18 +2,28 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from auditweb import clock
 from auditweb.database import TooSlow
 from auditweb.extensions import db
+from auditweb.ledger.purger import purge
 from auditweb.ledger.sealer import Sealer
-from auditweb.models import Event
+from auditweb.models import Event, FindingEvent
+from auditweb.reading.counts import Counted, count
+from auditweb.reading.flags import Flag
+from auditweb.reading.matches import find_matches
+from tests.findings import Find, find
+from tests.ledgers import operator_engine
 from tests.log_pages import LOG, fill_log, statements
 from tests.readers import Page, Place, Reader
+
+# ruff: noqa: F401, F811  (fixtures are imported)
 
 NOW = datetime(2026, 11, 23, 10, 42, 7, tzinfo=UTC)
 
@@ -73,6 +83,62 @@ def test_new_entries_count_at_once_sealed_or_not(
         seal()
         assert total(reader.get(LOG)) == "61"
         assert total(reader.get(f"{LOG}?category=team")) == "61"
+
+
+def test_what_is_flagged_is_counted_again_when_other_entries_are(
+    app: Flask,
+    owner_url: str,
+    reader: Reader,
+    organisation: Place,
+    an_event: Callable[..., Event],
+    find: Find,
+    seal: Callable[[], None],
+) -> None:
+    """And not when others are recorded. What was counted while flags changed is not taken for what was before."""
+    events = fill_log(app, organisation, 3)
+    oldest = min(event.id for event in events)
+    find(Flag.BURST, [event.id for event in events[:2]])
+    flagged = f"{LOG}?flag=any"
+
+    def counted() -> tuple[str, int]:
+        with patch("auditweb.reading.counts.find_matches", wraps=find_matches) as counting:
+            return total(reader.get(flagged)), counting.call_count
+
+    def show(shown: int) -> None:
+        with app.app_context():
+            db.session.execute(sa.update(FindingEvent).values(shown=shown))
+            db.session.commit()
+
+    with clock.set_to(NOW):
+        assert [counted(), counted()] == [("2", 1), ("2", 0)]
+        newest = an_event(org_id=organisation.id, occurred_at=NOW)
+        seal()
+        assert counted() == ("2", 0)
+        find(Flag.ODD_HOURS, [events[2].id])
+        assert [counted(), counted()] == [("3", 1), ("3", 0)]
+        show(0)
+        assert counted() == ("0", 1)
+        show(1)
+        assert counted() == ("3", 0)
+        with operator_engine(owner_url) as engine:
+            assert purge(engine, organisation.id, oldest, who="Jo", why="due") == 1
+        assert [counted(), counted()] == [("2", 1), ("2", 0)], "though its flag is still there"
+
+        with app.app_context():
+            other = sa.update(FindingEvent).where(FindingEvent.event_id == events[1].id)
+            db.session.execute(other.values(event_id=newest.id))
+            db.session.commit()
+        assert [counted(), counted()] == [("2", 1), ("2", 0)], "as many, but others"
+
+        def set_aside_before(*asked: Any, **more: Any) -> Counted:
+            show(0)
+            return count(*asked, **more)
+
+        find(Flag.KEY_WITHOUT_MAKER, [events[1].id])
+        with patch("auditweb.reading.numbers.count", set_aside_before):
+            reader.get(flagged)
+        show(1)
+        assert counted()[0] == "3"
 
 
 def test_in_a_flood_numbers_may_be_a_second_old(
