@@ -28,6 +28,7 @@ from auditweb.parties import Origin
 PASSWORD = "a password for tests"
 VARY = {"HX-Request", "HX-Request-Type", "HX-History-Restore-Request", "Cookie"}
 _FIELDS = "//input[not(@type='hidden')] | //select | //textarea"
+_WORDS = "//text()[not(parent::script or parent::style or parent::template)]"
 _HANDLERS = "//*[@*[starts-with(name(), 'on') or starts-with(name(), 'hx-on')]]"
 _TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 
@@ -81,7 +82,12 @@ class Page:
     @property
     def words(self) -> str:
         """What can be read on the page."""
-        return " ".join(self.markup.get_text(" ").split())
+        return " ".join(" ".join(self.tree.xpath(_WORDS)).split())
+
+    @cached_property
+    def tree(self) -> lxml.html.HtmlElement:
+        """The same as `markup`, in a tenth of the time: all pages of all tests are looked at by it."""
+        return lxml.html.document_fromstring(self.text)
 
     @cached_property
     def markup(self) -> BeautifulSoup:
@@ -186,7 +192,7 @@ def check(page: Page, *, fragment: bool = False) -> None:
     assert {name.strip() for name in headers["Vary"].split(",")} >= VARY
     assert "script-src 'self'" in headers["Content-Security-Policy"]
 
-    tree = lxml.html.document_fromstring(page.text)  # all pages of all tests come by here: it has to be quick
+    tree = page.tree
     assert [id_ for id_, times in Counter(tree.xpath("//@id")).items() if times > 1] == []
     labelled = set(tree.xpath("//label/@for"))
     for form_field in tree.xpath(_FIELDS):

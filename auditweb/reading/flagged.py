@@ -39,7 +39,7 @@ def find_flags(org_id: int, event_ids: Sequence[int]) -> Mapping[int, Sequence[S
 def find_flagged(
     connection: Connection, org_id: int, flag: str, low: int = 0, last: int = ids.LAST_ID
 ) -> Sequence[int]:
-    """Return the ids from *low* to *last* of events that show a finding, one of the kind *flag* or any, as often."""
+    """Return the ids from *low* to *last* of events that show findings of the kind *flag* or any, for each its own."""
     given = {"org_id": org_id, "flag": flag, "low": low, "last": last}
     return connection.scalars(_FLAGGED[flag == ANY], given).all()
 
