@@ -1,6 +1,7 @@
 # `make run` shows the dashboard with sample entries, `make test` runs every check; both need nothing prepared.
 
 BIN := .venv/bin
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint soak bench bench-full assets wheel clean
@@ -16,7 +17,7 @@ test: ## run every check there is
 	@.ci/system
 	@.ci/install dev
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n $$(( $(CORES) < 7 ? $(CORES) + 1 : 8 )) --dist worksteal
 
 lint: ## check style, types and layers
 	@.ci/install dev
