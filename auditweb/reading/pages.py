@@ -13,7 +13,7 @@ from auditweb.extensions import db
 from auditweb.models import Event, LogHead, SealQueue
 from auditweb.reading import search
 from auditweb.reading.filters import LogFilter, clauses
-from auditweb.reading.flagged import Shown, find_flags, flags_column, read_flags
+from auditweb.reading.flagged import Shown, flags_column, read_flags
 from auditweb.reading.parameters import BadFilter
 
 SIZE = 50
@@ -87,6 +87,7 @@ _REVISION = (
 )
 
 COLUMNS = tuple(_event[name] for name in Row._fields)
+_FLAGS = flags_column().label("flags")
 WHOLE_COLUMNS = tuple(_event[name] for name in WholeRow._fields)
 
 R = TypeVar("R", Row, WholeRow)
@@ -179,10 +180,10 @@ def _find(shape: type[R], wanted: LogFilter, size: int, now: datetime | None) ->
 
 
 def _search(shape: type[R], wanted: LogFilter, size: int, now: datetime | None) -> _Found[R]:
-    columns = WHOLE_COLUMNS if shape is WholeRow else COLUMNS
+    columns = WHOLE_COLUMNS if shape is WholeRow else (*COLUMNS, _FLAGS)
     found = search.find(wanted, columns, size=size, now=now)
-    rows = [shape._make(row[: len(columns)]) for row in found.rows]
-    flags = find_flags(wanted.org_id, [row.id for row in rows]) if shape is Row else {}
+    rows = [shape._make(row[: len(shape._fields)]) for row in found.rows]
+    flags = _flags_of(found.rows) if shape is Row else {}
     return rows, found.has_newer, found.has_older, found.searched_to, found.revision, flags
 
 
@@ -202,9 +203,13 @@ def _fetch(shape: type[R], place: _Place, values: Mapping[str, int | str], size:
     else:
         has_others = connection.scalar(_across(place, names), given) is not None
     rows = [shape._make(row[: len(shape._fields)]) for row in found]
-    flags = {row.id: read_flags(row.flags) for row in found if row.flags is not None} if shape is Row else {}
+    flags = _flags_of(found) if shape is Row else {}
     newest_first = rows if place in ("newest", "before") else rows[::-1]
     return newest_first, has_others, found[0].revision if found else None, flags
+
+
+def _flags_of(found: Sequence[Any]) -> _Flags:
+    return {row.id: read_flags(row.flags) for row in found if row.flags is not None}
 
 
 def _bounds(place: _Place, values: Mapping[str, Any], cursor: int) -> dict[str, int]:
@@ -230,7 +235,7 @@ def _statement(place: _Place, names: tuple[str, ...], limit: int, whole: bool = 
     across = null() if place in ("newest", "oldest") else _across(place, names).scalar_subquery()
     page = select(*(WHOLE_COLUMNS if whole else COLUMNS), _REVISION.label("revision"), across.label("across"))
     if not whole:
-        page = page.add_columns(flags_column().label("flags"))
+        page = page.add_columns(_FLAGS)
     page = page.where(*clauses(_event, _without(names, _NEARER.get(place))))
     page = page.limit(literal_column(str(limit)))
     if place == "before":

@@ -13,8 +13,9 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 
 from psycopg import Connection as PostgresConnection
-from sqlalchemy import Column, Connection, Select, Table, bindparam, select, text
+from sqlalchemy import Connection, Select, Table, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.elements import NamedColumn
 
 from auditweb import ids
 from auditweb.models import Event
@@ -163,7 +164,7 @@ def read_events(
     connection: Connection,
     org_id: int,
     event_ids: Sequence[int],
-    columns: tuple[Column[Any], ...] = (),
+    columns: tuple[NamedColumn[Any], ...] = (),
     *,
     texts: bool = True,
 ) -> dict[int, Any]:
@@ -225,7 +226,7 @@ _STATE = text("""
 
 
 @cache
-def _events(columns: tuple[Column[Any], ...], engine_name: str, texts: bool) -> Mapping[str, Select[Any]]:
+def _events(columns: tuple[NamedColumn[Any], ...], engine_name: str, texts: bool) -> Mapping[str, Select[Any]]:
     names = {column.name for column in columns}
     others = _TEXTS if texts else _LABELS
     asked = select(*columns, *[column for column in others if column.name not in names])

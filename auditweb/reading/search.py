@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Column, Connection, Table
+from sqlalchemy import Connection, Table
+from sqlalchemy.sql.elements import NamedColumn
 
 from auditweb import clock
 from auditweb.extensions import db
@@ -42,7 +43,7 @@ class Found(NamedTuple):
     revision: int | None = None
 
 
-def find(wanted: LogFilter, columns: Sequence[Column[Any]], *, size: int, now: datetime | None = None) -> Found:
+def find(wanted: LogFilter, columns: Sequence[NamedColumn[Any]], *, size: int, now: datetime | None = None) -> Found:
     """Return one page of the events *wanted*, with these *columns* first in each row."""
     values = wanted.values(now or clock.now())
     with snapshot(db.session.connection()) as connection:
@@ -78,7 +79,7 @@ def _find(search: "_Search", question: Sought, wanted: LogFilter, size: int) -> 
 class _Search:
     """The rows of what walks find."""
 
-    def __init__(self, connection: Connection, columns: tuple[Column[Any], ...], deadline: Deadline) -> None:
+    def __init__(self, connection: Connection, columns: tuple[NamedColumn[Any], ...], deadline: Deadline) -> None:
         self._connection = connection
         self._columns = columns
         self._deadline = deadline

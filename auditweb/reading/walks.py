@@ -124,7 +124,11 @@ class Sources:
 
     def __init__(self, connection: Connection, question: Sought, *, newest_first: bool, labelled: bool = False) -> None:
         self._newest_first = newest_first
-        self._sources: list[_Source] = [(_Flagged if question.flag else _Unsealed)(connection, question, newest_first)]
+        self._sources: list[_Source] = []
+        if question.flag:
+            self._sources.append(_Flagged(connection, question, newest_first))
+        elif question.revision is None:  # or nothing waits
+            self._sources.append(_Unsealed(connection, question, newest_first))
         if not question.mending and not question.flag:
             self._sources.append(_Sealed(connection, question, newest_first, labelled))
         self._start = self.frontier
