@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, PrimaryKeyConstraint
+from sqlalchemy import JSON, BigInteger, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auditweb.models.base import Base, Moment
@@ -54,6 +54,7 @@ class Purge(Base):
     """
 
     __tablename__ = "purge"
+    __table_args__ = (Index("ix_purge_org_id_id", "org_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     org_id: Mapped[int] = mapped_column(BigInteger)

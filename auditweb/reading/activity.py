@@ -99,17 +99,18 @@ def bounds(first: date, final: date, zone: str) -> tuple[int, ...]:
     return *starts, ids.first_id_at(days.end_of(final, zone))
 
 
-def find_habits(wanted: LogFilter, zone: str, now: datetime, oldest: int, total: Count) -> Habits | None:
+def find_habits(wanted: LogFilter, zone: str, now: datetime, last_purge: int, total: Count) -> Habits | None:
     """
-    Return the habits that the newest of the events *wanted* tell, of which there are a *total*; None if there are none.
+    Return the habits that the newest of the events *wanted* tell; None if there are none.
 
-    As long as these have the same *oldest*, they are the same if they are as many; see `many_ranks`.
+    They are a *total*, counted after the *last_purge* of the log was looked up: if they are as many, they are the same
+    (`purges`).
     """
-    key = (db.engine, wanted, zone, oldest, total.number)
+    key = (db.engine, wanted, zone, last_purge, total.number)
     habits = _remembered.get(key)
     if habits is None and (sample := find_sample(wanted, now)):
         habits = habits_in(sample, zone)
-        if is_ranked(wanted) and total.exact:
+        if is_ranked(wanted) and total.exact and not wanted.last:
             _remembered.put(key, habits)
     return habits
 

@@ -1,11 +1,10 @@
 """
 Which actions have ever been recorded: since when, how many, and when last.
 
-A log is only added to at will, and only loses its oldest: of which there were many, there still are while the first is
-the same. Those are not counted again.
+Of which there were many, there still are until the next purge (`purges`): those are not counted again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import TextClause, text
@@ -15,6 +14,7 @@ from auditweb.catalogue import Category
 from auditweb.extensions import db
 from auditweb.reading.counts import Count
 from auditweb.reading.memory import Memory
+from auditweb.reading.purges import find_last_purge
 from auditweb.reading.questions import execute
 
 MOST: Final = 1_000
@@ -75,16 +75,15 @@ class _Ends(NamedTuple):
 
 def _count(org_id: int, found: Sequence[_Ends]) -> dict[str, Count]:
     """Return how many events each action has, as far as it is counted."""
-    key = db.engine, org_id
-    many = _many.get(key) or {}
-    asked = [ends.action for ends in found if many.get(ends.action) != ends.first_id]
+    key = db.engine, org_id, find_last_purge(org_id)
+    many = _many.get(key) or frozenset()
+    asked = [ends.action for ends in found if ends.action not in many]
     given = {"org_id": org_id, "actions": asked, "most": MOST + 1}
     numbers = dict(map(tuple, execute(db.session.connection(), _COUNTED, given))) if asked else {}
-    beyond = {ends.action: ends.first_id for ends in found if numbers.get(ends.action, MOST + 1) > MOST}
-    _many.put(key, beyond)
+    many |= {action for action, number in numbers.items() if number > MOST}
+    _many.put(key, many)
     return {
-        ends.action: Count(MOST, exact=False) if ends.action in beyond else Count(numbers[ends.action])
-        for ends in found
+        ends.action: Count(MOST, exact=False) if ends.action in many else Count(numbers[ends.action]) for ends in found
     }
 
 
@@ -120,6 +119,4 @@ def _for_each(told: str) -> dict[str, TextClause]:
 
 
 _NAMED, _COUNTED = _for_each(_TOLD), _for_each(_NUMBER)
-_many = Memory[Mapping[str, int]](
-    _REMEMBERED
-)  # by organisation, actions that have more than are counted, and the first
+_many = Memory[frozenset[str]](_REMEMBERED)  # by organisation and last purge, actions that have more than is told

@@ -11,6 +11,7 @@ from auditweb import ids
 from auditweb.extensions import db
 from auditweb.models import Event, FindingEvent
 from auditweb.reading.flags import ANY, Flag
+from auditweb.reading.purges import find_last_purge
 from auditweb.reading.questions import execute, for_each_engine
 
 _READ_AT_ONCE = 400  # of many more, asked for by their ids, PostgreSQL rather reads the table
@@ -48,13 +49,10 @@ def stamp_flags(org_id: int, flag: str) -> Hashable:
     """
     Return what is another whenever other events of this organisation show a finding, one of the kind *flag* or any.
 
-    Events never change, and only the oldest of a log are lost: so whatever is asked of those that are flagged with a
-    *flag* has the same answer as long as this is the same.
+    Whatever is asked of those that are flagged has the same answer as long as this is the same (`purges`).
     """
-    connection = db.session.connection()
-    flagged = sorted(find_flagged(connection, org_id, flag))
-    oldest = connection.scalar(_OLDEST, {"org_id": org_id})
-    return oldest, len(flagged), sha256(array("q", flagged)).digest()
+    flagged = sorted(find_flagged(db.session.connection(), org_id, flag))
+    return find_last_purge(org_id), len(flagged), sha256(array("q", flagged)).digest()
 
 
 def flags_column() -> ScalarSelect[Any]:
@@ -79,4 +77,3 @@ _FLAGGED = {
     True: text(f"{_SHOWN} AND event_id >= :low AND event_id <= :last"),
     False: text(f"{_SHOWN} AND kind = :flag AND event_id >= :low AND event_id <= :last"),
 }
-_OLDEST = text("SELECT id FROM event WHERE org_id = :org_id ORDER BY id LIMIT 1")

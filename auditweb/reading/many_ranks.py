@@ -1,8 +1,8 @@
 """
 The ranks of many ids in one chain, such as the midnights of two years: month by month, each counted once.
 
-A log is only added to at will, and only loses its oldest. So as long as a chain has the same oldest event, a month that
-has as many events as before has the same ones, and what was counted in it is true.
+From one purge to the next a month that has as many events as before has the same ones (`purges`), and what was counted
+in it is true.
 """
 
 from bisect import bisect_left
@@ -19,6 +19,7 @@ from auditweb.models import Event
 from auditweb.reading.filters import clauses
 from auditweb.reading.memory import Memory
 from auditweb.reading.months import month_of, months_between
+from auditweb.reading.purges import find_last_purge
 from auditweb.reading.questions import snapshot
 from auditweb.reading.ranks import END, MOST_WAITING, Ask, find_ranks
 
@@ -67,7 +68,7 @@ def find_many_ranks(org_id: int, asks: Sequence[Ask]) -> list[int] | None:
         months = _find_months(org_id, asks)
         if months is None:
             return None
-        key = db.engine, org_id, chain, *_find_ids(connection, org_id, chain, 1)
+        key = db.engine, org_id, find_last_purge(org_id), chain
         told = dict(_remembered.get(key) or {})
         changed = [month for month in months if told.get(month.start, ())[:2] != (month.number, month.limits)]
         if changed:
@@ -95,7 +96,7 @@ def _count_anew(connection: Connection, org_id: int, chain: Ask, months: Sequenc
     """Count what is before each limit of these *months*, by the months' starts."""
     first, last = months[0], months[-1]
     if last.rank + last.number - first.rank <= FEW:
-        found = _find_ids(connection, org_id, chain, FEW, since=first.start, until=last.end)
+        found = _find_ids(connection, org_id, chain, first.start, last.end)
         ranks = {limit: first.rank + bisect_left(found, limit) for month in months for limit in month.limits}
     else:
         ranks = _find_by_marks(connection, org_id, chain, months)
@@ -105,10 +106,10 @@ def _count_anew(connection: Connection, org_id: int, chain: Ask, months: Sequenc
     }
 
 
-def _find_ids(connection: Connection, org_id: int, chain: Ask, most: int, **span: int) -> Sequence[int]:
-    """Return the ids of the oldest events of a chain, so many at *most*, in a *span* if one is given."""
-    values = {"org_id": org_id, **_questions(chain), **span}
-    return connection.scalars(oldest_ids(tuple(values), most), values).all()
+def _find_ids(connection: Connection, org_id: int, chain: Ask, low: int, high: int) -> Sequence[int]:
+    """Return the ids from *low* to below *high* of a chain that has few of them."""
+    values = {"org_id": org_id, **_questions(chain), "since": low, "until": high}
+    return connection.scalars(oldest_ids(tuple(values), FEW), values).all()
 
 
 def _find_by_marks(connection: Connection, org_id: int, chain: Ask, months: Sequence[_Month]) -> dict[int, int]:
@@ -193,5 +194,5 @@ def _within(names: tuple[str, ...]) -> str:
     """
 
 
-# The chain, the first limit and the oldest event, to each month's start what was told of it.
+# By the last purge, the chain and the first limit: to each month's start what was told of it.
 _remembered = Memory[Mapping[int, _Told]](REMEMBERED)

@@ -22,6 +22,7 @@ from auditweb.reading.counts import Count, Counted, count, count_total
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.names import names_in
 from auditweb.reading.pages import Page, Row, find_page
+from auditweb.reading.purges import find_last_purge
 from auditweb.web import activity as drawing
 from auditweb.web import figures, placing, timeline
 from auditweb.web.assets import asset_url
@@ -255,9 +256,8 @@ class Glance:
 
     @cached_property
     def habits(self) -> Habits | None:
-        if self._oldest is None:
-            return None
-        return activity.find_habits(self._wanted, self._viewer.zone, self._now, self._oldest.id, self._total)
+        last_purge, _ = self._counts
+        return activity.find_habits(self._wanted, self._viewer.zone, self._now, last_purge, self._total)
 
     @property
     def whole(self) -> bool:
@@ -339,9 +339,15 @@ class Glance:
     def _first_page(self) -> Page:
         return find_page(self._wanted.at(oldest=True), size=1, now=self._now)
 
-    @cached_property
+    @property
     def _counted(self) -> Counted:
-        return count(self._wanted, now=self._now)
+        _, counted = self._counts
+        return counted
+
+    @cached_property
+    def _counts(self) -> tuple[int, Counted]:
+        """The last purge, and what was counted after it, or after a later one."""
+        return find_last_purge(self._viewer.org_id), count(self._wanted, now=self._now)
 
     @property
     def _total(self) -> Count:

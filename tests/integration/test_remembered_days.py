@@ -8,8 +8,9 @@ from unittest.mock import patch
 import pytest
 from flask import Flask
 
-from auditweb import ids
+from auditweb import clock, ids
 from auditweb.extensions import db
+from auditweb.ledger import turns
 from auditweb.ledger.purger import purge
 from auditweb.models import Event
 from auditweb.parties import ActorRef
@@ -17,7 +18,7 @@ from auditweb.reading import activity, many_ranks
 from auditweb.reading.counts import count_between, count_total
 from auditweb.reading.filters import LogFilter
 from auditweb.reading.lives import find_sample
-from auditweb.reading.pages import find_page
+from auditweb.reading.purges import find_last_purge
 from tests.ledgers import operator_engine
 from tests.sealing import seal_all
 
@@ -63,16 +64,26 @@ def test_a_month_is_counted_anew_when_it_is_added_to(tell: Callable[[int], int])
     assert by_day() == {3: 1, 33: 1, 34: 1, 63: 2, 64: 1}
 
 
-def test_a_month_that_lost_its_oldest_is_counted_anew(app: Flask, owner_url: str, tell: Callable[[int], int]) -> None:
-    """Though it has as many entries as before: so many were added to it since."""
-    first, *_ = [tell(day) for day in (3, 5, 7, 40)]
-    with app.app_context():
-        assert by_day() == {3: 1, 5: 1, 7: 1, 40: 1}
-        with operator_engine(owner_url) as engine:
-            assert purge(engine, 1, first, who="Jo", why="due") == 1
-        tell(6)
+def test_after_a_purge_all_is_counted_anew(app: Flask, owner_url: str, tell: Callable[[int], int]) -> None:
+    """Though there are as many entries as before: so many were added since, and the oldest of all came meanwhile."""
+    *_, last, _ = [tell(day) for day in (3, 3, 5, 5, 40)]
+
+    late: list[int] = []
+
+    def after_a_batch(_number: int) -> None:
+        if late:
+            raise KeyboardInterrupt
+        late.append(tell(1))
+        assert by_day() == {1: 1, 5: 2, 40: 1}
+
+    with app.app_context(), operator_engine(owner_url) as engine, patch.multiple(turns, SMALLEST=2, LARGEST=2):
+        assert by_day() == {3: 2, 5: 2, 40: 1}
+        with pytest.raises(KeyboardInterrupt):
+            purge(engine, 1, last, who="Jo", why="due", progress=after_a_batch)
+        for day in (6, 6):
+            tell(day)
         assert months_counted() == [6, 7, 8]
-        assert by_day() == {5: 1, 6: 1, 7: 1, 40: 1}
+        assert by_day() == {1: 1, 6: 2, 40: 1}
 
 
 @pytest.mark.usefixtures("app_context")
@@ -93,23 +104,25 @@ def test_days_of_another_zone_are_their_own(tell: Callable[[int], int]) -> None:
 
 
 def test_habits_are_told_anew_of_other_entries(app: Flask, owner_url: str, tell: Callable[[int], int]) -> None:
-    def hours(wanted: LogFilter = ADA) -> tuple[int, bool, int]:
-        """Return how many entries were made from nine on, whether the oldest is one, and how often they were read."""
-        oldest = next(iter(find_page(wanted.at(oldest=True), size=1).rows)).id
+    def days(wanted: LogFilter = ADA) -> tuple[int, list[int], int]:
+        """Return how many entries there were from nine on, those of each weekday, and how often they were read."""
         with patch("auditweb.reading.activity.find_sample", wraps=find_sample) as reading:
-            habits = activity.find_habits(wanted, "UTC", START, oldest, count_total(wanted))
+            last_purge = find_last_purge(1)
+            habits = activity.find_habits(wanted, "UTC", clock.now(), last_purge, count_total(wanted))
         db.session.rollback()
         assert habits
-        return habits.hours[9], habits.oldest == oldest, reading.call_count
+        return habits.hours[9], list(habits.weekdays[:5]), reading.call_count
 
-    first, *_ = [tell(day) for day in (3, 5)]
+    first, *_ = [tell(day) for day in (0, 1)]
     with app.app_context():
-        assert [hours(), hours()] == [(2, True, 1), (2, True, 0)]
-        tell(7)
-        assert [hours(), hours()] == [(3, True, 1), (3, True, 0)]
+        assert [days(), days()] == [(2, [1, 1, 0, 0, 0], 1), (2, [1, 1, 0, 0, 0], 0)]
+        tell(2)
+        assert [days(), days()] == [(3, [1, 1, 1, 0, 0], 1), (3, [1, 1, 1, 0, 0], 0)]
         with operator_engine(owner_url) as engine:
             assert purge(engine, 1, first, who="Jo", why="due") == 1
-        tell(6)
-        assert [hours(), hours()] == [(3, True, 1), (3, True, 0)]
-        found = replace(ADA, action="vehicle.updated")  # what was counted of which may be less than there is
-        assert [hours(found), hours(found)] == [(3, True, 1), (3, True, 1)]
+        tell(3)
+        assert [days(), days()] == [(3, [0, 1, 1, 1, 0], 1), (3, [0, 1, 1, 1, 0], 0)]
+        # What was counted may be less than there is; and what is of the last days is another by and by.
+        for other in (replace(ADA, action="vehicle.updated"), replace(ADA, last="7d")):
+            with clock.set_to(START + timedelta(days=4)):
+                assert [days(other)[-1], days(other)[-1]] == [1, 1]
