@@ -59,7 +59,8 @@ class Review:
     """
     A review as it stands: of how many *entries* how many are *seen*; open until *finished_at*.
 
-    *exact* is False where there are so many entries that counting them stopped.
+    *exact* is False where there are so many entries that counting them stopped. *invitation_id* is the entry by which
+    a joiner was invited, once it is ticked or the review finished.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Review:
     entries: int
     seen: int
     exact: bool = True
+    invitation_id: int | None = None
 
     @property
     def unseen(self) -> int:
@@ -217,7 +219,14 @@ def finish(org_id: int, by: SignedIn, review_id: str, *, anyway: bool, address: 
         raise MissingError
     now = clock.now()
     until = min(review.until, ids.first_id_at(now))  # the entry that it becomes is no part of it
-    values = {"finisher_id": by.person_id, "finished_at": now, "until_id": until, "entries": review.entries}
+    invitation = _invitation_in(org_id, review)
+    values = {
+        "finisher_id": by.person_id,
+        "finished_at": now,
+        "until_id": until,
+        "entries": review.entries,
+        "invitation_id": invitation.id if invitation else review.invitation_id,
+    }
     is_open = (MemberReview.id == review.id, MemberReview.finished_at.is_(None))
     if not db.session.connection().execute(update(MemberReview).where(*is_open).values(values)).rowcount:
         raise RefusedError(FINISHED)
@@ -247,11 +256,10 @@ def _invitation(org_id: int, kind: Kind, ref: ActorRef) -> Row | None:
 
 
 def _invitation_in(org_id: int, review: Review) -> Row | None:
-    """Return the invitation if it is part of a review: not of those that were finished without it."""
-    row = _invitation(org_id, review.kind, review.ref)
-    if row is None or review.finished_at is None:
-        return row
-    return row if review.entries > lives.count_stretch(org_id, review.ref, review.since, review.until).number else None
+    """Return the invitation if it is part of a review: of one that is finished, the entry that was so then."""
+    if review.finished_at is None:
+        return _invitation(org_id, review.kind, review.ref)
+    return lives.find_entry(org_id, review.invitation_id) if review.invitation_id is not None else None
 
 
 def _all(org_id: int) -> Select[*tuple[Any, ...]]:
@@ -261,7 +269,8 @@ def _all(org_id: int) -> Select[*tuple[Any, ...]]:
     is_there = exists().where(Event.org_id == org_id, Event.id == MemberReviewTick.event_id)
     counts = or_(MemberReview.finished_at.is_not(None), is_there)
     seen = select(func.count()).where(ticks, counts).scalar_subquery()
-    first = select(func.min(MemberReviewTick.event_id)).where(ticks).scalar_subquery()
+    before = (ticks, MemberReview.finished_at.is_(None), MemberReviewTick.event_id < MemberReview.since_id)
+    invitation = select(func.min(MemberReviewTick.event_id)).where(*before).scalar_subquery()
     return (
         select(
             MemberReview.id,
@@ -277,7 +286,7 @@ def _all(org_id: int) -> Select[*tuple[Any, ...]]:
             MemberReview.finished_at,
             MemberReview.entries,
             seen,
-            first,
+            func.coalesce(MemberReview.invitation_id, invitation),
         )
         .join_from(MemberReview, starter, starter.id == MemberReview.starter_id)
         .outerjoin(finisher, finisher.id == MemberReview.finisher_id)
@@ -286,14 +295,14 @@ def _all(org_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _review(org_id: int, *row: Any) -> Review:
-    id_, person_id, kind, zone, since, until, note, starter, started, finisher, finished, entries, seen, first = row
-    exact = True
+    *told, entries, seen, invitation_id = row
+    id_, person_id, kind, zone, since, until, note, starter, started, finisher, finished = told
+    exact, kind = True, Kind(kind)
     if entries is None:
         ref = ActorRef(ActorType.MEMBER, str(person_id))
         number = lives.count_stretch(org_id, ref, since, until)
         # Once it is ticked it counts, even if it is not found any more: it is known by the address it went to.
-        invited = (first is not None and first < since) or _invitation(org_id, Kind(kind), ref) is not None
+        invited = invitation_id is not None or _invitation(org_id, kind, ref) is not None
         entries, exact = number.number + invited, number.exact
-    return Review(
-        id_, person_id, Kind(kind), zone, since, until, note, starter, started, finisher, finished, entries, seen, exact
-    )
+    who = (starter, started, finisher, finished)
+    return Review(id_, person_id, kind, zone, since, until, note, *who, entries, seen, exact, invitation_id)

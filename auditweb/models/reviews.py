@@ -15,8 +15,8 @@ class MemberReview(Base):
     Somebody goes through what the person *person_id* did, and what was done to them, when joining or when leaving.
 
     The entries have ids from *since_id* to below *until_id*: seven whole days of *zone* or, of a leaver, all that come
-    after the first of them. Finishing ends that, and then there were so many *entries*. One at a time is open of each
-    *kind*.
+    after the first of them. Finishing ends that, and then there were so many *entries*, *invitation_id* among them if a
+    joiner's invitation was known. One at a time is open of each *kind*.
     """
 
     __tablename__ = "member_review"
@@ -47,6 +47,7 @@ class MemberReview(Base):
     finisher_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     entries: Mapped[int | None]
+    invitation_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class MemberReviewTick(Base):

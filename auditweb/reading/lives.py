@@ -138,6 +138,13 @@ def find_latest(org_id: int, action: str, before: int, *, fact: str, value: str)
     return next(iter(_newest_first(db.session.connection().execute(_latest(fact), values))), None)
 
 
+def find_entry(org_id: int, event_id: int) -> Row | None:
+    """Return one event of this organisation as pages show it; None if it is not there any more."""
+    query = select(*COLUMNS).where(*clauses(_event, ("org_id", "id")))
+    found = db.session.connection().execute(query, {"org_id": org_id, "id": event_id}).first()
+    return Row._make(found) if found else None
+
+
 def is_target(org_id: int, type_: str, id_: str) -> bool:
     """Tell whether any event is about this thing."""
     query = select(literal(1)).where(*_THING).limit(1)

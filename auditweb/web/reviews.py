@@ -187,6 +187,7 @@ def _show(
         viewer=viewer,
         subject=subject,
         review=_listed(viewer, review, Moments.of(viewer)),
+        finished_at=review.finished_at,
         exact=review.exact,
         is_open=review.finished_at is None and viewer.place.may(Right.REVIEW_MEMBERS),
         week=f"{subject.href}?part={PARTS[review.kind]}",

@@ -1,7 +1,7 @@
 """Entries in reading order: what somebody did in one column, and what others did to them beside it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -32,6 +32,7 @@ class Moment(NamedTuple):
     actor: Markup
     own: bool
     seen: bool
+    recorded: datetime
 
 
 class Day(NamedTuple):
@@ -96,6 +97,7 @@ def moment(row: Row, own: ActorRef, clock: Clock, writer: Presenter, *, base: st
         writer.actor(row),
         (row.actor_type, row.actor_id) == own,
         seen,
+        row.recorded_at,
     )
 
 

@@ -267,6 +267,36 @@ def test_what_was_set_aside_by_itself_is_known_after_an_upgrade(fresh: Database,
             assert patterns == [("burst", "Maya Sato"), ("role_raised", "1")]
 
 
+def test_which_invitation_a_finished_review_had_is_known_after_an_upgrade(fresh: Database, tmp_path: Path) -> None:
+    with empty_database(fresh, tmp_path) as url:
+        with operator_engine(url) as engine:
+            with engine.begin() as connection:
+                command.upgrade(database._alembic(connection), "0019")
+            moment = 946_684_800_000_000 if engine.dialect.name == "sqlite" else "2000-01-01T00:00:00Z"
+            with engine.begin() as connection:
+                for statement in (*OLD_ROWS, *OLD_REVIEWS):
+                    connection.execute(sa.text(statement), {"moment": moment})
+        database.upgrade(url)
+
+        with operator_engine(url) as engine, engine.begin() as connection:
+            told = connection.exec_driver_sql("SELECT id, entries, invitation_id FROM member_review ORDER BY id").all()
+            assert list(map(tuple, told)) == [("open", None, None), ("with", 3, 7), ("without", 3, None)]
+
+
+_REVIEW = (
+    "INSERT INTO member_review (id, org_id, person_id, kind, zone, since_id, until_id, starter_id, started_at,"
+    " finished_at, entries) VALUES ('{}', 1, 1, 'joining', 'UTC', 10, 20, 1, :moment, {})"
+)
+_TICK = (
+    "INSERT INTO member_review_tick (review_id, event_id, org_id, person_id, ticked_at)"
+    " VALUES ('{}', {}, 1, 1, :moment)"
+)
+OLD_REVIEWS = (
+    _REVIEW.format("open", "NULL, NULL"),
+    _REVIEW.format("with", ":moment, 3"),
+    _REVIEW.format("without", ":moment, 3"),
+    *(_TICK.format(*each) for each in (("open", 7), ("with", 7), ("with", 12), ("without", 12))),
+)
 _FINDING = (
     "INSERT INTO finding (org_id, id, kind, subject_type, subject_id, subject_name, place, at, sentence, unusual, run,"
     " found_at, state, decided_by, decided_at, note) VALUES (1, {}, 'burst', 'member', '1', {}, '', {}, '', '', 1,"

@@ -14,7 +14,7 @@ from auditweb.extensions import db
 from auditweb.ledger import purger
 from auditweb.ledger.sealer import Sealer
 from auditweb.models import Event, MemberReview, MemberReviewTick
-from auditweb.parties import Target
+from auditweb.parties import Actor, ActorType, Target
 from tests.databases import Database
 from tests.integration.conftest import SignedInAs
 from tests.ledgers import operator_engine
@@ -230,6 +230,29 @@ def test_a_review_that_was_finished_without_the_invitation_stays_so(
 
     assert "3 of 3 entries seen" in page.words
     assert len(lanes(page)) == 3
+
+
+def test_what_is_recorded_after_it_was_finished_is_told_apart(
+    reader: Reader,
+    organisation: Place,
+    priya: Someone,
+    three: list[Event],
+    tell: Tell,
+    an_event: Callable[..., Event],
+) -> None:
+    tell(MONDAY - timedelta(days=3), NIGHTLY, "member.invited", facts={"email": priya.email, "role": "member"})
+    address = open_(reader, organisation, priya)
+    see_all(reader, address)
+    reader.post(address, {"do": "finish", "note": ""})
+    with clock.set_to(NOW + timedelta(minutes=5)):
+        by = Actor(ActorType.MEMBER, str(priya.id), priya.name)
+        an_event(org_id=organisation.id, actor=by, occurred_at=MONDAY + timedelta(hours=2))
+        page = reader.get(address)
+
+    assert "4 of 4 entries seen" in page.words
+    marks = [" ".join(cell.get_text(" ").split()) for cell in page.select("td.c-tick")]
+    assert marks == ["Seen", "Seen", "Seen", "Later", "Seen"]
+    assert lanes(page)[0] == ("other", f"Invited {priya.email} as member")
 
 
 def test_ticks_are_kept_and_taken_away_page_by_page(
