@@ -71,20 +71,27 @@ def save(org_id: int, by: SignedIn, name: str, query: str, *, shared: bool) -> N
 
 
 def change(org_id: int, by: SignedIn, view: NamedView, *, name: str, shared: bool) -> None:
-    """Give a view another name, or other readers; one that was shared becomes one's own. RefusedError as for `save`."""
+    """
+    Give a view another name, or other readers; one that was shared becomes one's own. RefusedError as for `save`.
+
+    MissingError if somebody changed meanwhile for whom it is.
+    """
     _begin(org_id, by, for_others=shared or view.shared)
     known = [other for other in find_views(org_id, by.person_id) if other.id != view.id]
     _check_name(known, name)
     if shared != view.shared and sum(other.shared == shared for other in known) >= MOST:
         raise RefusedError(f"There are {MOST} views already. Delete one that nobody needs first.")
     maker = {} if shared or not view.shared else {"maker_id": by.person_id}
-    db.session.execute(update(SavedView).where(*_is(org_id, view)).values(name=name, shared=shared, **maker))
+    changed = update(SavedView).where(*_is(org_id, by, view)).values(name=name, shared=shared, **maker)
+    if not db.session.connection().execute(changed).rowcount:
+        raise MissingError
 
 
 def remove(org_id: int, by: SignedIn, view: NamedView) -> None:
-    """Delete a view; its address goes on meaning the same."""
+    """Delete a view; its address goes on meaning the same. MissingError if it is not the same any more."""
     _begin(org_id, by, for_others=view.shared)
-    db.session.execute(delete(SavedView).where(*_is(org_id, view)))
+    if not db.session.connection().execute(delete(SavedView).where(*_is(org_id, by, view))).rowcount:
+        raise MissingError
 
 
 def _begin(org_id: int, by: SignedIn, *, for_others: bool) -> None:
@@ -101,8 +108,9 @@ def _check_name(known: Sequence[NamedView], name: str) -> None:
         raise RefusedError(f"There is a view called “{name}” already.")
 
 
-def _is(org_id: int, view: NamedView) -> tuple[ColumnElement[bool], ...]:
-    return SavedView.org_id == org_id, SavedView.id == view.id
+def _is(org_id: int, by: SignedIn, view: NamedView) -> tuple[ColumnElement[bool], ...]:
+    """Say which view is meant, if it is still for those for whom it was when it was looked up."""
+    return *_seen_by(org_id, by.person_id), SavedView.id == view.id, SavedView.shared.is_(view.shared)
 
 
 def _seen_by(org_id: int, person_id: int) -> tuple[ColumnElement[bool], ...]:

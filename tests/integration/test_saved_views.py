@@ -10,10 +10,12 @@ from flask import Flask
 from auditweb import catalogue
 from auditweb.accounts import saved_views
 from auditweb.accounts.permissions import Role
+from auditweb.accounts.team import MissingError
 from auditweb.extensions import db
 from auditweb.models import SavedView
 from auditweb.reading.filters import read_query
 from auditweb.web.ready_views import READY
+from tests.export_jobs import signed_in
 from tests.integration.conftest import FillLog, SignedInAs
 from tests.log_pages import rows
 from tests.readers import Page, Place, Reader, leave, set_role
@@ -134,6 +136,25 @@ def test_somebody_demoted_meanwhile_changes_nothing_for_others(
     assert ines.post(change, {"name": "Mine"}).status == 404
     assert ines.post(f"{change}/delete").status == 404
     assert "Ours" in menu(auditor)
+
+
+def test_a_view_that_is_not_shared_any_more_is_its_makers_alone(
+    app: Flask, ines: Reader, signed_in_as: SignedInAs, organisation: Place
+) -> None:
+    """Even where somebody else looked it up a moment before."""
+    keep(ines, "?category=team", "Ours", "shared")
+    other = signed_in_as("admin", name="Tom Lindqvist").someone
+    assert other is not None
+    with app.app_context():
+        (view,) = saved_views.find_views(organisation.id, other.id)
+        db.session.execute(sa.update(SavedView).values(shared=False))
+        by = signed_in(other)
+        with pytest.raises(MissingError):
+            saved_views.change(organisation.id, by, view, name="Mine", shared=True)
+        with pytest.raises(MissingError):
+            saved_views.remove(organisation.id, by, view)
+        kept = db.session.scalars(sa.select(SavedView)).one()
+        assert (kept.name, kept.shared) == ("Ours", False)
 
 
 @pytest.mark.parametrize(
