@@ -124,6 +124,7 @@ def test_a_form_that_somebody_else_was_quicker_than_changes_nothing(
         ({"note": "kept", "decision": "confirmed", "always": "y"}, "This goes with Set aside only."),
         ({"note": "kept", "decision": "open", "always": "y"}, "This goes with Set aside only."),
         ({"note": "a\0b", "decision": "confirmed"}, "Leave out characters that cannot be seen."),
+        ({"note": "a\n\u202eb", "decision": "confirmed"}, "Leave out characters that cannot be seen."),
         ({"decision": ["confirmed", "set_aside"]}, "This was sent more than once."),
         ({"note": ["a", "b"], "decision": "confirmed"}, "This was sent more than once."),
         ({"always": ["y", "y"], "decision": "set_aside"}, "This was sent more than once."),

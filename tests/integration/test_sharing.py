@@ -85,6 +85,7 @@ def test_a_link_is_shown_once_and_its_making_is_an_entry(
         ({"masks": ["names", "faces"]}, "masks"),
         ({"note": "x" * 1001}, "note"),
         ({"note": "\0"}, "note"),
+        ({"note": "\u202e"}, "note"),
         ({"seen": "7ZZZZZZZZZZZZ"}, "seen"),
         ({"seen": "nonsense"}, "seen"),
         ({"seen": "0000000000000"}, "seen"),

@@ -35,8 +35,8 @@ def one_line(text: str | None) -> str | None:
 
 
 def lines(text: str | None) -> str:
-    """Take away blanks around a text of several lines, and what browsers make of their ends."""
-    return (text or "").strip().replace("\r\n", "\n")
+    """Take away blanks around a text of several lines, tabs in it, and what browsers make of its lines' ends."""
+    return (text or "").strip().replace("\r\n", "\n").replace("\t", " ")
 
 
 def once(_form: FlaskForm, field: Field) -> None:
@@ -48,6 +48,12 @@ def once(_form: FlaskForm, field: Field) -> None:
 def visible_only(_form: FlaskForm, field: Field) -> None:
     """Refuse characters that nobody could see."""
     if visible_text(field.data) != field.data:
+        raise ValidationError("Leave out characters that cannot be seen.")
+
+
+def visible_lines_only(_form: FlaskForm, field: Field) -> None:
+    """Refuse characters that nobody could see, but for the ends of lines."""
+    if any(visible_text(line) != line for line in (field.data or "").split("\n")):
         raise ValidationError("Leave out characters that cannot be seen.")
 
 

@@ -5,7 +5,7 @@ from wtforms import BooleanField, HiddenField, StringField, TextAreaField, Valid
 from wtforms.validators import Length
 
 from auditweb.insights.decisions import LONGEST_NOTE, State
-from auditweb.web.settings.fields import lines, once
+from auditweb.web.settings.fields import lines, once, visible_lines_only
 
 
 class DecisionForm(FlaskForm):  # type: ignore[misc]
@@ -15,14 +15,14 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]
     note = TextAreaField(
         "Note",
         filters=[lines],
-        validators=[once, Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE} characters at most.")],
+        validators=[
+            once,
+            visible_lines_only,
+            Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE} characters at most."),
+        ],
     )
     always = BooleanField("Set aside the same pattern from now on", validators=[once])
     decision = StringField(validators=[once])
-
-    def validate_note(self, field: TextAreaField) -> None:
-        if "\0" in (field.data or ""):
-            raise ValidationError("Leave out characters that cannot be seen.")
 
     def validate_decision(self, field: StringField) -> None:
         if field.data not in set(State):

@@ -10,7 +10,7 @@ from auditweb import clock, ids
 from auditweb.recordable import MAX_AHEAD
 from auditweb.sharing.masking import Mask
 from auditweb.sharing.shares import LONGEST_NOTE, LONGEST_RECIPIENT, PERIODS
-from auditweb.web.settings.fields import check_one, choices, lines, one_line, visible_only
+from auditweb.web.settings.fields import check_one, choices, lines, one_line, visible_lines_only, visible_only
 
 FROZEN, FOLLOWING = "frozen", "following"
 LINK, SUPPORT = "link", "support"
@@ -59,7 +59,10 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
     note = TextAreaField(
         "Note for the reader",
         filters=[lines],
-        validators=[Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE:,} characters at most.")],
+        validators=[
+            visible_lines_only,
+            Length(max=LONGEST_NOTE, message=f"A note has {LONGEST_NOTE:,} characters at most."),
+        ],
     )
     seen = HiddenField()
 
@@ -100,10 +103,6 @@ class ShareForm(FlaskForm):  # type: ignore[misc]
     def validate_masks(self, field: SelectMultipleField) -> None:
         if not set(field.data or ()) <= set(Mask):
             raise ValidationError("Choose from these only.")
-
-    def validate_note(self, field: TextAreaField) -> None:
-        if "\0" in (field.data or ""):
-            raise ValidationError("Leave out characters that cannot be seen.")
 
     def validate_seen(self, field: HiddenField) -> None:
         if self._seen is None or len(field.raw_data or ()) != 1:
