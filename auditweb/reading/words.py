@@ -58,14 +58,17 @@ class Words:
         """Return where in *text* something stands that was looked for: starts and ends, in order, not overlapping."""
         found = found_words(text)
         words = [word for _, _, word in found]
-        spans: list[tuple[int, int]] = []
         sought = [term for term in self.terms if term.words and not term.excluded]
-        place = 0
-        while place < len(words):
-            length = max((len(term.words) for term in sought if _stands_at(term, words, place)), default=0)
-            if length:
-                spans.append((found[place][0], found[place + length - 1][1]))
-            place += length or 1
+        firsts = {term.words[0] for term in sought}
+        begun = tuple(term.words[0] for term in sought if term.begun and len(term.words) == 1)
+        spans: list[tuple[int, int]] = []
+        after = 0
+        for place, word in enumerate(words):
+            if place >= after and (word in firsts or word.startswith(begun)):
+                length = max((len(term.words) for term in sought if _stands_at(term, words, place)), default=0)
+                if length:
+                    after = place + length
+                    spans.append((found[place][0], found[after - 1][1]))
         return spans
 
 

@@ -6,7 +6,7 @@ as a chip with its number, and a name that mixes scripts says so.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
@@ -23,8 +23,10 @@ def visible(text: str) -> Markup:
     return escape(text) if _is_plain(text) else _with_chips(text, 0, len(text))
 
 
-def marked(text: str, spans: Iterable[tuple[int, int]]) -> Markup:
+def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     """Return *text* as `visible` does with its *spans*, in order and not overlapping, highlighted."""
+    if not spans:
+        return visible(text)
     plain = _is_plain(text)
 
     def show(start: int, end: int) -> Markup:

@@ -182,6 +182,8 @@ class Presenter:
     def _marked_sentence(self, action: Action | None, summary: str, facts: Mapping[str, str], target: TargetKey) -> str:
         """Write the same with hits highlighted. They are found in the whole: a phrase may span target and values."""
         spans = self._words.spans(summary) if self._words else []
+        if not spans:
+            return self._sentence(action, summary, facts, target)
         parts = _parts(action, summary, facts, target[2])
         if not parts:
             return f"<bdi>{marked(summary, spans)}</bdi>"
