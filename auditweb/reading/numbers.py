@@ -53,7 +53,8 @@ def find_numbers(wanted: LogFilter, page: Page, now: datetime, zone: str) -> Num
     lasts = stamp is not None and (is_ranked(wanted) or asked is None)
     counted = _remembered.get(key) if lasts else None
     if counted is None:
-        counted = _count(wanted.at(), histogram, asked, now, behind=page.revision is None)
+        behind = page.revision is None and not wanted.flag  # what is flagged is counted without the sealer
+        counted = _count(wanted.at(), histogram, asked, now, behind=behind)
         position = counted.position
         # Flags may have changed and change back: what was counted meanwhile is of neither state.
         if lasts and counted.settled and (not wanted.flag or _stamp(wanted, page) == stamp):

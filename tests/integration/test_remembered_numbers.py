@@ -162,6 +162,18 @@ def test_in_a_flood_numbers_may_be_a_second_old(
         assert total(reader.get(LOG)) == "62"
 
 
+def test_in_a_flood_what_is_flagged_is_as_it_is_now(
+    app: Flask, reader: Reader, organisation: Place, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditweb.reading.numbers._LONG", -1)
+    monkeypatch.setattr("auditweb.reading.numbers.FLOOD", 0)
+    events = fill_log(app, organisation, 3)
+    for number, kind in enumerate((Flag.BURST, Flag.ODD_HOURS), start=1):
+        find(kind, [events[number].id])
+        with clock.set_to(NOW):
+            assert total(reader.get(f"{LOG}?flag=any")) == str(number)
+
+
 def test_the_place_of_a_page_is_found_beside_what_is_remembered(
     app: Flask, reader: Reader, organisation: Place, an_event: Callable[..., Event], seal: Callable[[], None]
 ) -> None:
