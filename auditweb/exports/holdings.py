@@ -174,6 +174,7 @@ def _member_reviews(org_id: int) -> Question:
             MemberReview.zone.label("time_zone"),
             MemberReview.since_id,
             MemberReview.until_id,
+            MemberReview.invitation_id.label("invitation"),
             MemberReview.note,
             starter.name.label("started_by"),
             MemberReview.started_at,
