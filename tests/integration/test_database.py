@@ -1,6 +1,6 @@
 """Connections and schema: careful settings, writers that take turns, migrations that agree with the models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -206,18 +206,26 @@ def test_several_upgrades_at_once_take_turns(fresh: Database, tmp_path: Path) ->
         assert database.is_current(url)
 
 
+def upgrade_since(revision: str, url: str, statements: Sequence[str], events: Sequence[dict[str, object]] = ()) -> None:
+    """Make a database as it was at *revision*, put rows into it by *statements*, and bring it up to date."""
+    with operator_engine(url) as engine:
+        moments: dict[str, Any] = {"early": "2000-01-01T00:00:00Z", "late": "2000-01-01T00:00:00.000001Z"}
+        if engine.dialect.name == "sqlite":
+            moments = {"early": 946_684_800_000_000, "late": 946_684_800_000_001}
+        with engine.begin() as connection:
+            command.upgrade(database._alembic(connection), revision)
+        with engine.begin() as connection:
+            for event in events:
+                _insert(connection, event | {"occurred_at": moments["early"], "recorded_at": moments["early"]})
+            for statement in statements:
+                connection.execute(sa.text(statement), moments)
+    database.upgrade(url)
+
+
 def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
     """From the first schema that was given out."""
     with empty_database(fresh, tmp_path) as url:
-        with operator_engine(url) as engine:
-            with engine.begin() as connection:
-                command.upgrade(database._alembic(connection), "0003")
-            moment = 946_684_800_000_000 if engine.dialect.name == "sqlite" else "2000-01-01T00:00:00Z"
-            with engine.begin() as connection:
-                _insert(connection, GOOD | {"occurred_at": moment, "recorded_at": moment})
-                for statement in OLD_ROWS:
-                    connection.execute(sa.text(statement), {"moment": moment})
-        database.upgrade(url)
+        upgrade_since("0003", url, OLD_ROWS, [GOOD])
 
         with operator_engine(url) as engine:
             assert Sealer(engine).run() == 1
@@ -239,26 +247,16 @@ def test_upgrade_keeps_what_is_there(fresh: Database, tmp_path: Path) -> None:
 FORMER_NAMES = [(1, "A")]  # whose entry that is
 OLD_ROWS = (
     "INSERT INTO organisation (id, slug, name, zone, created_at)"
-    " VALUES (1, 'northgate', 'Northgate Imports', 'Europe/London', :moment)",
+    " VALUES (1, 'northgate', 'Northgate Imports', 'Europe/London', :early)",
     "INSERT INTO person (id, email, name, password_hash, active, zone, absolute_times, shortcuts, theme, created_at)"
-    " VALUES (1, 'maya@northgate.example', 'Maya', '', true, '', false, true, 'system', :moment)",
-    "INSERT INTO membership (id, org_id, person_id, role, joined_at) VALUES (1, 1, 1, 'owner', :moment)",
+    " VALUES (1, 'maya@northgate.example', 'Maya', '', true, '', false, true, 'system', :early)",
+    "INSERT INTO membership (id, org_id, person_id, role, joined_at) VALUES (1, 1, 1, 'owner', :early)",
 )
 
 
 def test_what_was_set_aside_by_itself_is_known_after_an_upgrade(fresh: Database, tmp_path: Path) -> None:
     with empty_database(fresh, tmp_path) as url:
-        with operator_engine(url) as engine:
-            with engine.begin() as connection:
-                command.upgrade(database._alembic(connection), "0017")
-            early, late = 946_684_800_000_000, 946_684_800_000_001
-            if engine.dialect.name != "sqlite":
-                early, late = "2000-01-01T00:00:00Z", "2000-01-01T00:00:00.000001Z"  # type: ignore[assignment]
-            given = {"moment": early, "early": early, "late": late}
-            with engine.begin() as connection:
-                for statement in (*OLD_ROWS, *OLD_FINDINGS):
-                    connection.execute(sa.text(statement), given)
-        database.upgrade(url)
+        upgrade_since("0017", url, (*OLD_ROWS, *OLD_FINDINGS))
 
         with operator_engine(url) as engine, engine.begin() as connection:
             told = connection.exec_driver_sql("SELECT id, by_itself FROM finding ORDER BY id").all()
@@ -269,14 +267,7 @@ def test_what_was_set_aside_by_itself_is_known_after_an_upgrade(fresh: Database,
 
 def test_which_invitation_a_finished_review_had_is_known_after_an_upgrade(fresh: Database, tmp_path: Path) -> None:
     with empty_database(fresh, tmp_path) as url:
-        with operator_engine(url) as engine:
-            with engine.begin() as connection:
-                command.upgrade(database._alembic(connection), "0019")
-            moment = 946_684_800_000_000 if engine.dialect.name == "sqlite" else "2000-01-01T00:00:00Z"
-            with engine.begin() as connection:
-                for statement in (*OLD_ROWS, *OLD_REVIEWS):
-                    connection.execute(sa.text(statement), {"moment": moment})
-        database.upgrade(url)
+        upgrade_since("0019", url, (*OLD_ROWS, *OLD_REVIEWS))
 
         with operator_engine(url) as engine, engine.begin() as connection:
             told = connection.exec_driver_sql("SELECT id, entries, invitation_id FROM member_review ORDER BY id").all()
@@ -285,16 +276,15 @@ def test_which_invitation_a_finished_review_had_is_known_after_an_upgrade(fresh:
 
 _REVIEW = (
     "INSERT INTO member_review (id, org_id, person_id, kind, zone, since_id, until_id, starter_id, started_at,"
-    " finished_at, entries) VALUES ('{}', 1, 1, 'joining', 'UTC', 10, 20, 1, :moment, {})"
+    " finished_at, entries) VALUES ('{}', 1, 1, 'joining', 'UTC', 10, 20, 1, :early, {})"
 )
 _TICK = (
-    "INSERT INTO member_review_tick (review_id, event_id, org_id, person_id, ticked_at)"
-    " VALUES ('{}', {}, 1, 1, :moment)"
+    "INSERT INTO member_review_tick (review_id, event_id, org_id, person_id, ticked_at) VALUES ('{}', {}, 1, 1, :early)"
 )
 OLD_REVIEWS = (
     _REVIEW.format("open", "NULL, NULL"),
-    _REVIEW.format("with", ":moment, 3"),
-    _REVIEW.format("without", ":moment, 3"),
+    _REVIEW.format("with", ":early, 3"),
+    _REVIEW.format("without", ":early, 3"),
     *(_TICK.format(*each) for each in (("open", 7), ("with", 7), ("with", 12), ("without", 12))),
 )
 _FINDING = (

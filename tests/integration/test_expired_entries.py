@@ -95,6 +95,13 @@ def test_shorter_time_begins_when_its_day_has_come(app: Flask, organisation: Pla
         assert (row.retention_months, row.shorter_months, row.shorter_from) == (12, None, None)
 
 
+@pytest.fixture
+def in_twos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch of a purge be of two entries."""
+    monkeypatch.setattr("auditweb.ledger.turns.SMALLEST", 2)
+    monkeypatch.setattr("auditweb.ledger.turns.LARGEST", 2)
+
+
 def kill_after(batches: int) -> Callable[[int], None]:
     done: list[int] = []
 
@@ -106,12 +113,10 @@ def kill_after(batches: int) -> Callable[[int], None]:
     return progress
 
 
-@pytest.mark.usefixtures("at_now")
+@pytest.mark.usefixtures("at_now", "in_twos")
 def test_killed_half_way_the_entry_tells_of_all_that_went(
-    app: Flask, organisation: Place, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    app: Flask, organisation: Place, owner_engine: Engine
 ) -> None:
-    monkeypatch.setattr("auditweb.ledger.turns.SMALLEST", 2)
-    monkeypatch.setattr("auditweb.ledger.turns.LARGEST", 2)
     fill(app, organisation, days_old(1, *range(400, 409)))
     decide(app, organisation, retention_months=12)
 
@@ -131,12 +136,10 @@ def test_killed_half_way_the_entry_tells_of_all_that_went(
     ]
 
 
-@pytest.mark.usefixtures("at_now")
+@pytest.mark.usefixtures("at_now", "in_twos")
 def test_killed_and_not_wanted_any_more_what_went_is_told_of_all_the_same(
-    app: Flask, organisation: Place, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    app: Flask, organisation: Place, owner_engine: Engine
 ) -> None:
-    monkeypatch.setattr("auditweb.ledger.turns.SMALLEST", 2)
-    monkeypatch.setattr("auditweb.ledger.turns.LARGEST", 2)
     fill(app, organisation, days_old(*range(400, 409)))
     decide(app, organisation, retention_months=12)
     with pytest.raises(Killed):
@@ -172,12 +175,8 @@ def test_killed_before_its_entry_it_is_written_by_the_next_run(
     ]
 
 
-@pytest.mark.usefixtures("at_now")
-def test_whoever_keeps_them_longer_stops_it(
-    app: Flask, organisation: Place, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("auditweb.ledger.turns.SMALLEST", 2)
-    monkeypatch.setattr("auditweb.ledger.turns.LARGEST", 2)
+@pytest.mark.usefixtures("at_now", "in_twos")
+def test_whoever_keeps_them_longer_stops_it(app: Flask, organisation: Place, owner_engine: Engine) -> None:
     fill(app, organisation, days_old(1, *range(400, 409)))
     decide(app, organisation, retention_months=12)
 

@@ -93,6 +93,7 @@ def test_too_many_terms_are_refused_in_words() -> None:
         ("cru*", "Added Land Cruiser and crust", ["Cruiser", "crust"]),
         ('"land cruiser"', "Land; Land  Cruiser", ["Land  Cruiser"]),
         ('land "land cruiser"', "Land Cruiser, land", ["Land Cruiser", "land"]),
+        ('"land cruiser" cruiser', "Land Cruiser, cruiser", ["Land Cruiser", "cruiser"]),
         ("-land cruiser", "Land Cruiser", ["Cruiser"]),
         ("cafe", "Le cafe\u0301 Café", ["cafe\u0301", "Café"]),
         ("ホンダ", "新車ﾎﾝﾀﾞ車", ["ﾎﾝﾀﾞ"]),
