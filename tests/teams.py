@@ -21,12 +21,6 @@ NEW_PASSWORD = "seven green herons wade"
 
 
 @pytest.fixture
-def owner(signed_in_as: Callable[..., Reader]) -> Reader:
-    """Maya Okafor, an owner of Northgate."""
-    return signed_in_as(Role.OWNER, name="Maya Okafor")
-
-
-@pytest.fixture
 def priya(app: Flask, organisation: Place) -> Someone:
     """Priya Raman, a member of Northgate."""
     someone = add_person(app, "Priya Raman")

@@ -106,6 +106,12 @@ def program(app: Flask, organisation: Place, somebody: Someone) -> Program:
 
 
 @pytest.fixture
+def owner(signed_in_as: SignedInAs) -> Reader:
+    """Maya Okafor, an owner of Northgate."""
+    return signed_in_as(Role.OWNER, name="Maya Okafor")
+
+
+@pytest.fixture
 def visitor(app: Flask) -> Reader:
     """Somebody at a browser, not signed in."""
     return Reader(app.test_client())

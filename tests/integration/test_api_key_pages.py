@@ -29,11 +29,6 @@ Which = tuple[int, SignedIn, str]
 MISSING = "key_0000000000"
 
 
-@pytest.fixture
-def owner(signed_in_as: SignedInAs) -> Reader:
-    return signed_in_as(Role.OWNER, name="Maya Okafor")
-
-
 def cells(page: Page, name: str) -> list[str]:
     """Return what a row of the list tells of the key called so."""
     row = next(row for row in page.select(".keylist tbody tr") if name in row.get_text())

@@ -25,11 +25,6 @@ from tests.teams import at_once, entries, error, notice, told
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def owner(signed_in_as: SignedInAs) -> Reader:
-    return signed_in_as(Role.OWNER, name="Maya Okafor")
-
-
 def cells(page: Page, name: str) -> list[str]:
     """Return what a row of the list tells of the key called so."""
     row = next(row for row in page.select(".keylist tbody tr") if name in row.get_text())

@@ -15,6 +15,7 @@ from auditweb.accounts.permissions import Role
 from auditweb.config import Settings
 from auditweb.extensions import db
 from auditweb.models import Membership, Organisation, OwnershipOffer, Person, TwoFactor
+from tests.export_jobs import maya
 from tests.integration.conftest import SignedInAs
 from tests.log_entries import DEVICE, at_a_known_device, entries_of, one_entry, told
 from tests.log_pages import LOG, NOW
@@ -35,17 +36,14 @@ from tests.readers import (
 )
 from tests.together import at_once
 
+# ruff: noqa: F401, F811  (fixtures are imported)
+
 DATA = "/o/northgate/settings/data"
 OWNERSHIP = "/o/northgate/settings/ownership"
 PROOF = {"password": PASSWORD}
 NAME = {"typed": "Northgate Imports"}
 
 pytestmark = pytest.mark.usefixtures("at_now")
-
-
-@pytest.fixture
-def maya(signed_in_as: SignedInAs) -> Reader:
-    return at_a_known_device(signed_in_as(Role.OWNER, name="Maya Okafor"))
 
 
 @pytest.fixture

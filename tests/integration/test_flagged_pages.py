@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from auditweb.parties import Target
 from auditweb.reading.flags import Flag
 from tests.findings import REVIEW, Find, find
 from tests.log_pages import NOW, statements

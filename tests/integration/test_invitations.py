@@ -52,11 +52,6 @@ MakeApp = Callable[[Settings], Flask]
 
 
 @pytest.fixture
-def owner(signed_in_as: SignedInAs) -> Reader:
-    return signed_in_as(Role.OWNER, name="Maya Okafor")
-
-
-@pytest.fixture
 def mail() -> Iterator[MailServer]:
     with mail_server() as running:
         yield running

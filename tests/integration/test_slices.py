@@ -37,11 +37,6 @@ SECRETS = (
 
 
 @pytest.fixture
-def visitor(app: Flask) -> Reader:
-    return outsider(app)
-
-
-@pytest.fixture
 def hana(app: Flask, organisation: Place) -> Someone:
     someone = add_person(app, HANA, "hana@northgate.example")
     join(app, organisation, someone)

@@ -15,7 +15,7 @@ from tests.integration.conftest import SignedInAs
 from tests.ledgers import NOON
 from tests.readers import PASSWORD, Page, Place, Reader, Someone, add_person, join, leave, open_session, without_tokens
 from tests.second_factors import enrol
-from tests.teams import entries, invite, names, of, owner, priya, roles, team
+from tests.teams import entries, invite, names, of, priya, roles, team
 
 # ruff: noqa: F401, F811  (fixtures are imported)
 

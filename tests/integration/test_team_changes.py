@@ -14,7 +14,7 @@ from auditweb.models import OwnershipOffer, Person, Presence, SignInSession
 from tests.integration.conftest import SignedInAs
 from tests.ledgers import NOON
 from tests.readers import PASSWORD, Page, Place, Reader, Someone, add_organisation, add_person, join, open_session
-from tests.teams import at_once, entries, error, give_role, invite, names, notice, of, owner, priya, roles, team, told
+from tests.teams import at_once, entries, error, give_role, invite, names, notice, of, priya, roles, team, told
 
 # ruff: noqa: F401, F811  (fixtures are imported)
 

@@ -11,7 +11,7 @@ from auditweb.parties import Origin
 from tests.integration.conftest import SignedInAs
 from tests.readers import Place, Reader, Someone, join, leave
 from tests.second_factors import enrol
-from tests.teams import at_once, entries, notice, of, owner, priya, told
+from tests.teams import at_once, entries, notice, of, priya, told
 
 # ruff: noqa: F401, F811  (fixtures are imported)
 

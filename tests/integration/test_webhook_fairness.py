@@ -20,7 +20,9 @@ from tests.integration.conftest import SignedInAs
 from tests.ledgers import server_engine
 from tests.readers import Place, Someone
 from tests.receivers import Receiver, receiver
-from tests.webhooks import deliveries, log_of, make, member, send_next
+from tests.webhooks import deliveries, log_of, make, maya, member, send_next
+
+# ruff: noqa: F401, F811  (fixtures are imported)
 
 ANSWERED_WITHIN = 1.0  # seconds, instead of five
 
@@ -34,11 +36,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def hooked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     with receiver(tmp_path_factory.mktemp("receiver")) as running:
         yield running
-
-
-@pytest.fixture
-def maya(signed_in_as: SignedInAs) -> Someone:
-    return member(signed_in_as(Role.OWNER, name="Maya Okafor"))
 
 
 @pytest.fixture
